@@ -1,0 +1,240 @@
+//! The integer answer to a plan for one site and window. It stays at home: nothing here can be serialised.
+//!
+//! Merging is addition, so order never matters and recomputation is bit-exact.
+
+use crate::codec;
+use crate::contract::ContractText;
+use crate::event::{Prediction, bin_of};
+use crate::ids::Digest;
+use crate::plan::PlanText;
+use ndarray::{Array2, Array3};
+use sha2::{Digest as _, Sha256};
+
+/// Counts and histograms of one plan, site and window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// Events of the plan's model versions.
+    pub(crate) events: u64,
+    /// Those of them with a label.
+    pub(crate) outcomes: u64,
+    /// One for each model version of the plan, in its order.
+    pub(crate) strata: Vec<Vec<SliceTensors>>,
+    shapes: Vec<SliceShape>,
+    bins: Option<u32>,
+}
+
+/// Tensors of one slice.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SliceTensors {
+    /// `C[group][decision 0, 1, absent][label 0, 1, none]`.
+    pub counts: Array3<u64>,
+    /// `H` for each group; empty where the contract has no score.
+    pub scores: Vec<ScoreTensors>,
+}
+
+/// Score histogram of one group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScoreTensors {
+    /// Events `[label][bin]`.
+    pub counts: Array2<u64>,
+    /// Sum of q `[label][bin]`.
+    pub sums: Array2<u128>,
+    /// Events without a score, by label.
+    pub no_score: [u64; 3],
+    /// Sum of q^2, by label.
+    pub square_sums: [u128; 3],
+}
+
+/// How a slice's groups are numbered: row-major over its attributes' codes.
+#[derive(Clone, Debug, PartialEq)]
+struct SliceShape {
+    /// (position of the attribute in the contract, its number of codes).
+    axes: Vec<(usize, usize)>,
+}
+
+impl SliceShape {
+    fn groups(&self) -> usize {
+        self.axes.iter().map(|&(_, codes)| codes).product()
+    }
+
+    fn group_of(&self, attributes: &[u16]) -> Option<usize> {
+        self.axes.iter().try_fold(0, |group, &(at, codes)| {
+            let code = usize::from(*attributes.get(at)?);
+            (code < codes).then_some(group * codes + code)
+        })
+    }
+}
+
+impl Aggregate {
+    /// No events yet.
+    ///
+    /// # Errors
+    /// A plan that does not fit its contract.
+    pub fn empty(plan: &PlanText, contract: &ContractText) -> Result<Self, String> {
+        plan.check_against(contract)?;
+        let axis = |name: &String| contract.attribute(name).map(|at| (at, contract.attributes[at].codes()));
+        let mut shapes = vec![SliceShape { axes: Vec::new() }];
+        shapes.extend(plan.slices.iter().map(|s| SliceShape { axes: s.attributes.iter().filter_map(axis).collect() }));
+        let bins = contract.score.as_ref().map(|score| score.bins);
+        let slices: Vec<_> = shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins)).collect();
+        Ok(Aggregate { events: 0, outcomes: 0, strata: vec![slices; plan.model_versions.len()], shapes, bins })
+    }
+
+    /// Counts one event of the plan's `stratum`-th model version; `label` is 0, 1 or absent.
+    ///
+    /// # Errors
+    /// Codes outside the contract: a journal that this contract did not write.
+    pub fn add(&mut self, stratum: usize, event: &Prediction, label: u8) -> Result<(), String> {
+        let (decision, label) = (usize::from(event.decision), usize::from(label));
+        let groups: Option<Vec<_>> = self.shapes.iter().map(|shape| shape.group_of(&event.attributes)).collect();
+        let (Some(groups), Some(slices)) = (groups, self.strata.get_mut(stratum)) else {
+            return Err("an event's attribute codes are outside the contract".to_owned());
+        };
+        if decision > 2 || label > 2 {
+            return Err("an event's decision or label code is outside the contract".to_owned());
+        }
+        for (slice, group) in slices.iter_mut().zip(groups) {
+            slice.counts[[group, decision, label]] += 1;
+            if let (Some(bins), Some(scores)) = (self.bins, slice.scores.get_mut(group)) {
+                scores.add(event.score_q, label, bins);
+            }
+        }
+        self.events += 1;
+        self.outcomes += u64::from(label < 2);
+        Ok(())
+    }
+
+    /// Adds another part of the same plan.
+    ///
+    /// # Errors
+    /// An aggregate of another shape.
+    pub fn merge(mut self, other: &Aggregate) -> Result<Self, String> {
+        if self.shapes != other.shapes || self.bins != other.bins || self.strata.len() != other.strata.len() {
+            return Err("aggregates of different plans do not merge".to_owned());
+        }
+        self.events += other.events;
+        self.outcomes += other.outcomes;
+        for (mine, theirs) in self.strata.iter_mut().flatten().zip(other.strata.iter().flatten()) {
+            mine.counts += &theirs.counts;
+            for (mine, theirs) in mine.scores.iter_mut().zip(&theirs.scores) {
+                mine.counts += &theirs.counts;
+                mine.sums += &theirs.sums;
+                for label in 0..3 {
+                    mine.no_score[label] += theirs.no_score[label];
+                    mine.square_sums[label] += theirs.square_sums[label];
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// SHA-256 over the salt and every integer: pins the raw answer without giving it away.
+    ///
+    /// # Errors
+    /// Never for an aggregate of this program.
+    pub fn salted_digest(&self, salt: &[u8; 16]) -> Result<Digest, codec::CodecError> {
+        let mut hash = Sha256::new().chain_update(salt);
+        hash.update(codec::encode(&(self.events, self.outcomes))?);
+        for slice in self.strata.iter().flatten() {
+            hash.update(codec::encode(&slice.counts.iter().copied().collect::<Vec<u64>>())?);
+            for scores in &slice.scores {
+                hash.update(codec::encode(&scores.counts.iter().copied().collect::<Vec<u64>>())?);
+                hash.update(codec::encode(&scores.sums.iter().copied().collect::<Vec<u128>>())?);
+                hash.update(codec::encode(&(scores.no_score, scores.square_sums))?);
+            }
+        }
+        Ok(Digest(hash.finalize().into()))
+    }
+}
+
+impl SliceTensors {
+    fn empty(groups: usize, bins: Option<u32>) -> Self {
+        let scores = bins.map_or(Vec::new(), |bins| vec![ScoreTensors::empty(bins as usize); groups]);
+        SliceTensors { counts: Array3::zeros((groups, 3, 3)), scores }
+    }
+}
+
+impl ScoreTensors {
+    fn empty(bins: usize) -> Self {
+        ScoreTensors {
+            counts: Array2::zeros((3, bins)),
+            sums: Array2::zeros((3, bins)),
+            no_score: [0; 3],
+            square_sums: [0; 3],
+        }
+    }
+
+    fn add(&mut self, score_q: Option<u64>, label: usize, bins: u32) {
+        let Some(q) = score_q else {
+            self.no_score[label] += 1;
+            return;
+        };
+        let bin = bin_of(q, bins);
+        self.counts[[label, bin]] += 1;
+        self.sums[[label, bin]] += u128::from(q);
+        self.square_sums[label] += u128::from(q) * u128::from(q);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::contract::{Contract, from_toml, tests::ADMISSION};
+    use crate::event::SCORE_ONE;
+    use crate::plan::{Plan, tests::plan};
+    use crate::time::Time;
+    use proptest::prelude::*;
+
+    pub(crate) fn documents() -> (Plan, Contract) {
+        (plan(), from_toml(ADMISSION).expect("valid"))
+    }
+
+    pub(crate) fn event(decision: u8, score_q: Option<u64>, attributes: [u16; 2]) -> Prediction {
+        let attributes = attributes.to_vec();
+        Prediction { event_token: [0; 16], occurred_at: Time(0), model_version: 0, decision, score_q, attributes }
+    }
+
+    fn of(rows: &[(u8, u8, Option<u64>, u16, u16)]) -> Aggregate {
+        let (plan, contract) = documents();
+        let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
+        for &(decision, label, q, a, b) in rows {
+            aggregate.add(0, &event(decision, q, [a, b]), label).expect("inside the contract");
+        }
+        aggregate
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(u8, u8, Option<u64>, u16, u16)>> {
+        proptest::collection::vec((0..3_u8, 0..3_u8, proptest::option::of(0..=SCORE_ONE), 0..4_u16, 0..4_u16), 0..40)
+    }
+
+    #[test]
+    fn codes_outside_the_contract_are_refused() {
+        let mut aggregate = of(&[]);
+        assert!(aggregate.add(0, &event(3, None, [0, 0]), 0).is_err());
+        assert!(aggregate.add(0, &event(1, None, [4, 0]), 0).is_err());
+        assert!(aggregate.add(1, &event(1, None, [0, 0]), 0).is_err());
+        assert_eq!(aggregate, of(&[]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_and_order_gives_the_same(a in rows(), b in rows()) {
+            let both: Vec<_> = a.iter().chain(&b).copied().collect();
+            let merged = of(&a).merge(&of(&b)).expect("same plan");
+            prop_assert_eq!(&merged, &of(&b).merge(&of(&a)).expect("same plan"));
+            prop_assert_eq!(&merged, &of(&both));
+            let salt = [1; 16];
+            prop_assert_eq!(merged.salted_digest(&salt), of(&both).salted_digest(&salt));
+            prop_assert_eq!(merged.events as usize, both.len());
+        }
+
+        #[test]
+        fn slices_add_up_to_the_whole(rows in rows()) {
+            let aggregate = of(&rows);
+            let whole = aggregate.strata[0][0].counts.index_axis(ndarray::Axis(0), 0).to_owned();
+            for slice in &aggregate.strata[0] {
+                prop_assert_eq!(slice.counts.sum_axis(ndarray::Axis(0)), whole.clone());
+            }
+        }
+    }
+}

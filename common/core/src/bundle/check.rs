@@ -1,0 +1,332 @@
+//! What a verifier does: rebuild both logs, check every document, recompute the report.
+
+use super::{Bundle, LogPart, compare, unpack};
+use crate::codec::{self, Valid};
+use crate::envelope::ReportClaim;
+use crate::fault::Refusal;
+use crate::ids::Digest;
+use crate::key::{KeyUse, PublicKey};
+use crate::merkle::{Frontier, leaf_hash};
+use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::render;
+use crate::report::{self, Input, METHOD, Report, State};
+use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
+use crate::verify::{self, Entry, PlanState, VerifiedRelease};
+use serde::Serialize;
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It holds.
+    Pass,
+    /// It does not hold: the evidence contradicts itself, the report or the trust file.
+    Fail,
+    /// It cannot be told: something is missing or unknown.
+    Undecidable,
+    /// The bytes are not what they should be.
+    Malformed,
+}
+
+/// One named check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name, as listed in `schemas/checks.md`.
+    pub check: String,
+    /// What it looked at.
+    pub subject: String,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// What it wanted.
+    pub expected: String,
+    /// What it met.
+    pub found: String,
+}
+
+/// All checks of a bundle.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The checks, in order.
+    pub checks: Vec<Check>,
+    /// Files that were not looked at: they are no evidence.
+    pub not_evidence: Vec<String>,
+    /// The report, if it could be read.
+    #[serde(skip)]
+    pub report: Option<Report>,
+}
+
+impl Verdict {
+    /// 0 verified, 1 refuted, 2 undecidable, 3 malformed; 3 before 1 before 2.
+    pub fn exit_code(&self) -> u8 {
+        let any = |outcome| self.checks.iter().any(|check| check.outcome == outcome);
+        match () {
+            () if any(Outcome::Malformed) => 3,
+            () if any(Outcome::Fail) => 1,
+            () if any(Outcome::Undecidable) || self.checks.is_empty() => 2,
+            () => 0,
+        }
+    }
+
+    /// The exit code in a word.
+    pub fn word(&self) -> &'static str {
+        ["verified", "refuted", "undecidable", "malformed"][usize::from(self.exit_code().min(3))]
+    }
+
+    fn pass(&mut self, check: &str, subject: impl ToString, found: impl ToString) {
+        let found = found.to_string();
+        self.push(check, subject, Outcome::Pass, found.clone(), found);
+    }
+
+    fn push(&mut self, check: &str, subject: impl ToString, outcome: Outcome, expected: String, found: String) {
+        self.checks.push(Check { check: check.to_owned(), subject: subject.to_string(), outcome, expected, found });
+    }
+
+    /// A refusal under the heading of `check`; an unknown signer or version is undecidable, not wrong.
+    fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
+        let outcome = match refusal.check.as_str() {
+            "signer" | "missing" | "version" => Outcome::Undecidable,
+            "bundle" => Outcome::Malformed,
+            _ => Outcome::Fail,
+        };
+        let found = format!("{}: {}", refusal.check, refusal.found);
+        self.push(check, subject, outcome, refusal.expected.clone(), found);
+    }
+}
+
+/// Checks a bundle against `trust`, offline.
+pub fn check(bytes: &[u8], trust: &Valid<Trust>) -> Verdict {
+    let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
+    match unpack(bytes) {
+        Ok(bundle) => {
+            verdict.not_evidence = bundle.not_evidence.keys().cloned().collect();
+            // An early refusal is already written down; what depends on it cannot be told.
+            let _: Option<()> = check_bundle(&bundle, trust, &mut verdict);
+        }
+        Err(refusal) => verdict.refuse("bundle", "bundle.zip", &refusal),
+    }
+    verdict
+}
+
+fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) -> Option<()> {
+    for (folder, part) in [("registry", &bundle.registry), ("plan", &bundle.plan)] {
+        check_artifacts(folder, part, verdict);
+    }
+    let registry_key = VerifierKey::parse(&trust.registry).ok()?;
+    check_log("registry", &bundle.registry, &registry_origin(&trust.federation), &registry_key.key, verdict)?;
+    let registry = replay(&bundle.registry, bundle.registry.entries.len(), trust, verdict)?;
+    let claim = check_report_signature(bundle, &registry, verdict)?;
+    let log_key = registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
+    let log_key = log_key.map_err(|refusal| verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal)).ok()?;
+    check_log("plan", &bundle.plan, &plan_origin(&trust.federation, &claim.plan), &log_key, verdict)?;
+    let releases = check_entries(bundle, &registry, &claim, verdict)?;
+    let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
+    let Some(as_of) = as_of else {
+        let found = format!("{} entries", bundle.registry.entries.len());
+        verdict.push("report-claim", "report.dsse.json", Outcome::Fail, format!("registry of {} entries", claim.registry_size), found);
+        return None;
+    };
+    let registry = replay(&bundle.registry, as_of, trust, &mut Verdict { checks: vec![], not_evidence: vec![], report: None })?;
+    check_report(bundle, &registry, &claim, &releases, verdict)
+}
+
+fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
+    let mut good = true;
+    for (digest, bytes) in &part.artifacts {
+        let found = Digest::of(bytes);
+        if found != *digest {
+            good = false;
+            let subject = format!("{folder}/artifacts/{digest}.json");
+            verdict.push("artifact", subject, Outcome::Fail, digest.to_string(), found.to_string());
+        }
+    }
+    if good {
+        verdict.pass("artifact", format!("{folder}/artifacts"), format!("{} files with their digests", part.artifacts.len()));
+    }
+}
+
+/// The checkpoint's signature, then the root of the entries.
+fn check_log(folder: &str, part: &LogPart, origin: &str, key: &PublicKey, verdict: &mut Verdict) -> Option<()> {
+    let subject = format!("{folder}/checkpoint");
+    let checkpoint = match Checkpoint::open(&part.checkpoint, origin, key) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            let outcome = match error {
+                NoteError::UnknownSigner { .. } => Outcome::Undecidable,
+                NoteError::Malformed { .. } => Outcome::Malformed,
+                _ => Outcome::Fail,
+            };
+            let expected = format!("a checkpoint of {origin} signed by {}", key.id().short());
+            verdict.push(&format!("{folder}-checkpoint"), subject, outcome, expected, error.to_string());
+            return None;
+        }
+    };
+    verdict.pass(&format!("{folder}-checkpoint"), subject, format!("{origin}, {} entries", checkpoint.size));
+    let mut tree = Frontier::new();
+    part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
+    let expected = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
+    let found = format!("{} entries, root {}", tree.size(), tree.root());
+    let outcome = if expected == found { Outcome::Pass } else { Outcome::Fail };
+    verdict.push(&format!("{folder}-log"), format!("{folder}/entries"), outcome, expected, found);
+    (outcome == Outcome::Pass).then_some(())
+}
+
+/// The registry's first `size` entries, each checked against the roster before it.
+fn replay(part: &LogPart, size: usize, trust: &Valid<Trust>, verdict: &mut Verdict) -> Option<Registry> {
+    let mut registry = Registry::new(trust.clone());
+    for (index, envelope) in part.entries.iter().take(size).enumerate() {
+        let applied = artifact_of(envelope, part).and_then(|artifact| registry.apply(envelope, artifact));
+        if let Err(refusal) = applied {
+            verdict.refuse("registry-entry", format!("registry/entries/{index}"), &refusal);
+            return None;
+        }
+    }
+    let sites = registry.sites().count();
+    verdict.pass("registry-entry", "registry/entries", format!("{size} entries signed by governance, {sites} sites"));
+    Some(registry)
+}
+
+/// The artifact that an envelope names; found before the signature is checked, so nothing follows from it alone.
+fn artifact_of<'a>(envelope: &[u8], part: &'a LogPart) -> Result<&'a [u8], Refusal> {
+    let digest = verify::claimed_subject(envelope)?;
+    let found = part.artifacts.get(&digest);
+    found.map(Vec::as_slice).ok_or_else(|| Refusal::new("missing", format!("artifacts/{digest}.json"), "no such file"))
+}
+
+fn check_report_signature(bundle: &Bundle, registry: &Registry, verdict: &mut Verdict) -> Option<ReportClaim> {
+    let files: [&[u8]; 2] = [&bundle.report_json, &bundle.report_html];
+    match verify::report(&bundle.report_envelope, &files, registry) {
+        Ok(claim) => {
+            verdict.pass("report-signature", "report.dsse.json", "signed by the aggregator over report.json and report.html");
+            Some(claim)
+        }
+        Err(refusal) => {
+            verdict.refuse("report-signature", "report.dsse.json", &refusal);
+            None
+        }
+    }
+}
+
+/// Every entry of the plan's log; the releases below the report's log size.
+fn check_entries(
+    bundle: &Bundle,
+    registry: &Registry,
+    claim: &ReportClaim,
+    verdict: &mut Verdict,
+) -> Option<Vec<(u64, VerifiedRelease)>> {
+    let mut releases = Vec::new();
+    let mut state = PlanState::default();
+    let mut good = true;
+    for (index, envelope) in (0..).zip(&bundle.plan.entries) {
+        let subject = format!("plan/entries/{index}");
+        let release = match verify::entry(envelope, registry) {
+            Ok(Entry::Report(_)) => continue,
+            Ok(Entry::Release) => artifact_of(envelope, &bundle.plan).and_then(|a| verify::release(envelope, a, registry)),
+            Err(refusal) => Err(refusal),
+        };
+        let admitted = release.and_then(|release| {
+            crate::roster::same("plan", &claim.plan, &release.claim().plan)?;
+            state.admit(&release).map_err(|conflict| conflict.refusal)?;
+            Ok(release)
+        });
+        match admitted {
+            Ok(release) if index < claim.log_size => releases.push((index, release)),
+            Ok(_) => {}
+            Err(refusal) => {
+                good = false;
+                verdict.refuse("release", subject, &refusal);
+            }
+        }
+    }
+    if good {
+        let found = format!("{} releases signed by their sites, in sequence", releases.len());
+        verdict.pass("release", "plan/entries", found);
+    }
+    let logged = bundle.plan.entries.iter().position(|entry| *entry == bundle.report_envelope);
+    let expected = format!("the report at index {} or later", claim.log_size);
+    match logged {
+        Some(index) if index as u64 >= claim.log_size => {
+            verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
+        }
+        Some(index) => verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, format!("index {index}")),
+        None => verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, "nowhere in the log".to_owned()),
+    }
+    good.then_some(releases)
+}
+
+fn check_report(
+    bundle: &Bundle,
+    registry: &Registry,
+    claim: &ReportClaim,
+    releases: &[(u64, VerifiedRelease)],
+    verdict: &mut Verdict,
+) -> Option<()> {
+    if claim.method != METHOD {
+        let found = format!("version {}", claim.method);
+        verdict.push("report-method", "report.dsse.json", Outcome::Undecidable, format!("method version {METHOD}"), found);
+        return None;
+    }
+    let claimed: Report = match codec::from_json(&bundle.report_json) {
+        Ok(report) => report,
+        Err(error) => {
+            verdict.push("report-numbers", "report.json", Outcome::Malformed, "a report".to_owned(), error.to_string());
+            return None;
+        }
+    };
+    let input = Input { registry, plan: claim.plan, windows: &claim.windows, log_size: claim.log_size, releases };
+    let recomputed = report::compile(&input).map_err(|refusal| verdict.refuse("report-numbers", "report.json", &refusal)).ok()?;
+    let values = [&recomputed, &claimed].map(|report| serde_json::to_value(report).ok());
+    let [Some(expected), Some(found)] = values else { return None };
+    match compare::difference(&expected, &found) {
+        None => verdict.pass("report-numbers", "report.json", "every figure recomputed from the sites' releases"),
+        Some((path, expected, found)) => {
+            verdict.push("report-numbers", format!("report.json{path}"), Outcome::Fail, expected, found);
+        }
+    }
+    let page = render::html(&claimed);
+    if page.as_bytes() == bundle.report_html {
+        verdict.pass("report-page", "report.html", "is report.json, rendered");
+    } else {
+        let found = format!("{} other bytes", bundle.report_html.len());
+        verdict.push("report-page", "report.html", Outcome::Fail, "report.json, rendered".to_owned(), found);
+    }
+    check_complete(&claimed, verdict);
+    verdict.report = Some(claimed);
+    Some(())
+}
+
+/// A required site without a release leaves the question open.
+fn check_complete(report: &Report, verdict: &mut Verdict) {
+    let windows = report.windows.len() as u64;
+    let required = report.sites.iter().filter(|site| site.required).count();
+    let missing: Vec<_> = report.sites.iter().filter(|site| site.required && site.windows_released < windows).collect();
+    if missing.is_empty() {
+        verdict.pass("required-sites", "report.json", format!("all {required} required sites released all {windows} windows"));
+    }
+    for site in missing {
+        let found = format!("{} of {windows}", site.windows_released);
+        verdict.push("required-sites", &site.site, Outcome::Undecidable, format!("releases for {windows} windows"), found);
+    }
+}
+
+/// Sites with a release in every window, and sites in the report.
+pub(crate) fn scope(report: &Report) -> (usize, usize) {
+    let windows = report.windows.len() as u64;
+    (report.sites.iter().filter(|site| site.windows_released == windows).count(), report.sites.len())
+}
+
+impl Verdict {
+    /// The first line: the verdict, k of N sites, and what a reader must know before any number.
+    pub fn first_line(&self) -> String {
+        let Some(report) = &self.report else { return self.word().to_owned() };
+        let (known, all) = scope(report);
+        let retrospective = if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let hidden = report
+            .scopes
+            .iter()
+            .flat_map(|scope| &scope.slices)
+            .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
+            .count();
+        let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
+        format!("{}: {} v{}, {known} of {all} sites{retrospective}{hidden}", self.word(), report.plan.name, report.plan.version)
+    }
+}

@@ -1,0 +1,310 @@
+//! What an event of a model looks like. Written in TOML by people, published as JSON, named by that JSON's digest.
+
+use crate::codec::{Rules, Valid};
+use crate::ids::Name;
+use crate::limits;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Where an attribute value that the contract does not list is counted.
+pub const OTHER: &str = "other";
+/// Where an absent attribute value is counted.
+pub const UNKNOWN: &str = "unknown";
+
+/// A contract that keeps its rules.
+pub type Contract = Valid<ContractText>;
+
+/// The text of a contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractText {
+    /// Name; with `version`, unique in a federation.
+    pub contract: Name,
+    /// Version, from 1; a later version replaces an earlier one.
+    pub version: u32,
+    /// What the model is for, in a line.
+    pub title: String,
+    /// What kind of output the model gives.
+    pub task: Task,
+    /// The model's id, as events carry it.
+    pub model: String,
+    /// The decision and which of its values is favourable to the person concerned.
+    pub decision: Decision,
+    /// The outcome and which of its values is positive; absent where outcomes are never known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// The score's range and bins; absent where the model gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    /// Attributes of the person concerned, in the order in which events hold their codes.
+    #[serde(default, rename = "attribute")]
+    pub attributes: Vec<Attribute>,
+}
+
+/// Kinds of model output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Two decisions, two labels.
+    Binary,
+}
+
+/// A binary decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// How data write decision 0 and decision 1. Decision 1 is the one called "selected".
+    pub values: [String; 2],
+    /// Which of `values` is favourable to the person concerned (METRICS rule P).
+    pub favourable: String,
+}
+
+impl Decision {
+    /// The code, 0 or 1, of the favourable decision.
+    pub fn favourable_code(&self) -> usize {
+        usize::from(self.favourable == self.values[1])
+    }
+}
+
+/// A binary outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// How data write label 0 and label 1.
+    pub values: [String; 2],
+    /// Which of `values` is positive: `values[1]`.
+    pub positive: String,
+}
+
+/// A score's range and resolution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// Least score.
+    pub min: f64,
+    /// Greatest score.
+    pub max: f64,
+    /// Histogram bins, 10 * 2^m, so that halving ends at the ten bins of a reliability diagram.
+    #[serde(default = "default_bins")]
+    pub bins: u32,
+}
+
+fn default_bins() -> u32 {
+    1_280
+}
+
+/// An attribute of the person concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// The column's name.
+    pub name: String,
+    /// Its categories. Events add two codes: `other` (n) and `unknown` (n + 1).
+    pub categories: Vec<String>,
+}
+
+impl Attribute {
+    /// Codes of this attribute: its categories, `other`, `unknown`.
+    pub fn codes(&self) -> usize {
+        self.categories.len() + 2
+    }
+
+    /// The text of a code.
+    pub fn category(&self, code: usize) -> &str {
+        match code.checked_sub(self.categories.len()) {
+            None => &self.categories[code],
+            Some(0) => OTHER,
+            Some(_) => UNKNOWN,
+        }
+    }
+}
+
+impl ContractText {
+    /// The position of the attribute called `name`.
+    pub fn attribute(&self, name: &str) -> Option<usize> {
+        self.attributes.iter().position(|a| a.name == name)
+    }
+
+    /// Names of the journal logs that hold this contract's predictions and outcomes.
+    pub fn journal_logs(&self) -> [String; 2] {
+        ["predictions", "outcomes"].map(|kind| format!("{kind}/{}/{}", self.contract, self.version))
+    }
+}
+
+/// Reads a contract that people wrote.
+///
+/// # Errors
+/// The key at fault and what would be right.
+pub fn from_toml(text: &str) -> Result<Contract, String> {
+    if text.len() > limits::TOML_BYTES {
+        return Err(format!("{} bytes of TOML; at most {} are read", text.len(), limits::TOML_BYTES));
+    }
+    toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())
+}
+
+impl Rules for ContractText {
+    fn check(&self) -> Result<(), String> {
+        if self.version == 0 {
+            return Err("`version` is 0; versions count from 1".to_owned());
+        }
+        text("title", &self.title)?;
+        text("model", &self.model)?;
+        pair("decision.values", &self.decision.values)?;
+        one_of("decision.favourable", &self.decision.favourable, &self.decision.values)?;
+        if let Some(label) = &self.label {
+            pair("label.values", &label.values)?;
+            if label.positive != label.values[1] {
+                return Err(format!(
+                    "`label.positive` is \"{}\"; it must be the second of `label.values`, \"{}\" (swap the values)",
+                    label.positive, label.values[1]
+                ));
+            }
+        }
+        if let Some(score) = &self.score {
+            score.check()?;
+        }
+        if self.attributes.len() > limits::ATTRIBUTES {
+            return Err(format!("{} attributes; at most {}", self.attributes.len(), limits::ATTRIBUTES));
+        }
+        let mut names = BTreeSet::new();
+        for attribute in &self.attributes {
+            if !names.insert(&attribute.name) {
+                return Err(format!("attribute `{}` stands twice", attribute.name));
+            }
+            attribute.check()?;
+        }
+        Ok(())
+    }
+}
+
+impl Rules for Score {
+    fn check(&self) -> Result<(), String> {
+        if !(self.min.is_finite() && self.max.is_finite() && self.min < self.max) {
+            return Err(format!("`score.min` {} must be below `score.max` {}", self.min, self.max));
+        }
+        let whole = self.bins.is_multiple_of(10) && (self.bins / 10).is_power_of_two();
+        if !whole || self.bins > limits::SCORE_BINS {
+            return Err(format!(
+                "`score.bins` is {}; it must be 10 * 2^m, at most {} (for example 1280)",
+                self.bins,
+                limits::SCORE_BINS
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Rules for Attribute {
+    fn check(&self) -> Result<(), String> {
+        let key = format!("attribute `{}`", self.name);
+        text("attribute.name", &self.name)?;
+        if self.categories.is_empty() || self.categories.len() > limits::CATEGORIES {
+            return Err(format!("{key} has {} categories; 1 to {}", self.categories.len(), limits::CATEGORIES));
+        }
+        let mut seen = BTreeSet::new();
+        for category in &self.categories {
+            text(&key, category)?;
+            if category == OTHER || category == UNKNOWN {
+                return Err(format!("{key} lists `{category}`; it is always there, leave it out"));
+            }
+            if !seen.insert(category) {
+                return Err(format!("{key} lists `{category}` twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks a free text: not blank, within [`limits::TEXT_CHARS`], no control characters, no space at its ends.
+pub(crate) fn text(key: &str, value: &str) -> Result<(), String> {
+    if value.trim() != value || value.is_empty() {
+        return Err(format!(
+            "`{key}` is \"{}\"; it must not be blank or begin or end with a space",
+            value.escape_debug()
+        ));
+    }
+    if value.chars().count() > limits::TEXT_CHARS || value.chars().any(char::is_control) {
+        return Err(format!("`{key}` must be at most {} characters without control characters", limits::TEXT_CHARS));
+    }
+    Ok(())
+}
+
+fn pair(key: &str, values: &[String; 2]) -> Result<(), String> {
+    text(key, &values[0])?;
+    text(key, &values[1])?;
+    if values[0] == values[1] {
+        return Err(format!("`{key}` holds \"{}\" twice; two different values are needed", values[0]));
+    }
+    Ok(())
+}
+
+fn one_of(key: &str, value: &str, values: &[String; 2]) -> Result<(), String> {
+    if values.iter().any(|v| v == value) {
+        return Ok(());
+    }
+    Err(format!("`{key}` is \"{value}\"; it must be \"{}\" or \"{}\"", values[0], values[1]))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const ADMISSION: &str = r#"
+contract = "admission"
+version = 1
+title = "Admission to graduate study"
+task = "binary"
+model = "committee"
+
+[decision]
+values = ["0", "1"]
+favourable = "1"
+
+[label]
+values = ["0", "1"]
+positive = "1"
+
+[score]
+min = 0.0
+max = 1.0
+bins = 80
+
+[[attribute]]
+name = "gender"
+categories = ["Female", "Male"]
+
+[[attribute]]
+name = "home"
+categories = ["near", "far"]
+"#;
+
+    #[test]
+    fn an_example_is_read_and_survives_json() {
+        let contract = from_toml(ADMISSION).expect("a valid contract");
+        let json = crate::codec::to_json(&contract).expect("encodes");
+        assert_eq!(crate::codec::from_json::<Contract>(&json), Ok(contract));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_what_would_be_right() {
+        let cases = [
+            ("favourable = \"1\"", "favourable = \"2\"", "`decision.favourable` is \"2\"; it must be \"0\" or \"1\""),
+            ("bins = 80", "bins = 100", "`score.bins` is 100; it must be 10 * 2^m"),
+            ("max = 1.0", "max = 0.0", "`score.min` 0 must be below `score.max` 0"),
+            ("version = 1", "version = 0", "`version` is 0; versions count from 1"),
+            ("title =", "titel =", "unknown field `titel`"),
+            ("positive = \"1\"", "positive = \"0\"", "`label.positive` is \"0\""),
+            ("\"near\", \"far\"", "\"near\", \"near\"", "lists `near` twice"),
+            ("\"near\", \"far\"", "\"near\", \"unknown\"", "it is always there, leave it out"),
+            ("name = \"home\"", "name = \"gender\"", "attribute `gender` stands twice"),
+            ("\"admission\"", "\"Admission\"", "is not a name"),
+            ("task = \"binary\"", "task = \"ranking\"", "unknown variant `ranking`, expected `binary`"),
+        ];
+        for (from, to, expected) in cases {
+            let text = ADMISSION.replacen(from, to, 1);
+            assert_ne!(text, ADMISSION, "{from}");
+            let error = from_toml(&text).expect_err(to);
+            assert!(error.contains(expected), "{to}: {error}");
+        }
+    }
+}

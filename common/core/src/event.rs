@@ -1,0 +1,287 @@
+//! Events and outcomes as integer codes, and the records that a journal holds.
+//!
+//! A record is 16 random bytes (so that neighbours' hashes in a proof cannot be guessed), the format version, and the
+//! postcard of a [`Record`]. What identifies a person or an event never enters one.
+
+use crate::codec::{self, CodecError};
+use crate::contract::{Attribute, ContractText, Score};
+use crate::ids::{Digest, Name};
+use crate::time::{Time, Window};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Code of an absent decision, and of no label.
+pub const ABSENT: u8 = 2;
+/// The quantised score of the contract's maximum.
+pub const SCORE_ONE: u64 = 1 << 32;
+/// First byte after a record's salt.
+pub const RECORD_FORMAT: u8 = 1;
+/// Bytes of a record's salt.
+pub const SALT_BYTES: usize = 16;
+
+/// What one position of a journal log holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// Fills a block, so that a checkpoint can leave.
+    Pad,
+    /// A prediction.
+    Prediction(Prediction),
+    /// A late label.
+    Outcome(Outcome),
+    /// Something that the site did.
+    Ledger(LedgerEntry),
+}
+
+/// A prediction in codes of its contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// First 16 bytes of SHA-256(salt ‖ event id); the salt lives in the sidecar, so erasing it leaves a random token.
+    pub event_token: [u8; 16],
+    /// When the model decided.
+    pub occurred_at: Time,
+    /// Code of the model version, defined in the ledger.
+    pub model_version: u32,
+    /// 0, 1 or [`ABSENT`].
+    pub decision: u8,
+    /// The score, quantised by [`quantise`].
+    pub score_q: Option<u64>,
+    /// A code for each attribute of the contract, in its order.
+    pub attributes: Vec<u16>,
+}
+
+/// A late label of a prediction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Position of the prediction in its log.
+    pub prediction: u64,
+    /// 0 or 1.
+    pub label: u8,
+    /// When the label became known.
+    pub labelled_at: Time,
+}
+
+/// What a site did, for its own audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LedgerEntry {
+    /// The journal begins.
+    Genesis {
+        /// The federation.
+        federation: Name,
+        /// The site.
+        site: Name,
+        /// The epoch, from 1.
+        epoch: u32,
+    },
+    /// A model version gets its code.
+    ModelVersion {
+        /// The code, counted from 0.
+        code: u32,
+        /// The model's id.
+        model: String,
+        /// The version's text.
+        version: String,
+    },
+    /// A file was imported.
+    Import {
+        /// SHA-256 of the file's bytes.
+        file: Digest,
+        /// Events that were new.
+        events: u64,
+        /// Outcomes that were new.
+        outcomes: u64,
+        /// Rows that were there already.
+        duplicates: u64,
+        /// Rows refused.
+        rejected: u64,
+    },
+    /// A plan was accepted: the standing approval of its releases.
+    Accepted {
+        /// The plan.
+        plan: Digest,
+    },
+    /// A plan was refused.
+    Refused {
+        /// The plan.
+        plan: Digest,
+        /// Why.
+        reason: String,
+    },
+    /// A release was signed.
+    Released {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Its number within site and plan, from 0.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+        /// Salt of the raw aggregate's digest.
+        salt: [u8; 16],
+    },
+}
+
+/// The bytes of a record.
+///
+/// # Errors
+/// Never for a record of this program.
+pub fn encode_record(salt: [u8; SALT_BYTES], record: &Record) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = salt.to_vec();
+    bytes.push(RECORD_FORMAT);
+    bytes.extend(codec::encode(record)?);
+    Ok(bytes)
+}
+
+/// Reads a record's bytes.
+///
+/// # Errors
+/// A format this program does not know, or bytes that are no record.
+pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
+    match bytes.split_at_checked(SALT_BYTES) {
+        Some((_, [RECORD_FORMAT, body @ ..])) => codec::decode(body),
+        Some((_, [format, ..])) => {
+            Err(CodecError::Decode(format!("record format {format}; this program knows {RECORD_FORMAT}")))
+        }
+        _ => Err(CodecError::Decode(format!("a record of {} bytes", bytes.len()))),
+    }
+}
+
+/// The token that stands for `event_id` in the journal.
+pub fn event_token(salt: &[u8; 16], event_id: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::new().chain_update(salt).chain_update(event_id).finalize().into();
+    let mut token = [0; 16];
+    token.copy_from_slice(&digest[..16]);
+    token
+}
+
+/// Code of a decision's text: 0, 1, or [`ABSENT`] when blank.
+///
+/// # Errors
+/// A text that the contract does not list.
+pub fn decision_code(contract: &ContractText, text: &str) -> Result<u8, String> {
+    code_of("decision", &contract.decision.values, text)
+}
+
+/// Code of a label's text: 0, 1, or [`ABSENT`] when blank.
+///
+/// # Errors
+/// A text that the contract does not list, or any label where the contract has none.
+pub fn label_code(contract: &ContractText, text: &str) -> Result<u8, String> {
+    match &contract.label {
+        Some(label) => code_of("label", &label.values, text),
+        None if text.is_empty() => Ok(ABSENT),
+        None => Err(format!("label \"{}\": the contract has no [label]", text.escape_debug())),
+    }
+}
+
+fn code_of(what: &str, values: &[String; 2], text: &str) -> Result<u8, String> {
+    match text {
+        "" => Ok(ABSENT),
+        _ if text == values[0] => Ok(0),
+        _ if text == values[1] => Ok(1),
+        _ => Err(format!(
+            "{what} \"{}\"; the contract lists \"{}\" and \"{}\"",
+            text.escape_debug(),
+            values[0],
+            values[1]
+        )),
+    }
+}
+
+/// Code of an attribute's text: its category, `other` when unlisted, `unknown` when blank.
+pub fn attribute_code(attribute: &Attribute, text: &str) -> u16 {
+    let known = attribute.categories.len();
+    let code = match text {
+        "" => known + 1,
+        _ => attribute.categories.iter().position(|category| category == text).unwrap_or(known),
+    };
+    // Categories are limited to 1,000.
+    u16::try_from(code).unwrap_or(u16::MAX)
+}
+
+/// A score as an integer in 0..=2^32 over the contract's range, rounded half away from zero.
+///
+/// # Errors
+/// A score that is no number or lies outside the range.
+pub fn quantise(score: &Score, value: f64) -> Result<u64, String> {
+    if !(score.min..=score.max).contains(&value) {
+        return Err(format!("score {value}; the contract's range is {} to {}", score.min, score.max));
+    }
+    let unit = (value - score.min) / (score.max - score.min);
+    Ok((unit * SCORE_ONE as f64).round() as u64)
+}
+
+/// Upper edge e_i = round(i * 2^32 / bins) of the i-th of `bins` bins, counted from 1; e_0 = 0. Halving `bins` keeps every second edge.
+pub fn edge(i: u64, bins: u32) -> u64 {
+    let (i, bins) = (u128::from(i), u128::from(bins));
+    let edge = (2 * i * u128::from(SCORE_ONE) + bins) / (2 * bins);
+    u64::try_from(edge).unwrap_or(u64::MAX)
+}
+
+/// The bin that holds q: e_i < q <= e_(i+1), and q = 0 in bin 0.
+pub fn bin_of(q: u64, bins: u32) -> usize {
+    let scaled = u128::from(q) * u128::from(bins);
+    let mut bin = u64::try_from(scaled >> 32).unwrap_or(u64::MAX).min(u64::from(bins).saturating_sub(1));
+    while bin > 0 && q <= edge(bin, bins) {
+        bin -= 1;
+    }
+    while q > edge(bin + 1, bins) && bin + 1 < u64::from(bins) {
+        bin += 1;
+    }
+    usize::try_from(bin).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn texts_become_codes() {
+        let contract = crate::contract::from_toml(crate::contract::tests::ADMISSION).expect("valid");
+        assert_eq!(decision_code(&contract, "1"), Ok(1));
+        assert_eq!(decision_code(&contract, ""), Ok(ABSENT));
+        assert!(decision_code(&contract, "yes").expect_err("not listed").contains("lists \"0\" and \"1\""));
+        let codes: Vec<_> = ["Female", "Male", "male", ""].map(|t| attribute_code(&contract.attributes[0], t)).into();
+        assert_eq!(codes, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn scores_become_integers() {
+        let score = Score { min: -1.0, max: 1.0, bins: 10 };
+        assert_eq!(quantise(&score, -1.0), Ok(0));
+        assert_eq!(quantise(&score, 0.0), Ok(1 << 31));
+        assert_eq!(quantise(&score, 1.0), Ok(SCORE_ONE));
+        assert!(quantise(&score, f64::NAN).is_err() && quantise(&score, 1.01).is_err());
+    }
+
+    #[test]
+    fn bins_are_right_closed() {
+        for bins in [10, 1_280] {
+            assert_eq!(bin_of(0, bins), 0);
+            assert_eq!(bin_of(SCORE_ONE, bins), bins as usize - 1);
+            for i in 1..u64::from(bins) {
+                assert_eq!(bin_of(edge(i, bins), bins), i as usize - 1);
+                assert_eq!(bin_of(edge(i, bins) + 1, bins), i as usize);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn halving_bins_merges_neighbours(q in 0..=SCORE_ONE, m in 1..8_u32) {
+            prop_assert_eq!(bin_of(q, 10 << m) / 2, bin_of(q, 10 << (m - 1)));
+        }
+
+        #[test]
+        fn records_round_trip(salt: [u8; 16], prediction: u64, label in 0..2_u8, at: i64) {
+            let record = Record::Outcome(Outcome { prediction, label, labelled_at: Time(at) });
+            let bytes = encode_record(salt, &record).expect("encodes");
+            prop_assert_eq!(decode_record(&bytes), Ok(record));
+            let mut unknown = bytes.clone();
+            unknown[16] = 9;
+            prop_assert!(decode_record(&unknown).is_err());
+            prop_assert!(decode_record(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+}

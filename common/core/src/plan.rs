@@ -1,0 +1,369 @@
+//! What is measured over a contract, when, and what may leave. Written in TOML, published as JSON, named by its digest.
+
+use crate::codec::{Rules, Valid};
+use crate::contract::{ContractText, UNKNOWN, text};
+use crate::ids::{Digest, Name};
+use crate::limits;
+use crate::time::{Every, HOUR_NS, Time, Window, tumbling};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A plan that keeps its rules.
+pub type Plan = Valid<PlanText>;
+
+/// The text of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanText {
+    /// Name; with `version`, unique in a federation.
+    pub plan: Name,
+    /// Version, from 1; a later version replaces an earlier one.
+    pub version: u32,
+    /// The question that this plan answers, in a line.
+    pub title: String,
+    /// Name of the contract measured.
+    pub contract: Name,
+    /// Digest of the contract measured; filled in when the plan is published.
+    pub contract_digest: Digest,
+    /// Model versions measured, each on its own; events of others are not counted.
+    pub model_versions: Vec<String>,
+    /// Sites whose release a report needs.
+    pub required_sites: Vec<Name>,
+    /// Sites with fewer events than this in either group are named and left out of pooled effects.
+    #[serde(default = "default_min_site_n")]
+    pub min_site_n: u64,
+    /// When.
+    pub windows: Windows,
+    /// What may leave.
+    pub disclosure: Disclosure,
+    /// Attribute sets to cut by. The slice without attributes is always there and is not listed.
+    #[serde(default, rename = "slice")]
+    pub slices: Vec<Slice>,
+}
+
+fn default_min_site_n() -> u64 {
+    10
+}
+
+/// One fixed window, or tumbling ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Windows {
+    /// Start of the first window: a whole hour; for tumbling windows, a start of one.
+    pub start: Time,
+    /// End of the last window: a whole hour; for tumbling windows, an end of one.
+    pub end: Time,
+    /// Length of tumbling windows; absent for one window from `start` to `end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Every>,
+    /// Hours after a window's end at which it is released; outcomes labelled until then count.
+    pub release_after_hours: u32,
+}
+
+/// What may leave a site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// Least count that may be seen, 0 apart.
+    #[serde(default = "default_k")]
+    pub k: u64,
+}
+
+fn default_k() -> u64 {
+    10
+}
+
+/// An attribute set to cut by, and the group that others are compared with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slice {
+    /// Names of attributes of the contract; two or more make intersections.
+    pub attributes: Vec<String>,
+    /// The reference group: a category of each attribute, in the same order.
+    pub reference: Vec<String>,
+}
+
+impl PlanText {
+    /// The windows that begin before `until`, in order.
+    pub fn windows_before(&self, until: Time) -> Vec<Window> {
+        let Windows { start, end, every, .. } = self.windows;
+        let Some(every) = every else {
+            return if start < until { vec![Window { start, end }] } else { Vec::new() };
+        };
+        let mut windows = Vec::new();
+        let mut at = start;
+        while at < until && at < end && windows.len() < limits::WINDOWS {
+            let window = tumbling(every, at);
+            windows.push(window);
+            at = window.end;
+        }
+        windows
+    }
+
+    /// Whether `window` is one of this plan's.
+    pub fn has_window(&self, window: &Window) -> bool {
+        let Windows { start, end, every, .. } = self.windows;
+        match every {
+            None => *window == Window { start, end },
+            Some(every) => start <= window.start && window.end <= end && tumbling(every, window.start) == *window,
+        }
+    }
+
+    /// All windows, in order.
+    pub fn all_windows(&self) -> Vec<Window> {
+        self.windows_before(self.windows.end)
+    }
+
+    /// When `window` is released: its end plus the label maturity.
+    pub fn release_time(&self, window: &Window) -> Time {
+        window.end.plus_ns(i64::from(self.windows.release_after_hours).saturating_mul(HOUR_NS))
+    }
+
+    /// Checks what needs both documents: attributes, reference groups, sizes.
+    ///
+    /// # Errors
+    /// The key at fault and what would be right.
+    pub fn check_against(&self, contract: &ContractText) -> Result<(), String> {
+        for slice in &self.slices {
+            let mut groups = 1_usize;
+            for (name, reference) in slice.attributes.iter().zip(&slice.reference) {
+                let Some(at) = contract.attribute(name) else {
+                    let known: Vec<_> = contract.attributes.iter().map(|a| a.name.as_str()).collect();
+                    return Err(format!("`slice.attributes` names `{name}`; the contract has {}", known.join(", ")));
+                };
+                let attribute = &contract.attributes[at];
+                if !attribute.categories.contains(reference) {
+                    return Err(format!(
+                        "`slice.reference` for `{name}` is \"{reference}\"; it must be one of {}",
+                        attribute.categories.join(", ")
+                    ));
+                }
+                groups = groups.saturating_mul(attribute.codes());
+            }
+            if groups > limits::GROUPS {
+                return Err(format!("slice {} has {groups} groups; at most {}", slice.name(), limits::GROUPS));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Slice {
+    /// The attributes joined by ` x `, for people.
+    pub fn name(&self) -> String {
+        self.attributes.join(" x ")
+    }
+
+    /// All groups of this slice, row-major in the contract's category order, `other` and `unknown` last.
+    ///
+    /// Attributes that `contract` lacks give no group; [`PlanText::check_against`] refuses such plans.
+    pub fn groups(&self, contract: &ContractText) -> Vec<Vec<String>> {
+        let mut groups = vec![Vec::new()];
+        for name in &self.attributes {
+            let Some(at) = contract.attribute(name) else { return Vec::new() };
+            let attribute = &contract.attributes[at];
+            groups = groups
+                .iter()
+                .flat_map(|head: &Vec<String>| {
+                    (0..attribute.codes()).map(move |code| {
+                        let mut group = head.clone();
+                        group.push(attribute.category(code).to_owned());
+                        group
+                    })
+                })
+                .collect();
+        }
+        groups
+    }
+}
+
+/// Whether a group takes part in comparisons: one with an `unknown` value is counted and shown, but it is no group of people.
+pub fn is_compared(group: &[String]) -> bool {
+    !group.iter().any(|value| value == UNKNOWN)
+}
+
+/// Reads a plan that people wrote; `contract_digest` resolves the contract's name and fills in that key.
+///
+/// # Errors
+/// The key at fault and what would be right.
+pub fn from_toml(source: &str, contract_digest: impl Fn(&Name) -> Option<Digest>) -> Result<Plan, String> {
+    if source.len() > limits::TOML_BYTES {
+        return Err(format!("{} bytes of TOML; at most {} are read", source.len(), limits::TOML_BYTES));
+    }
+    let mut table: toml::Table = toml::from_str(source).map_err(|e| e.to_string().trim_end().to_owned())?;
+    if table.contains_key("contract_digest") {
+        return Err("`contract_digest` is filled in when the plan is published; leave it out".to_owned());
+    }
+    if let Some(toml::Value::String(name)) = table.get("contract") {
+        let name = Name::new(name).map_err(|e| format!("`contract`: {e}"))?;
+        let digest = contract_digest(&name).ok_or_else(|| {
+            format!("`contract` is \"{name}\"; no contract of this name is published, publish it first")
+        })?;
+        table.insert("contract_digest".to_owned(), toml::Value::String(digest.to_string()));
+    }
+    table.try_into().map_err(|e: toml::de::Error| e.to_string().trim_end().to_owned())
+}
+
+impl Rules for PlanText {
+    fn check(&self) -> Result<(), String> {
+        if self.version == 0 {
+            return Err("`version` is 0; versions count from 1".to_owned());
+        }
+        text("title", &self.title)?;
+        unique("model_versions", &self.model_versions)?;
+        for version in &self.model_versions {
+            text("model_versions", version)?;
+        }
+        unique("required_sites", &self.required_sites)?;
+        if self.min_site_n == 0 {
+            return Err("`min_site_n` is 0; at least 1".to_owned());
+        }
+        if self.disclosure.k == 0 {
+            return Err("`disclosure.k` is 0; at least 1 (1 hides nothing)".to_owned());
+        }
+        self.windows.check()?;
+        if self.slices.len() > limits::SLICES {
+            return Err(format!("{} slices; at most {}", self.slices.len(), limits::SLICES));
+        }
+        let mut seen = BTreeSet::new();
+        for slice in &self.slices {
+            unique("slice.attributes", &slice.attributes)?;
+            if slice.reference.len() != slice.attributes.len() {
+                return Err(format!(
+                    "slice {}: `reference` has {} values; one for each of its {} attributes",
+                    slice.name(),
+                    slice.reference.len(),
+                    slice.attributes.len()
+                ));
+            }
+            let set: BTreeSet<_> = slice.attributes.iter().collect();
+            if !seen.insert(set) {
+                return Err(format!("slice {} stands twice", slice.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rules for Windows {
+    fn check(&self) -> Result<(), String> {
+        for (key, time) in [("windows.start", self.start), ("windows.end", self.end)] {
+            if !time.is_whole_hour() {
+                return Err(format!("`{key}` is {time}; windows begin and end on whole hours"));
+            }
+        }
+        if self.start >= self.end {
+            return Err(format!("`windows.start` {} must be before `windows.end` {}", self.start, self.end));
+        }
+        let Some(every) = self.every else { return Ok(()) };
+        let first = tumbling(every, self.start);
+        if first.start != self.start {
+            return Err(format!("`windows.start` is {}; the window that holds it starts {}", self.start, first.start));
+        }
+        let last = tumbling(every, self.end.plus_ns(-1));
+        if last.end != self.end {
+            return Err(format!("`windows.end` is {}; the window that holds it ends {}", self.end, last.end));
+        }
+        let length_ns = first.end.0.saturating_sub(first.start.0).max(HOUR_NS);
+        let count = self.end.0.saturating_sub(self.start.0) / length_ns;
+        if usize::try_from(count).map_or(true, |count| count > limits::WINDOWS) {
+            return Err(format!("about {count} windows; at most {}: publish a next plan later", limits::WINDOWS));
+        }
+        Ok(())
+    }
+}
+
+fn unique<T: Ord + std::fmt::Display>(key: &str, values: &[T]) -> Result<(), String> {
+    if values.is_empty() {
+        return Err(format!("`{key}` is empty; at least one"));
+    }
+    let mut seen = BTreeSet::new();
+    match values.iter().find(|value| !seen.insert(*value)) {
+        Some(twice) => Err(format!("`{key}` lists `{twice}` twice")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const ADMISSIONS: &str = r#"
+plan = "admissions"
+version = 1
+title = "Are women admitted as often as men?"
+contract = "admission"
+model_versions = ["v1"]
+required_sites = ["dept-a", "dept-b"]
+
+[windows]
+start = "2026-01-01T00:00:00Z"
+end = "2026-03-01T00:00:00Z"
+every = "month"
+release_after_hours = 24
+
+[disclosure]
+k = 5
+
+[[slice]]
+attributes = ["gender"]
+reference = ["Male"]
+
+[[slice]]
+attributes = ["gender", "home"]
+reference = ["Male", "near"]
+"#;
+
+    pub(crate) fn plan() -> Plan {
+        from_toml(ADMISSIONS, |_| Some(Digest([7; 32]))).expect("a valid plan")
+    }
+
+    #[test]
+    fn windows_tumble() {
+        let plan = plan();
+        let windows = plan.all_windows();
+        assert_eq!(
+            windows.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2026-01-01T00:00:00Z/2026-02-01T00:00:00Z", "2026-02-01T00:00:00Z/2026-03-01T00:00:00Z"]
+        );
+        assert!(windows.iter().all(|window| plan.has_window(window)));
+        assert!(!plan.has_window(&Window { start: windows[0].start, end: windows[1].end }));
+        assert_eq!(plan.release_time(&windows[0]).to_string(), "2026-02-02T00:00:00Z");
+        assert_eq!(plan.windows_before(Time::parse("2026-01-15T00:00:00Z").expect("a time")).len(), 1);
+    }
+
+    #[test]
+    fn a_contract_says_which_slices_there_are() {
+        let contract = crate::contract::from_toml(crate::contract::tests::ADMISSION).expect("valid");
+        let plan = plan();
+        assert_eq!(plan.check_against(&contract), Ok(()));
+        let groups = plan.slices[1].groups(&contract);
+        assert_eq!(groups.len(), 16);
+        assert_eq!(groups[1], ["Female", "far"]);
+        assert_eq!(groups[15], [UNKNOWN, UNKNOWN]);
+        assert!(is_compared(&groups[1]) && !is_compared(&groups[3]));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_what_would_be_right() {
+        let cases = [
+            ("k = 5", "k = 0", "`disclosure.k` is 0; at least 1"),
+            ("T00:00:00Z\"\nend", "T00:30:00Z\"\nend", "windows begin and end on whole hours"),
+            ("\"2026-03-01", "\"2026-03-02", "the window that holds it ends 2026-04-01T00:00:00Z"),
+            ("\"2026-03-01", "\"2025-03-01", "must be before `windows.end`"),
+            ("reference = [\"Male\"]", "reference = []", "`reference` has 0 values; one for each of its 1 attributes"),
+            ("\"dept-a\", \"dept-b\"", "\"dept-a\", \"dept-a\"", "`required_sites` lists `dept-a` twice"),
+            ("[\"v1\"]", "[]", "`model_versions` is empty"),
+            ("version = 1", "version = 1\nfoo = 2", "unknown field `foo`"),
+            ("contract =", "contract_digest = \"\"\ncontract =", "leave it out"),
+        ];
+        for (from, to, expected) in cases {
+            let source = ADMISSIONS.replacen(from, to, 1);
+            assert_ne!(source, ADMISSIONS, "{from}");
+            let error = from_toml(&source, |_| Some(Digest([7; 32]))).expect_err(to);
+            assert!(error.contains(expected), "{to}: {error}");
+        }
+        let error = from_toml(ADMISSIONS, |_| None).expect_err("no contract");
+        assert!(error.contains("publish it first"), "{error}");
+    }
+}

@@ -1,0 +1,172 @@
+//! From verified releases to a report.
+
+use super::slices::{SiteCounts, slice_figures};
+use super::{
+    DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, State, Use,
+};
+use crate::disclosure::{Counts, RULE, ReleasedSlice, Tier};
+use crate::fault::Refusal;
+use crate::ids::{Digest, Name};
+use crate::plan::{Plan, Slice};
+use crate::roster::{Registry, plan_origin, registry_origin, same};
+use crate::time::Window;
+use crate::verify::VerifiedRelease;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a report is a function of.
+pub struct Input<'a> {
+    /// Roster, contracts and plans as of a registry size.
+    pub registry: &'a Registry,
+    /// The plan reported on.
+    pub plan: Digest,
+    /// The windows to add: consecutive windows of the plan.
+    pub windows: &'a [Window],
+    /// Size of the plan's log.
+    pub log_size: u64,
+    /// Every release in the log below that size, with its index, in order.
+    pub releases: &'a [(u64, VerifiedRelease)],
+}
+
+/// Compiles a report.
+///
+/// # Errors
+/// A plan or contract that the registry does not hold; windows that are no consecutive windows of the plan.
+pub fn compile(input: &Input) -> Result<Report, Refusal> {
+    let published = input.registry.plan(&input.plan)?;
+    let plan = &published.plan;
+    let contract = input.registry.contract_of(plan)?;
+    check_windows(plan, input.windows)?;
+    let (rows, used) = sort_releases(input);
+    let sites = sites(input.registry, plan);
+    let federation = &input.registry.trust().federation;
+    let scopes = plan.model_versions.iter().enumerate().map(|(stratum, version)| {
+        let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
+        let slices = std::iter::once(&whole).chain(&plan.slices).enumerate();
+        Scope {
+            model_version: version.clone(),
+            tier: Tier::Full,
+            slices: slices
+                .map(|(at, slice)| {
+                    let counts: Vec<_> =
+                        sites.iter().map(|site| site_counts(site, input.windows, &used, stratum, at)).collect();
+                    slice_figures(
+                        slice,
+                        &slice.groups(contract),
+                        &counts,
+                        contract.decision.favourable_code(),
+                        plan.min_site_n,
+                    )
+                })
+                .collect(),
+        }
+    });
+    Ok(Report {
+        format: FORMAT,
+        method: METHOD.to_owned(),
+        federation: federation.clone(),
+        plan: DocumentRef {
+            name: plan.plan.clone(),
+            version: plan.version,
+            title: plan.title.clone(),
+            digest: input.plan,
+        },
+        contract: DocumentRef {
+            name: contract.contract.clone(),
+            version: contract.version,
+            title: contract.title.clone(),
+            digest: plan.contract_digest,
+        },
+        model: contract.model.clone(),
+        decision: DecisionRef {
+            selected: contract.decision.values[1].clone(),
+            favourable: contract.decision.favourable.clone(),
+        },
+        retrospective: published.issued_at > plan.windows.start,
+        windows: input.windows.to_vec(),
+        disclosure: DisclosureRef { rule: RULE.to_owned(), k: plan.disclosure.k },
+        min_site_n: plan.min_site_n,
+        log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
+        registry: LogRef { origin: registry_origin(federation), size: input.registry.size() },
+        sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used)).collect(),
+        scopes: scopes.collect(),
+        releases: rows,
+    })
+}
+
+fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {
+    if windows.is_empty() {
+        return Err(Refusal::new("window", "at least one window", "none"));
+    }
+    if let Some(other) = windows.iter().find(|window| !plan.has_window(window)) {
+        return Err(Refusal::new("window", format!("windows of plan {}", plan.plan), other));
+    }
+    windows.windows(2).try_for_each(|pair| same("window", &pair[0].end, &pair[1].start))
+}
+
+type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
+
+/// Every release with whether it is used; and those that are. The last one logged for a site and window counts.
+fn sort_releases<'a>(input: &Input<'a>) -> (Vec<ReleaseRow>, Used<'a>) {
+    let mut last = BTreeMap::new();
+    for (index, release) in input.releases {
+        last.insert((&release.claim().site, release.claim().window), (*index, release));
+    }
+    let rows = input.releases.iter().map(|(index, release)| {
+        let claim = release.claim();
+        let latest = last.get(&(&claim.site, claim.window)).map_or(*index, |(latest, _)| *latest);
+        let used = match () {
+            () if !input.windows.contains(&claim.window) => Use::OtherWindow,
+            () if latest != *index => Use::AmendedBy(latest),
+            () => Use::Used,
+        };
+        ReleaseRow {
+            index: *index,
+            site: claim.site.clone(),
+            window: claim.window,
+            envelope: release.envelope(),
+            artifact: release.artifact(),
+            used,
+        }
+    });
+    let rows = rows.collect();
+    let used = last.into_iter().filter(|((_, window), _)| input.windows.contains(window));
+    (rows, used.map(|(key, (_, release))| (key, release)).collect())
+}
+
+/// Enrolled and required sites, by name.
+fn sites(registry: &Registry, plan: &Plan) -> Vec<Name> {
+    registry.sites().chain(&plan.required_sites).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used) -> SiteRow {
+    let releases: Vec<_> = windows.iter().filter_map(|window| used.get(&(site, *window))).collect();
+    SiteRow {
+        site: site.clone(),
+        required: plan.required_sites.contains(site),
+        windows_released: releases.len() as u64,
+        events: releases.iter().map(|release| release.text().events).sum(),
+        outcomes: releases.iter().map(|release| release.text().outcomes).sum(),
+    }
+}
+
+/// A site's counts of one slice, added over the windows.
+fn site_counts(site: &Name, windows: &[Window], used: &Used, stratum: usize, slice: usize) -> SiteCounts {
+    let slices: Option<Vec<&ReleasedSlice>> = windows
+        .iter()
+        .map(|window| used.get(&(site, *window))?.text().strata.get(stratum)?.slices.get(slice))
+        .collect();
+    let Some(slices) = slices else {
+        return SiteCounts { site: site.clone(), state: State::Missing, groups: Vec::new() };
+    };
+    let visible = |slice: &&ReleasedSlice| {
+        slice.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<Vec<Counts>>>()
+    };
+    let Some(parts) = slices.iter().map(visible).collect::<Option<Vec<_>>>() else {
+        return SiteCounts { site: site.clone(), state: State::Suppressed, groups: Vec::new() };
+    };
+    let groups = parts.into_iter().reduce(|mut sum, part| {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| super::slices::add(sum, &part));
+        sum
+    });
+    SiteCounts { site: site.clone(), state: State::Released, groups: groups.unwrap_or_default() }
+}

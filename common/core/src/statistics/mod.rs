@@ -1,0 +1,198 @@
+//! The statistics of a report: rates, differences and ratios with intervals, stratified tables, meta-analysis.
+//!
+//! Counts are `u64`, everything derived is `f64`. Sums run in the order given, so that recomputation is bit-stable.
+//! `level` is the coverage of a two-sided interval, between 0 and 1; [`LEVEL`] unless several intervals are read together.
+//!
+//! **Zero rule.** What has no value is [`NotEstimable`] with the reason: never 0, never 1, never infinite, never NaN.
+//!
+//! ```
+//! use fedaudit_core::statistics::{LEVEL, NotEstimable, newcombe_difference, rate};
+//!
+//! // Berkeley 1973: 557 of 1,835 women and 1,198 of 2,691 men were admitted.
+//! let gap = newcombe_difference(557, 1835, 1198, 2691, LEVEL)?;
+//! assert_eq!(format!("{:.3} {:.3}", gap.lower, gap.upper), "-0.170 -0.113");
+//! assert_eq!(rate(0, 0), Err(NotEstimable::EmptyDenominator));
+//! # Ok::<(), NotEstimable>(())
+//! ```
+
+mod contingency;
+mod groups;
+mod homogeneity;
+#[cfg(test)]
+mod laws;
+mod mantel_haenszel;
+mod meta;
+#[cfg(test)]
+mod oracle;
+mod proportion;
+mod ratio;
+mod simpson;
+mod tail;
+
+pub use contingency::{odds_ratio, pearson_chi2};
+pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
+pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
+pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
+pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
+pub use proportion::{difference, newcombe_difference, rate, wilson};
+pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
+pub use simpson::{Simpson, simpson};
+pub use tail::{chi2_upper_tail, normal_quantile, student_quantile};
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The level of an interval that is read on its own: 95 %.
+pub const LEVEL: f64 = 0.95;
+
+/// Why a figure has no value. Serialised as [`NotEstimable::reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotEstimable {
+    /// The count in the denominator is 0.
+    EmptyDenominator,
+    /// The rate (or the largest rate) in the denominator of a ratio is 0.
+    ZeroRateInDenominator,
+    /// A cell, or a sum of products of cells, that has to be positive is 0.
+    ZeroCell,
+    /// The variance is 0 (or not defined), so an interval would have no width.
+    ZeroVariance,
+    /// No stratum holds both groups, or none of those that do carries information.
+    NoStrata,
+    /// Fewer than two strata carry information.
+    TooFewStrata,
+    /// Too few studies for this figure.
+    TooFewStudies,
+    /// Fewer than two groups, or categories, have events.
+    TooFewGroups,
+    /// A count exceeds the total that contains it.
+    CountExceedsTotal,
+    /// The rows of a table differ in length.
+    UnequalRows,
+    /// The level does not lie strictly between 0 and 1.
+    InvalidLevel,
+    /// An input, or a result, is not a finite number.
+    NotFinite,
+}
+
+impl NotEstimable {
+    /// The reason as reports print it, in `snake_case`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            NotEstimable::EmptyDenominator => "empty_denominator",
+            NotEstimable::ZeroRateInDenominator => "zero_rate_in_denominator",
+            NotEstimable::ZeroCell => "zero_cell",
+            NotEstimable::ZeroVariance => "zero_variance",
+            NotEstimable::NoStrata => "no_strata",
+            NotEstimable::TooFewStrata => "too_few_strata",
+            NotEstimable::TooFewStudies => "too_few_studies",
+            NotEstimable::TooFewGroups => "too_few_groups",
+            NotEstimable::CountExceedsTotal => "count_exceeds_total",
+            NotEstimable::UnequalRows => "unequal_rows",
+            NotEstimable::InvalidLevel => "invalid_level",
+            NotEstimable::NotFinite => "not_finite",
+        }
+    }
+}
+
+impl fmt::Display for NotEstimable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for NotEstimable {}
+
+/// A two-sided confidence interval, in the unit of its figure; both ends are finite.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+impl Interval {
+    /// Whether `value` lies inside, ends included.
+    pub fn contains(&self, value: f64) -> bool {
+        self.lower <= value && value <= self.upper
+    }
+
+    /// `centre` plus and minus `half_width`; without width, or not finite, it is no interval.
+    fn around(centre: f64, half_width: f64) -> Result<Interval, NotEstimable> {
+        let interval = Interval { lower: centre - half_width, upper: centre + half_width };
+        if !interval.lower.is_finite() || !interval.upper.is_finite() {
+            Err(NotEstimable::NotFinite)
+        } else if half_width > 0.0 {
+            Ok(interval)
+        } else {
+            Err(NotEstimable::ZeroVariance)
+        }
+    }
+
+    /// The interval whose logarithm is `centre` plus and minus `half_width`.
+    fn around_log(centre: f64, half_width: f64) -> Result<Interval, NotEstimable> {
+        let log = Interval::around(centre, half_width)?;
+        Ok(Interval { lower: log.lower.exp(), upper: log.upper.exp() })
+    }
+}
+
+/// A figure that is defined, with its interval or the reason why it has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The point estimate.
+    pub value: f64,
+    /// Its interval.
+    pub interval: Result<Interval, NotEstimable>,
+}
+
+/// A chi-square test.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chi2Test {
+    /// The statistic, at least 0.
+    pub statistic: f64,
+    /// Degrees of freedom, at least 1.
+    pub dof: u64,
+    /// Probability of a statistic at least this large under the null hypothesis.
+    pub p: f64,
+}
+
+impl Chi2Test {
+    fn new(statistic: f64, dof: u64) -> Result<Chi2Test, NotEstimable> {
+        if statistic.is_finite() {
+            Ok(Chi2Test { statistic, dof, p: chi2_upper_tail(statistic, dof)? })
+        } else {
+            Err(NotEstimable::NotFinite)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_what_is_serialised() {
+        use NotEstimable::*;
+        for reason in [
+            EmptyDenominator,
+            ZeroRateInDenominator,
+            ZeroCell,
+            ZeroVariance,
+            NoStrata,
+            TooFewStrata,
+            TooFewStudies,
+            TooFewGroups,
+            CountExceedsTotal,
+            UnequalRows,
+            InvalidLevel,
+            NotFinite,
+        ] {
+            let text = serde_json::to_string(&reason).unwrap_or_default();
+            assert_eq!(text, format!("\"{reason}\""));
+            assert_eq!(serde_json::from_str::<NotEstimable>(&text).ok(), Some(reason));
+        }
+    }
+}

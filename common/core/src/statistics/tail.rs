@@ -1,0 +1,115 @@
+//! Quantiles and tail probabilities of the normal, Student t and chi-square distributions.
+
+use super::NotEstimable;
+use statrs::function::{beta, erf, gamma};
+
+/// z with P(|Z| <= z) = `level` for a standard normal Z: 1.96 at 0.95.
+///
+/// # Errors
+/// `InvalidLevel` unless 0 < `level` < 1 (and 1 - `level` is not lost to rounding).
+pub fn normal_quantile(level: f64) -> Result<f64, NotEstimable> {
+    Ok(std::f64::consts::SQRT_2 * erf::erfc_inv(two_tails(level)?))
+}
+
+/// t with P(|T| <= t) = `level` for Student's T with `dof` degrees of freedom: 12.7 at 0.95 and 1.
+///
+/// The regularised incomplete beta function is inverted by bisection, which ends for every input.
+///
+/// # Errors
+/// `InvalidLevel` as above; `TooFewStudies` if `dof` is 0.
+pub fn student_quantile(level: f64, dof: u64) -> Result<f64, NotEstimable> {
+    let tails = two_tails(level)?;
+    if dof == 0 {
+        return Err(NotEstimable::TooFewStudies);
+    }
+    let dof = dof as f64;
+    let beyond = |t: f64| beta::checked_beta_reg(dof / 2.0, 0.5, dof / (dof + t * t)).unwrap_or(0.0);
+    let mut upper = 1.0;
+    while beyond(upper) > tails && upper < 1e100 {
+        upper *= 2.0;
+    }
+    Ok(bisect(0.0, upper, |t| beyond(t) > tails))
+}
+
+/// P(X >= `statistic`) for a chi-square X with `dof` degrees of freedom (1 at 0).
+///
+/// Small probabilities keep their digits. With one degree of freedom and `statistic` = z^2 it is P(|Z| >= |z|) of a
+/// normal Z, to 13 digits, where `statrs` 0.19's `erfc` has 10.
+///
+/// # Errors
+/// `NotFinite` if `statistic` is not a number; `TooFewGroups` if `dof` is 0.
+pub fn chi2_upper_tail(statistic: f64, dof: u64) -> Result<f64, NotEstimable> {
+    if statistic.is_nan() {
+        Err(NotEstimable::NotFinite)
+    } else if dof == 0 {
+        Err(NotEstimable::TooFewGroups)
+    } else if statistic <= 0.0 {
+        Ok(1.0)
+    } else if statistic.is_infinite() {
+        Ok(0.0)
+    } else {
+        gamma::checked_gamma_ur(dof as f64 / 2.0, statistic / 2.0).map_err(|_| NotEstimable::NotFinite)
+    }
+}
+
+/// The point between `lower` and `upper` up to which `below` holds, to the last bit.
+pub(super) fn bisect(mut lower: f64, mut upper: f64, below: impl Fn(f64) -> bool) -> f64 {
+    for _ in 0..MAX_HALVINGS {
+        let middle = lower + (upper - lower) / 2.0;
+        if middle <= lower || middle >= upper {
+            break;
+        }
+        if below(middle) {
+            lower = middle;
+        } else {
+            upper = middle;
+        }
+    }
+    upper
+}
+
+fn two_tails(level: f64) -> Result<f64, NotEstimable> {
+    let tails = 1.0 - level;
+    if tails > 0.0 && tails < 1.0 { Ok(tails) } else { Err(NotEstimable::InvalidLevel) }
+}
+
+/// An interval of numbers around 1 is a single step wide after about 60 halvings; the rest is for roots near 0.
+const MAX_HALVINGS: u32 = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(result: Result<f64, NotEstimable>, expected: f64) -> bool {
+        result.is_ok_and(|value| (value - expected).abs() <= 1e-12 * expected.abs())
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_tables() {
+        assert!(close(normal_quantile(0.95), 1.959963984540054));
+        assert!(close(normal_quantile(0.99), 2.5758293035489004));
+        assert!(close(student_quantile(0.95, 1), 12.706204736174694));
+        assert!(close(student_quantile(0.95, 2), 4.302652729749464));
+        assert!(close(student_quantile(0.95, 5), 2.570581835636314));
+        // A million degrees of freedom are nearly normal.
+        assert!(student_quantile(0.95, 1_000_000).is_ok_and(|t| (t - 1.959966356770).abs() < 1e-8));
+        for level in [0.0, 1.0, -1.0, 2.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(normal_quantile(level), Err(NotEstimable::InvalidLevel));
+            assert_eq!(student_quantile(level, 3), Err(NotEstimable::InvalidLevel));
+        }
+        assert_eq!(student_quantile(0.95, 0), Err(NotEstimable::TooFewStudies));
+        assert!(student_quantile(1.0 - 1e-15, 1).is_ok_and(f64::is_finite));
+    }
+
+    #[test]
+    fn chi_square_tails_are_those_of_the_tables() {
+        assert!(close(chi2_upper_tail(3.841458820694124, 1), 0.05));
+        assert!(close(chi2_upper_tail(5.991464547107979, 2), 0.05));
+        assert!(close(chi2_upper_tail(1.0, 5), 0.9625657732472964));
+        assert_eq!(chi2_upper_tail(0.0, 3), Ok(1.0));
+        assert_eq!(chi2_upper_tail(f64::INFINITY, 3), Ok(0.0));
+        assert_eq!(chi2_upper_tail(f64::INFINITY, 1), Ok(0.0));
+        assert!(chi2_upper_tail(f64::NAN, 3).is_err());
+        assert!(chi2_upper_tail(1.0, 0).is_err());
+    }
+}
