@@ -155,7 +155,9 @@ fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
         // One byte more than may come shows that more would come, whatever the header says.
         file.by_ref().take(left + 1).read_to_end(&mut content).map_err(|e| bad(&e))?;
         let length = content.len() as u64;
-        left = left.checked_sub(length).ok_or_else(|| malformed(format!("{} bytes at most", limits::BUNDLE_BYTES), "more"))?;
+        left = left
+            .checked_sub(length)
+            .ok_or_else(|| malformed(format!("{} bytes at most", limits::BUNDLE_BYTES), "more"))?;
         files.insert(path, content);
     }
     Ok(files)

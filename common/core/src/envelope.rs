@@ -209,12 +209,11 @@ struct Signature {
 /// An envelope over [`limits::ENTRY_BYTES`].
 pub fn attest_release(
     release: &Release,
-    mut predicate: Predicate,
+    head: Head,
     claim: ReleaseClaim,
     key: &SigningKey,
 ) -> Result<Attestation, Refusal> {
-    predicate.claim = Claim::Release(claim);
-    seal(predicate, vec![("release.json", json(release)?)], &[key])
+    seal(head.predicate(Claim::Release(claim)), vec![("release.json", json(release)?)], &[key])
 }
 
 /// Attests a contract.

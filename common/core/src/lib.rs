@@ -22,3 +22,5 @@ pub mod log;
 pub mod roster;
 pub mod verify;
 pub mod report;
+pub mod render;
+pub mod bundle;

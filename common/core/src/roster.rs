@@ -296,6 +296,13 @@ impl Registry {
         named.map(|(digest, contract)| (*digest, contract.version, contract)).max_by_key(|found| found.1)
     }
 
+    /// All contracts, sorted by name.
+    pub fn contracts(&self) -> impl Iterator<Item = &Contract> {
+        let mut contracts: Vec<_> = self.contracts.values().collect();
+        contracts.sort_by(|a, b| a.contract.cmp(&b.contract));
+        contracts.into_iter()
+    }
+
     /// The latest plan called `name`: digest, version, plan.
     pub fn plan_named(&self, name: &Name) -> Option<(Digest, u32, &PublishedPlan)> {
         let named = self.plans.iter().filter(|(_, published)| published.plan.plan == *name);

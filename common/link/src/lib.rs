@@ -12,6 +12,7 @@
 
 pub mod frame;
 pub mod home;
+pub mod protocol;
 pub mod quic;
 mod refusal;
 mod tls;

@@ -122,10 +122,17 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
         let found = format!("{} entries", bundle.registry.entries.len());
-        verdict.push("report-claim", "report.dsse.json", Outcome::Fail, format!("registry of {} entries", claim.registry_size), found);
+        verdict.push(
+            "report-claim",
+            "report.dsse.json",
+            Outcome::Fail,
+            format!("registry of {} entries", claim.registry_size),
+            found,
+        );
         return None;
     };
-    let registry = replay(&bundle.registry, as_of, trust, &mut Verdict { checks: vec![], not_evidence: vec![], report: None })?;
+    let registry =
+        replay(&bundle.registry, as_of, trust, &mut Verdict { checks: vec![], not_evidence: vec![], report: None })?;
     check_report(bundle, &registry, &claim, &releases, verdict)
 }
 
@@ -140,7 +147,11 @@ fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
         }
     }
     if good {
-        verdict.pass("artifact", format!("{folder}/artifacts"), format!("{} files with their digests", part.artifacts.len()));
+        verdict.pass(
+            "artifact",
+            format!("{folder}/artifacts"),
+            format!("{} files with their digests", part.artifacts.len()),
+        );
     }
 }
 
@@ -196,7 +207,11 @@ fn check_report_signature(bundle: &Bundle, registry: &Registry, verdict: &mut Ve
     let files: [&[u8]; 2] = [&bundle.report_json, &bundle.report_html];
     match verify::report(&bundle.report_envelope, &files, registry) {
         Ok(claim) => {
-            verdict.pass("report-signature", "report.dsse.json", "signed by the aggregator over report.json and report.html");
+            verdict.pass(
+                "report-signature",
+                "report.dsse.json",
+                "signed by the aggregator over report.json and report.html",
+            );
             Some(claim)
         }
         Err(refusal) => {
@@ -220,7 +235,9 @@ fn check_entries(
         let subject = format!("plan/entries/{index}");
         let release = match verify::entry(envelope, registry) {
             Ok(Entry::Report(_)) => continue,
-            Ok(Entry::Release) => artifact_of(envelope, &bundle.plan).and_then(|a| verify::release(envelope, a, registry)),
+            Ok(Entry::Release) => {
+                artifact_of(envelope, &bundle.plan).and_then(|a| verify::release(envelope, a, registry))
+            }
             Err(refusal) => Err(refusal),
         };
         let admitted = release.and_then(|release| {
@@ -247,8 +264,12 @@ fn check_entries(
         Some(index) if index as u64 >= claim.log_size => {
             verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
         }
-        Some(index) => verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, format!("index {index}")),
-        None => verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, "nowhere in the log".to_owned()),
+        Some(index) => {
+            verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, format!("index {index}"))
+        }
+        None => {
+            verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, "nowhere in the log".to_owned())
+        }
     }
     good.then_some(releases)
 }
@@ -262,7 +283,13 @@ fn check_report(
 ) -> Option<()> {
     if claim.method != METHOD {
         let found = format!("version {}", claim.method);
-        verdict.push("report-method", "report.dsse.json", Outcome::Undecidable, format!("method version {METHOD}"), found);
+        verdict.push(
+            "report-method",
+            "report.dsse.json",
+            Outcome::Undecidable,
+            format!("method version {METHOD}"),
+            found,
+        );
         return None;
     }
     let claimed: Report = match codec::from_json(&bundle.report_json) {
@@ -273,7 +300,8 @@ fn check_report(
         }
     };
     let input = Input { registry, plan: claim.plan, windows: &claim.windows, log_size: claim.log_size, releases };
-    let recomputed = report::compile(&input).map_err(|refusal| verdict.refuse("report-numbers", "report.json", &refusal)).ok()?;
+    let recomputed =
+        report::compile(&input).map_err(|refusal| verdict.refuse("report-numbers", "report.json", &refusal)).ok()?;
     let values = [&recomputed, &claimed].map(|report| serde_json::to_value(report).ok());
     let [Some(expected), Some(found)] = values else { return None };
     match compare::difference(&expected, &found) {
@@ -300,11 +328,21 @@ fn check_complete(report: &Report, verdict: &mut Verdict) {
     let required = report.sites.iter().filter(|site| site.required).count();
     let missing: Vec<_> = report.sites.iter().filter(|site| site.required && site.windows_released < windows).collect();
     if missing.is_empty() {
-        verdict.pass("required-sites", "report.json", format!("all {required} required sites released all {windows} windows"));
+        verdict.pass(
+            "required-sites",
+            "report.json",
+            format!("all {required} required sites released all {windows} windows"),
+        );
     }
     for site in missing {
         let found = format!("{} of {windows}", site.windows_released);
-        verdict.push("required-sites", &site.site, Outcome::Undecidable, format!("releases for {windows} windows"), found);
+        verdict.push(
+            "required-sites",
+            &site.site,
+            Outcome::Undecidable,
+            format!("releases for {windows} windows"),
+            found,
+        );
     }
 }
 
@@ -319,7 +357,8 @@ impl Verdict {
     pub fn first_line(&self) -> String {
         let Some(report) = &self.report else { return self.word().to_owned() };
         let (known, all) = scope(report);
-        let retrospective = if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let retrospective =
+            if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
         let hidden = report
             .scopes
             .iter()
@@ -327,6 +366,11 @@ impl Verdict {
             .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
             .count();
         let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
-        format!("{}: {} v{}, {known} of {all} sites{retrospective}{hidden}", self.word(), report.plan.name, report.plan.version)
+        format!(
+            "{}: {} v{}, {known} of {all} sites{retrospective}{hidden}",
+            self.word(),
+            report.plan.name,
+            report.plan.version
+        )
     }
 }

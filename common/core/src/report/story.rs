@@ -17,14 +17,15 @@ pub fn story(report: &Report) -> Vec<String> {
                 lines.push(format!("{name}: {known} of {} sites released this slice.", slice.sites.len()));
             }
             for pair in &slice.pairs {
-                pair_story(&name, slice, pair, &mut lines);
+                let favours = report.decision.favourable == report.decision.selected;
+                pair_story(&name, slice, pair, favours, &mut lines);
             }
         }
     }
     lines
 }
 
-fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, lines: &mut Vec<String>) {
+fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, favours: bool, lines: &mut Vec<String>) {
     let (group, reference) = (pair.group.join(" x "), slice.reference.join(" x "));
     let rate = |of: &[String]| {
         let found = slice.groups.iter().find(|g| g.group == of).and_then(|g: &GroupFigures| g.pooled.as_ref());
@@ -37,11 +38,9 @@ fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, lines: &mut 
         points(&pair.crude.difference)
     ));
     lines.push(format!(
-        "{name}: {} {group} ({}), {} {reference} ({}).",
-        sites_favour(pair.favouring_group.len()),
-        names(&pair.favouring_group),
-        sites_favour(pair.favouring_reference.len()),
-        names(&pair.favouring_reference)
+        "{name}: {}, {}.",
+        sites_favour(&pair.favouring_group, &group, favours),
+        sites_favour(&pair.favouring_reference, &reference, favours)
     ));
     let odds = &pair.mantel_haenszel.odds_ratio;
     lines.push(format!(
@@ -51,14 +50,17 @@ fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, lines: &mut 
     ));
     if let TestFigure::Test { p, .. } = pair.mantel_haenszel.breslow_day {
         let differ = if p < 0.05 { "sites differ" } else { "no sign that sites differ" };
-        lines.push(format!("{name}: {differ} (Breslow-Day p = {}).", p_value(p)));
+        lines.push(format!("{name}: {differ} (Breslow-Day {}).", p_value(p)));
     }
     if let SimpsonFigures::Compared { reversal, material } = pair.simpson
         && (reversal || material)
     {
-        let how = if reversal { "point opposite ways" } else { "differ by more than a fifth" };
+        let how = match reversal {
+            true => "Simpson's paradox: crude and adjusted difference point opposite ways",
+            false => "crude and adjusted difference are more than a fifth apart",
+        };
         lines.push(format!(
-            "{name}: Simpson's paradox: crude and adjusted difference {how} ({} against {}).",
+            "{name}: {how} ({} against {}).",
             points(&pair.crude.difference),
             points(&pair.mantel_haenszel.risk_difference)
         ));
@@ -76,8 +78,14 @@ fn shows(odds: &Figure) -> &'static str {
     }
 }
 
-fn sites_favour(count: usize) -> String {
-    if count == 1 { "1 site favours".to_owned() } else { format!("{count} sites favour") }
+/// To be selected is to be favoured only where the contract says so.
+fn sites_favour(sites: &[Name], group: &str, favours: bool) -> String {
+    let (plural, names) = (if sites.len() == 1 { ("", "s") } else { ("s", "") }, names(sites));
+    let count = sites.len();
+    match favours {
+        true => format!("{count} site{} favour{} {group} ({names})", plural.0, plural.1),
+        false => format!("{count} site{} select{} {group} more often ({names})", plural.0, plural.1),
+    }
 }
 
 fn names(sites: &[Name]) -> String {
@@ -91,7 +99,11 @@ pub(crate) fn percent(value: f64) -> String {
 
 /// `-14.2 points (-17.0 to -11.3)`, or the state.
 pub(crate) fn points(figure: &Figure) -> String {
-    shown(figure, |value| format!("{:+.1}", value * 100.0), " points")
+    let text = |value: f64| {
+        let text = format!("{:+.1}", value * 100.0);
+        if text == "-0.0" { "+0.0".to_owned() } else { text }
+    };
+    shown(figure, text, " points")
 }
 
 /// `1.105 (0.943 to 1.295)`, or the state.
@@ -110,7 +122,7 @@ pub(crate) fn shown(figure: &Figure, text: impl Fn(f64) -> String, unit: &str) -
     }
 }
 
-/// `0.002`, `< 0.001`.
-pub(crate) fn p_value(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+/// `p = 0.002`, `p < 0.001`.
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }

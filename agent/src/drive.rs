@@ -1,0 +1,157 @@
+//! Drives the [`Shipper`](crate::ship::Shipper) with a site's home: builds requests, keeps what was verified.
+
+use crate::home::SOFTWARE;
+use crate::outbox::Outgoing;
+use crate::ship::{Asked, Keep, Shipper, Step};
+use crate::site::{Site, refused};
+use fedaudit_core::codec;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::note::Checkpoint;
+use fedaudit_core::roster::{journal_origin, plan_origin, registry_origin};
+use fedaudit_core::time::{SECOND_NS, Time};
+use fedaudit_core::verify;
+use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Request, Response, Submission};
+
+/// A request, and what its answer is judged by.
+pub struct Ask {
+    step: Step,
+    /// The frame to send.
+    pub frame: Vec<u8>,
+    release: Option<Outgoing>,
+}
+
+/// A link for `site`.
+///
+/// # Errors
+/// A note key that cannot be read.
+pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
+    let note_key = PublicKey::of(&site.home.key(KeyUse::Note)?);
+    Ok(Shipper::new(note_key, i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
+}
+
+/// What to do next.
+///
+/// # Errors
+/// An outbox that cannot be read.
+pub fn next(site: &Site, shipper: &Shipper, now: Time) -> Result<Step, Fault> {
+    let ready = shipper.is_up() && site.outbox.next_ready()?.is_some();
+    Ok(shipper.next(ready, site.mirror.registry().size(), now))
+}
+
+/// The request for a step that sends one.
+///
+/// # Errors
+/// A journal or outbox that fails.
+pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Ask, Fault> {
+    let mut release = None;
+    let request = match &step {
+        Step::Registry(from) => Request::Registry { from: *from },
+        Step::Submit => {
+            let next = site.outbox.next_ready()?;
+            let next = next.ok_or_else(|| Fault::new(Blame::Site, "nothing is ready to be sent", "report this"))?;
+            let submission = submission(site, shipper, &next)?;
+            release = Some(next);
+            Request::Submit(Box::new(submission))
+        }
+        _ => Request::Hello(Hello {
+            protocol: PROTOCOL,
+            site: site.enrolment.site.clone(),
+            software: SOFTWARE.to_owned(),
+            seen: site.outbox.seen()?,
+        }),
+    };
+    let frame = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
+    Ok(Ask { step, frame, release })
+}
+
+fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Submission, Fault> {
+    let mut journal = Vec::new();
+    for checkpoint in named_checkpoints(site, next)? {
+        let Some(seen) = shipper.journals().get(&checkpoint.origin) else { continue };
+        let (old, new) = (seen.size.min(checkpoint.size), seen.size.max(checkpoint.size));
+        let log = log_of(site, &checkpoint.origin);
+        let hashes = site.journal.consistency(&log, old, new)?;
+        journal.push(Consistency { origin: checkpoint.origin, old, new, hashes });
+    }
+    let plan_seen = plan_seen(site, &next.plan)?.map_or(0, |seen| seen.size);
+    Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
+}
+
+/// The journal checkpoints that a release of this site names.
+fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
+    let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
+    // A site that is not enrolled yet cannot check its own release against the roster; it sends nothing either.
+    Ok(verified.map_err(refused)?.journal().to_vec())
+}
+
+fn log_of(site: &Site, origin: &str) -> String {
+    let prefix = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
+    origin.strip_prefix(&prefix).unwrap_or(origin).to_owned()
+}
+
+fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>, Fault> {
+    let origin = plan_origin(&site.enrolment.federation, plan);
+    let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
+    let key = site.mirror.log_key().map_err(refused)?;
+    let opened = Checkpoint::open(note.as_bytes(), &origin, &key);
+    opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), "restore it from a backup"))
+}
+
+/// Judges the answer to `ask` and keeps what was verified. The error is for people; the link has gone on by itself.
+///
+/// # Errors
+/// An answer that cannot be used, or a disk that fails.
+pub fn hear(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    ask: &Ask,
+    response: Response,
+    now: Time,
+    jitter: f64,
+) -> Result<(), Fault> {
+    let keep = match (&ask.step, &ask.release) {
+        (Step::Submit, Some(release)) => {
+            let origin = plan_origin(&site.enrolment.federation, &release.plan);
+            let seen = plan_seen(site, &release.plan)?;
+            let asked = Asked::Submit { envelope: &release.envelope, origin: &origin, seen };
+            shipper.heard(response, asked, &site.mirror, now, jitter)?
+        }
+        (Step::Registry(_), _) => shipper.heard(response, Asked::Registry, &site.mirror, now, jitter)?,
+        _ => {
+            let base = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
+            let journal = &mut site.journal;
+            let mut own = |origin: &str, size: u64| {
+                let Some(log) = origin.strip_prefix(&base) else { return Ok(None) };
+                if journal.size(log)? < size {
+                    return Ok(None);
+                }
+                journal.checkpoint(log, size, origin).map(|checkpoint| Some(checkpoint.root))
+            };
+            shipper.heard(response, Asked::Hello(&mut own), &site.mirror, now, jitter)?
+        }
+    };
+    match (keep, &ask.release) {
+        (Keep::Registry { from, entries, note, mirror }, _) => {
+            let origin = registry_origin(&site.enrolment.federation);
+            site.outbox.keep_registry(from, &entries, &origin, &note)?;
+            site.mirror = *mirror;
+        }
+        (Keep::Receipt { proof, origin, note }, Some(release)) => {
+            let checkpoints = named_checkpoints(site, release)?;
+            site.outbox.mark_received(&Digest::of(&release.envelope), &proof, &origin, &note)?;
+            shipper.journal_seen(checkpoints);
+        }
+        (Keep::Refused(refused), Some(release)) => {
+            site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
+            let what = format!(
+                "the aggregator refused release {} of {}: {}",
+                release.sequence, release.window, refused.refusal
+            );
+            return Err(Fault::new(refused.blame, what, refused.hint));
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The agent's folder.
+//!
+//! | path | what | worst if altered by others |
+//! |---|---|---|
+//! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
+//! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
+//! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
+//! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
+
+use crate::journal::Journal;
+use ed25519_dalek::SigningKey;
+use fedaudit_core::codec::{self, Valid};
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::KeyUse;
+use fedaudit_core::plan::PlanText;
+use fedaudit_core::roster::Trust;
+use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, os_random, write_atomic};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this software, as documents carry them.
+pub const SOFTWARE: &str = concat!("fedaudit-agent ", env!("CARGO_PKG_VERSION"));
+
+/// An agent's folder, opened.
+pub struct Home {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `config.toml`.
+    pub config: Config,
+}
+
+/// `config.toml`: what this site allows, whatever a plan asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Least k of a plan that this site accepts.
+    pub k_floor: u64,
+    /// Attributes that never leave this site, not even as counts.
+    pub never_report: Vec<String>,
+    /// Seconds between looks at the registry and at windows that are due.
+    pub poll_seconds: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10 }
+    }
+}
+
+impl Config {
+    fn to_toml(&self) -> String {
+        format!(
+            "# Least k (smallest count that may be seen, 0 apart) of a plan that this site accepts.\nk_floor = {}\n\n\
+             # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
+             never_report = {:?}\n\n\
+             # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n",
+            self.k_floor, self.never_report, self.poll_seconds
+        )
+    }
+
+    /// Whether this site's own policy allows `plan`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn allows(&self, plan: &PlanText) -> Result<(), String> {
+        if plan.disclosure.k < self.k_floor {
+            return Err(format!("its k is {}; this site's k_floor is {}", plan.disclosure.k, self.k_floor));
+        }
+        let kept = plan.slices.iter().flat_map(|slice| &slice.attributes).find(|name| self.never_report.contains(name));
+        match kept {
+            Some(name) => Err(format!("it cuts by `{name}`, which this site never reports")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What joining a federation left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// The federation.
+    pub federation: Name,
+    /// This site's name in it.
+    pub site: Name,
+    /// The aggregator's address, `host:port`.
+    pub address: String,
+    /// Fingerprint of the aggregator's transport key.
+    pub transport: Digest,
+    /// Epoch of the journal.
+    pub epoch: u32,
+}
+
+impl Home {
+    /// Makes a new home: configuration, keys, an empty journal. It has its name only when it is whole.
+    ///
+    /// # Errors
+    /// A folder that exists or cannot be written.
+    pub fn init(dir: &Path, config: &Config) -> Result<(), Fault> {
+        if dir.exists() {
+            let what = format!("{} exists", dir.display());
+            return Err(Fault::new(Blame::Operator, what, "name a home that does not exist"));
+        }
+        let mut name = dir.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let partial = dir.with_file_name(name);
+        if partial.exists() {
+            // What an interrupted init left: it never had the real name.
+            std::fs::remove_dir_all(&partial).map_err(|e| io(&partial, &e))?;
+        }
+        create_dir_private(&partial.join("keys"))?;
+        create_new(&partial.join("config.toml"), config.to_toml().as_bytes(), 0o600)?;
+        for usage in [KeyUse::Attest, KeyUse::Note, KeyUse::Transport] {
+            create_key(&partial.join("keys").join(format!("{usage}.key")), os_random())?;
+        }
+        drop(Journal::create(&partial)?);
+        crate::outbox::Outbox::create(&partial)?;
+        std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))
+    }
+
+    /// Opens an existing home.
+    ///
+    /// # Errors
+    /// A folder that is no home, or a configuration with a misspelt key.
+    pub fn open(dir: &Path) -> Result<Home, Fault> {
+        let path = dir.join("config.toml");
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            let hint = "name a home with --home, or make one: fedaudit-agent init";
+            Fault::new(Blame::Operator, format!("{}: {e}", path.display()), hint)
+        })?;
+        let config = toml::from_str(&text).map_err(|e| {
+            Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named")
+        })?;
+        Ok(Home { dir: dir.to_owned(), config })
+    }
+
+    /// The signing key for `usage`.
+    ///
+    /// # Errors
+    /// A key file that is missing, readable by others, or no key.
+    pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
+        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+    }
+
+    /// The federation that this site joined.
+    ///
+    /// # Errors
+    /// It joined none.
+    pub fn enrolment(&self) -> Result<(Enrolment, Valid<Trust>), Fault> {
+        match (self.read("enrolment.json")?, self.read("trust.json")?) {
+            (Some(enrolment), Some(trust)) => Ok((enrolment, trust)),
+            _ => {
+                let what = format!("{} has not joined a federation", self.dir.display());
+                Err(Fault::new(Blame::Operator, what, "ask governance for a token, then: fedaudit-agent join TOKEN"))
+            }
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
+        let path = self.dir.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => codec::from_json(&bytes).map(Some).map_err(|e| {
+                Fault::new(
+                    Blame::Operator,
+                    format!("{}: {e}", path.display()),
+                    "restore it, or join again with a new home",
+                )
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io(&path, &e)),
+        }
+    }
+
+    /// Keeps what joining gave; `enrolment.json` comes last, and with it the site has joined.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn keep_enrolment(&self, enrolment: &Enrolment, trust: &[u8]) -> Result<(), Fault> {
+        write_atomic(&self.dir.join("trust.json"), trust, 0o600)?;
+        let json = codec::to_json(enrolment).map_err(|e| Fault::new(Blame::Operator, e.to_string(), "report this"))?;
+        write_atomic(&self.dir.join("enrolment.json"), &json, 0o600)
+    }
+
+    /// Lock that one daemon holds.
+    pub fn run_lock(&self) -> PathBuf {
+        self.dir.join("run.lock")
+    }
+
+    /// Lock that an import holds from first to last row: no window is closed in the middle of one.
+    pub fn import_lock(&self) -> PathBuf {
+        self.dir.join("import.lock")
+    }
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(Blame::Operator, format!("{}: {error}", path.display()), "check the path, its permissions and the disk")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_written_configuration_is_read_back() {
+        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3 };
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
+        assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! Taking in files of events: CSV, plain or gzip.
+//!
+//! Rows go into the journal in durable batches, so that a crash loses none that were acknowledged and a second import
+//! completes the first: what is there already is counted as a duplicate. The ledger's entry about the file is in the
+//! transaction of the last batch. Rows that cannot be taken go, with the reason, to a file of rejects.
+
+mod columns;
+mod input;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use columns::Columns;
+use fedaudit_core::contract::Contract;
+use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::limits::CSV_LINE_BYTES;
+use input::Input;
+use rows::{Next, Rows};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// What an import did. Every row is in exactly one of: new event, new outcome of a known event, duplicate, rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImportSummary {
+    /// Rows read, blank lines not counted.
+    pub rows: u64,
+    /// Events that were new.
+    pub events: u64,
+    /// Outcomes that were new, those of new events included.
+    pub outcomes: u64,
+    /// Rows that were there already.
+    pub duplicates: u64,
+    /// Rows refused.
+    pub rejected: u64,
+    /// The first of them, at most 10.
+    pub first_rejects: Vec<Reject>,
+    /// Columns that the contract does not know.
+    pub ignored_columns: Vec<String>,
+}
+
+/// A row refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// The line of the file on which it begins, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Takes in the CSV file `path`, plain or gzip; `progress` is told bytes of the file read, and all of them.
+///
+/// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
+///
+/// # Errors
+/// Before anything is written: a file that cannot be read or has other columns. Later: a file that ends early, or a
+/// journal or reject file that cannot be written; batches before that stay, and importing again completes them.
+pub fn import_csv(
+    journal: &mut Journal,
+    contract: &Contract,
+    path: &Path,
+    rejects: &Path,
+    rng: &mut StdRng,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<ImportSummary, Fault> {
+    if let (Ok(file), Ok(same)) = (path.canonicalize(), rejects.canonicalize())
+        && file == same
+    {
+        let what = format!("{} is both the file to import and the file for rejects", path.display());
+        return Err(Fault::new(Blame::Operator, what, "name another file for rejects"));
+    }
+    let mut rows = Rows::new(Input::open(path)?);
+    let columns = Columns::read(&mut rows, contract, path)?;
+    let ignored_columns = columns.ignored.clone();
+    let summary = ImportSummary { ignored_columns, ..ImportSummary::default() };
+    let rejects = RejectFile { path: rejects.to_owned(), writer: None };
+    let mut import = Import { journal, contract, rng, progress, summary, rejects, batch: Batch::default() };
+    import.run(&mut rows, &columns)?;
+    import.rejects.finish()?;
+    Ok(import.summary)
+}
+
+struct Import<'a> {
+    journal: &'a mut Journal,
+    contract: &'a Contract,
+    rng: &'a mut StdRng,
+    progress: &'a mut dyn FnMut(u64, u64),
+    summary: ImportSummary,
+    rejects: RejectFile,
+    batch: Batch,
+}
+
+/// Rows on their way into the journal, and what they were read from.
+#[derive(Default)]
+struct Batch {
+    /// Those that are events.
+    rows: Vec<EventRow>,
+    lines: Vec<Line>,
+    raw: Vec<u8>,
+}
+
+/// A row of the file.
+struct Line {
+    number: u64,
+    /// Its place in the batch's bytes.
+    raw: Range<usize>,
+    /// Why it is no event.
+    refused: Option<String>,
+}
+
+impl Import<'_> {
+    fn run(&mut self, rows: &mut Rows<Input>, columns: &Columns) -> Result<(), Fault> {
+        loop {
+            let read = match rows.next()? {
+                Next::End => break,
+                Next::Bad(reason) => Err(reason),
+                Next::Row => columns.event(rows, self.contract),
+            };
+            // Only when another row follows: the last batch is the one that also writes to the ledger.
+            if self.batch.lines.len() >= BATCH_ROWS || self.batch.raw.len() >= BATCH_BYTES {
+                self.flush(None)?;
+                (self.progress)(rows.input().done(), rows.input().total());
+            }
+            self.batch.push(read, rows.line(), rows.raw());
+        }
+        let digest = rows.input_mut().digest()?;
+        self.flush(Some(digest))?;
+        (self.progress)(rows.input().done(), rows.input().total());
+        Ok(())
+    }
+
+    /// Writes the batch; with the digest of the file, which now is at its end, the ledger's entry as well.
+    fn flush(&mut self, file: Option<Digest>) -> Result<(), Fault> {
+        let batch = std::mem::take(&mut self.batch);
+        let summary = &mut self.summary;
+        summary.rows += batch.lines.len() as u64;
+        summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
+        let results = self.journal.record_events_and(self.contract, &batch.rows, self.rng, |results| {
+            results.iter().for_each(|result| summary.count(result));
+            file.and_then(|file| summary.entry(file))
+        })?;
+        let mut results = results.into_iter();
+        for line in batch.lines {
+            let refused = line.refused.or_else(|| match results.next() {
+                Some(RowResult::Rejected(reason)) => Some(reason),
+                _ => None,
+            });
+            let Some(reason) = refused else { continue };
+            self.rejects.add(line.number, &reason, batch.raw.get(line.raw).unwrap_or_default())?;
+            if self.summary.first_rejects.len() < FIRST_REJECTS {
+                self.summary.first_rejects.push(Reject { line: line.number, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn push(&mut self, read: Result<EventRow, String>, number: u64, raw: &[u8]) {
+        let start = self.raw.len();
+        self.raw.extend_from_slice(raw);
+        let refused = read.map(|row| self.rows.push(row)).err();
+        self.lines.push(Line { number, raw: start..self.raw.len(), refused });
+    }
+}
+
+impl ImportSummary {
+    fn count(&mut self, result: &RowResult) {
+        match result {
+            RowResult::Event { outcome } => {
+                self.events += 1;
+                self.outcomes += u64::from(*outcome);
+            }
+            RowResult::Outcome => self.outcomes += 1,
+            RowResult::Duplicate => self.duplicates += 1,
+            RowResult::Rejected(_) => self.rejected += 1,
+        }
+    }
+
+    /// What the ledger says of the import; nothing if nothing was new, so that importing twice changes nothing.
+    fn entry(&self, file: Digest) -> Option<LedgerEntry> {
+        let ImportSummary { events, outcomes, duplicates, rejected, .. } = *self;
+        (events + outcomes > 0).then_some(LedgerEntry::Import { file, events, outcomes, duplicates, rejected })
+    }
+}
+
+/// A file that exists only if a row was refused. It holds raw rows: only its owner may read it.
+struct RejectFile {
+    path: PathBuf,
+    writer: Option<csv::Writer<File>>,
+}
+
+impl RejectFile {
+    fn add(&mut self, line: u64, reason: &str, raw: &[u8]) -> Result<(), Fault> {
+        let path = &self.path;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let mut options = OpenOptions::new();
+                let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+                let mut writer = csv::Writer::from_writer(file.map_err(|error| reject_fault(path, &error))?);
+                writer.write_record(["line", "reason", "row"]).map_err(|error| reject_fault(path, &error))?;
+                self.writer.insert(writer)
+            }
+        };
+        let line = line.to_string();
+        writer.write_record([line.as_bytes(), reason.as_bytes(), raw]).map_err(|error| reject_fault(path, &error))
+    }
+
+    fn finish(&mut self) -> Result<(), Fault> {
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        writer.flush().map_err(|error| reject_fault(&self.path, &error))
+    }
+}
+
+fn reject_fault(path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    let what = format!("cannot write rejected rows to {}: {error}", path.display());
+    Fault::new(Blame::Operator, what, "name a file that can be written, and import again: nothing is counted twice")
+}
+
+/// Rows of a transaction.
+const BATCH_ROWS: usize = 5_000;
+/// Bytes of rows after which a transaction is written even with fewer.
+const BATCH_BYTES: usize = 16 * CSV_LINE_BYTES;
+/// Rejected rows that a summary names.
+const FIRST_REJECTS: usize = 10;

@@ -1,0 +1,211 @@
+//! Tests of whole files.
+
+use super::*;
+use crate::journal::LEDGER;
+use crate::journal::tests::{contract, new, rng, state};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use tempfile::TempDir;
+
+const HEADER: &str = "event_id,occurred_at,model_id,model_version,score,decision,label,labelled_at,gender";
+
+struct Site {
+    home: TempDir,
+    journal: Journal,
+    told: Vec<(u64, u64)>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let (home, journal) = new();
+        Site { home, journal, told: Vec::new() }
+    }
+
+    fn import(&mut self, bytes: &[u8]) -> Result<ImportSummary, Fault> {
+        let path = self.home.path().join("data.csv");
+        std::fs::write(&path, bytes).expect("written");
+        let (rejects, told) = (self.home.path().join("rejects.csv"), &mut self.told);
+        let mut progress = |done, total| told.push((done, total));
+        import_csv(&mut self.journal, &contract(), &path, &rejects, &mut rng(1), &mut progress)
+    }
+
+    fn rejects(&self) -> Option<String> {
+        std::fs::read_to_string(self.home.path().join("rejects.csv")).ok()
+    }
+
+    fn imports(&mut self) -> Vec<LedgerEntry> {
+        let mut found = Vec::new();
+        let keep = |_, entry| {
+            if matches!(entry, LedgerEntry::Import { .. }) {
+                found.push(entry);
+            }
+            Ok(())
+        };
+        self.journal.ledger(keep).expect("read");
+        found
+    }
+}
+
+fn file(rows: std::ops::Range<u64>) -> String {
+    let mut text = format!("{HEADER}\n");
+    for n in rows {
+        let time = format!("2026-01-{:02}T{:02}:00:00Z", n / 24 % 28 + 1, n % 24);
+        let label = if n % 2 == 0 { format!("{},{time}", n % 4 / 2) } else { ",".to_owned() };
+        let gender = ["Female", "Male", "", "x"][n as usize % 4];
+        text += &format!("e{n},{time},committee,v{},0.{:03},{},{label},{gender}\n", n % 2, n % 1_000, n % 2);
+    }
+    text
+}
+
+fn tally(summary: &ImportSummary) -> [u64; 5] {
+    [summary.rows, summary.events, summary.outcomes, summary.duplicates, summary.rejected]
+}
+
+#[test]
+fn importing_twice_changes_nothing() {
+    let mut site = Site::new();
+    let text = file(0..12_345);
+    let first = site.import(text.as_bytes()).expect("imported");
+    assert_eq!(tally(&first), [12_345, 12_345, 6_173, 0, 0]);
+    let total = text.len() as u64;
+    assert_eq!(site.told.last(), Some(&(total, total)));
+    let entry = LedgerEntry::Import {
+        file: Digest::of(text.as_bytes()),
+        events: 12_345,
+        outcomes: 6_173,
+        duplicates: 0,
+        rejected: 0,
+    };
+    assert_eq!(site.imports(), [entry]);
+    let before = state(&mut site.journal);
+    assert_eq!(before["predictions/admission/1"].0, 12_345);
+    assert_eq!(before[LEDGER].0, 3);
+    let again = site.import(text.as_bytes()).expect("imported");
+    assert_eq!(tally(&again), [12_345, 0, 0, 12_345, 0]);
+    // Unpacked, it is the same again.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.replace('\n', "\r\n").as_bytes()).expect("packed");
+    let packed = packed.finish().expect("packed");
+    let again = site.import(&packed).expect("imported");
+    assert_eq!(tally(&again), [12_345, 0, 0, 12_345, 0]);
+    assert_eq!(state(&mut site.journal), before);
+    assert_eq!(site.rejects(), None);
+}
+
+#[test]
+fn a_crash_in_the_middle_is_completed() {
+    let mut site = Site::new();
+    let text = file(0..10_000);
+    // What a crash after the first batches leaves: those rows, and nothing in the ledger.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).expect("packed");
+    let packed = packed.finish().expect("packed");
+    let fault = site.import(&packed[..packed.len() * 9 / 10]).expect_err("cut short");
+    assert!(fault.what.contains("to its end") && fault.blame == Blame::Input, "{fault}");
+    assert_eq!(site.journal.size("predictions/admission/1"), Ok(5_000));
+    assert_eq!(site.imports(), []);
+    let rest = site.import(&packed).expect("imported");
+    assert_eq!(tally(&rest), [10_000, 5_000, 2_500, 5_000, 0]);
+    let file = Digest::of(&packed);
+    assert_eq!(
+        site.imports(),
+        [LedgerEntry::Import { file, events: 5_000, outcomes: 2_500, duplicates: 5_000, rejected: 0 }]
+    );
+    state(&mut site.journal);
+}
+
+#[test]
+fn bad_rows_are_named_and_the_rest_goes_in() {
+    let good = "2026-01-01T00:00:00Z,committee,v1,0.5,1";
+    let rows = [
+        (format!("a,{good},1,2026-01-02T00:00:00+01:00,Female"), ""),
+        (format!("a,{good},1,2026-01-01T23:00:00Z,Female"), ""), // the same time
+        (format!("a,{good},1,2026-01-02T00:00:00+01:00,Male"), "another attribute `gender`"),
+        ("b,2026-01-01,committee,v1,0.5,1,,,".to_owned(), "occurred_at: `2026-01-01` is not a time"),
+        ("b,2026-01-01T00:00:00Z,jury,v1,0.5,1,,,".to_owned(), "model_id \"jury\""),
+        ("b,2026-01-01T00:00:00Z,committee,,0.5,1,,,".to_owned(), "model_version is blank"),
+        ("b,2026-01-01T00:00:00Z,committee,v1,NaN,1,,,".to_owned(), "score NaN"),
+        ("b,2026-01-01T00:00:00Z,committee,v1,1.5,1,,,".to_owned(), "range is 0 to 1"),
+        ("b,2026-01-01T00:00:00Z,committee,v1,inf,1,,,".to_owned(), "score inf"),
+        ("b,2026-01-01T00:00:00Z,committee,v1,\"0,5\",1,,,".to_owned(), "is not a number"),
+        ("b,2026-01-01T00:00:00Z,committee,v1,,yes,,,".to_owned(), "decision \"yes\""),
+        (format!("b,{good},1,,"), "label without labelled_at"),
+        (format!("b,{good},,2026-01-02T00:00:00Z,"), "labelled_at without label"),
+        (format!("b,{good},2,2026-01-02T00:00:00Z,"), "label \"2\""),
+        (format!("b,{good},1,2025-01-02T00:00:00Z,"), "before occurred_at"),
+        (format!(",{good},,,"), "event_id is blank"),
+        (format!("{},{good},,,", "x".repeat(201)), "at most 200"),
+        (format!("b,{good},,"), "8 fields; the header has 9"),
+        (format!("b,{good},,,,"), "10 fields"),
+        (format!("b\"\"x,{good},,,\u{1}"), ""),
+        ("c, 2026-01-01T00:00:00Z ,committee,v1,, 0 ,,,".to_owned(), ""),
+    ];
+    let mut site = Site::new();
+    let mut bytes = vec![0xef, 0xbb, 0xbf];
+    bytes.extend(format!("{HEADER}\n").bytes());
+    for (row, _) in &rows {
+        bytes.extend(format!("{row}\r\n").bytes());
+    }
+    bytes.extend(b"d\xff,2026-01-01T00:00:00Z,committee,v1,,0,,,\n");
+    let summary = site.import(&bytes).expect("imported");
+    let bad = rows.iter().filter(|(_, reason)| !reason.is_empty()).count() as u64 + 1;
+    assert_eq!(tally(&summary), [rows.len() as u64 + 1, 3, 1, 1, bad]);
+    assert_eq!(summary.first_rejects.len(), 10);
+    let raw = std::fs::read(site.home.path().join("rejects.csv")).expect("written");
+    let mut reader = csv::Reader::from_reader(&raw[..]);
+    assert_eq!(reader.headers().expect("a header"), vec!["line", "reason", "row"]);
+    let found: Vec<_> = reader.byte_records().map(|record| record.expect("a record")).collect();
+    assert_eq!(found.len() as u64, bad);
+    let number = |record: &csv::ByteRecord| String::from_utf8_lossy(&record[0]).parse::<usize>().expect("a line");
+    for record in &found {
+        let (row, expected) = rows.get(number(record) - 2).map_or(("", "not UTF-8"), |(row, e)| (row.as_str(), *e));
+        let reason = String::from_utf8_lossy(&record[1]);
+        assert!(!expected.is_empty() && reason.contains(expected), "{expected}: {reason}");
+        assert!(row.is_empty() || record[2] == *row.as_bytes());
+    }
+    assert_eq!(found.last().map(|record| record[2].starts_with(b"d\xff")), Some(true));
+}
+
+#[test]
+fn other_files_are_refused_before_anything_is_written() {
+    let cases: [(&[u8], &str); 9] = [
+        (b"", "it is empty"),
+        (b"event_id;occurred_at;decision\n1;2;3\n", "separated by semicolons"),
+        (b"event_id\toccurred_at\n", "separated by tabs"),
+        (b"event_id,occurred_at,model_id,model_version,decision,gender\n", "it lacks `score`; it has `event_id`"),
+        (b"event_id,occurred_at,model_id,model_version,decision,score,Gender\n", "lacks `gender`"),
+        (b"event_id,occurred_at,model_id,model_version,decision,score,gender,label\n", "lacks `labelled_at`"),
+        (b"event_id,event_id,occurred_at\n", "column `event_id` stands twice"),
+        (b"\xff\xfee\0v\0", "UTF-16"),
+        (b"PK\x03\x04\xff\xff\n", "no header"),
+    ];
+    for (bytes, expected) in cases {
+        let mut site = Site::new();
+        let fault = site.import(bytes).expect_err(expected);
+        assert!(fault.what.contains(expected) && fault.blame == Blame::Input, "{expected}: {fault}");
+        assert_eq!(state(&mut site.journal).len(), 0);
+    }
+    let mut site = Site::new();
+    let path = site.home.path().join("data.csv");
+    std::fs::write(&path, file(0..2)).expect("written");
+    import_csv(&mut site.journal, &contract(), &path, &path, &mut rng(1), &mut |_, _| {}).expect_err("the same file");
+    let none = site.home.path().join("none.csv");
+    import_csv(&mut site.journal, &contract(), &none, &path, &mut rng(1), &mut |_, _| {}).expect_err("no file");
+}
+
+#[test]
+fn columns_may_stand_in_any_order_and_others_are_named() {
+    let mut site = Site::new();
+    let text = "notes,gender,score,decision,model_version,model_id,occurred_at,event_id,age,\n\
+                x,Male,,1,v1,committee,2026-01-01T00:00:00Z,a,7,\n";
+    let summary = site.import(text.as_bytes()).expect("imported");
+    assert_eq!(tally(&summary), [1, 1, 0, 0, 0]);
+    assert_eq!(summary.ignored_columns, ["notes", "age"]);
+    // The label comes later, in another file.
+    let later = "event_id,occurred_at,model_id,model_version,score,decision,gender,labelled_at,label\n\
+                 a,2026-01-01T00:00:00Z,committee,v1,,1,Male,2026-02-01T00:00:00Z,1\n";
+    let summary = site.import(later.as_bytes()).expect("imported");
+    assert_eq!(tally(&summary), [1, 0, 1, 0, 0]);
+    assert_eq!(site.imports().len(), 2);
+}

@@ -1,0 +1,111 @@
+//! A table of crashes: each durable step, lost or persisted but reported as failed; then all is checked again.
+
+use super::*;
+use crate::journal::batch::Step;
+
+fn rows() -> Vec<EventRow> {
+    (0..1_500).map(|n| labelled(n, (n % 2) as u8, 1)).collect()
+}
+
+#[test]
+fn a_crash_at_any_step_counts_nothing_twice() {
+    for step in [Step::Sidecar, Step::Journal, Step::Answer] {
+        for reopen in [false, true] {
+            for pad in [false, true] {
+                crash_once(step, reopen, pad);
+            }
+        }
+    }
+}
+
+fn crash_once(step: Step, reopen: bool, pad: bool) {
+    let (home, mut journal) = new();
+    let (contract, rows) = (contract(), rows());
+    journal.record_events(&contract, &rows[..600], &mut rng(1)).expect("written");
+    journal.stop = Some(step);
+    journal.record_events(&contract, &rows[400..1_200], &mut rng(2)).expect_err("stopped");
+    journal.stop = None;
+    let persisted = step == Step::Answer;
+    let expected = if persisted { 1_200 } else { 600 };
+    assert_eq!(journal.size(LOGS[0]), Ok(expected), "{step:?}");
+    // Rows that are only in the sidecar are not seen, whether or not they have been swept.
+    assert_eq!(journal.position_of(&contract, "event 1100").map(|p| p.is_some()), Ok(persisted));
+    journal.verify().expect("whole");
+    if reopen {
+        journal = Journal::open(home.path()).expect("opened");
+        let known = journal.sidecar.contract("admission/1").expect("read").expect("there");
+        let left = journal.sidecar.events(known.id, &(0..10_000)).expect("read").len() as u64;
+        assert_eq!(left, expected, "{step:?}");
+    }
+    if pad {
+        // Pads take the positions that the leftovers name.
+        journal.pad(LOGS[0], &mut rng(3)).expect("padded");
+    }
+    let results = journal.record_events(&contract, &rows, &mut rng(4)).expect("written");
+    assert_eq!(counts(&results), [1_500 - expected as usize, 0, expected as usize, 0], "{step:?}");
+    let report = journal.verify().expect("whole");
+    assert_eq!(report.erased, 0);
+    for window in [hours(0, 1), hours(0, 24)] {
+        assert_eq!(answer(&mut journal, window), recount(&rows, window));
+    }
+}
+
+#[test]
+fn leftovers_of_another_program_are_swept() {
+    let (home, mut journal) = new();
+    let (contract, rows) = (contract(), rows());
+    journal.record_events(&contract, &rows[..10], &mut rng(1)).expect("written");
+    let mut other = Journal::open(home.path()).expect("opened");
+    other.stop = Some(Step::Journal);
+    other.record_events(&contract, &rows[10..30], &mut rng(2)).expect_err("stopped");
+    drop(other);
+    let results = journal.record_events(&contract, &rows[20..40], &mut rng(3)).expect("written");
+    assert_eq!(counts(&results), [20, 0, 0, 0]);
+    let results = journal.record_events(&contract, &rows[..50], &mut rng(4)).expect("written");
+    assert_eq!(counts(&results), [20, 0, 30, 0]);
+    assert_eq!(journal.verify().map(|report| report.erased), Ok(0));
+}
+
+#[test]
+fn an_unfinished_segment_or_journal_is_made_again() {
+    let (home, journal) = new();
+    let mut journal = journal.with_segment_records(10);
+    journal.record_events(&contract(), &rows()[..20], &mut rng(1)).expect("written");
+    let stray = home.path().join("journal/000002.sqlite.new");
+    std::fs::write(&stray, b"half").expect("written");
+    std::fs::write(home.path().join("journal/000002.sqlite.new-wal"), b"half").expect("written");
+    journal.record_events(&contract(), &rows()[20..40], &mut rng(2)).expect("written");
+    assert_eq!(journal.segments.len(), 2);
+    assert!(!stray.exists());
+    state(&mut journal);
+
+    let home = tempfile::tempdir().expect("a folder");
+    drop(Journal::create(home.path()).expect("created"));
+    std::fs::remove_file(home.path().join("journal/000001.sqlite")).expect("removed");
+    assert!(Journal::open(home.path()).is_err());
+    Journal::create(home.path()).expect("completed");
+}
+
+#[test]
+fn a_sidecar_that_is_not_the_journals_takes_no_events() {
+    let (home, mut journal) = new();
+    let contract = contract();
+    journal.record_events(&contract, &rows()[..10], &mut rng(1)).expect("written");
+    drop(journal);
+    let sidecar = home.path().join("sidecar.sqlite");
+    let copy = std::fs::read(&sidecar).expect("read");
+    let mut journal = Journal::open(home.path()).expect("opened");
+    journal.record_events(&contract, &rows()[10..20], &mut rng(1)).expect("written");
+    drop(journal);
+    std::fs::write(&sidecar, copy).expect("written");
+    let mut journal = Journal::open(home.path()).expect("opened");
+    let error = journal.record_events(&contract, &rows()[..30], &mut rng(2)).expect_err("older");
+    assert!(error.what.contains("older than the journal"), "{error}");
+    journal.pad(LOGS[0], &mut rng(2)).expect("pads need no sidecar");
+    journal.record_events(&contract, &rows()[..30], &mut rng(2)).expect_err("still older");
+    assert!(journal.verify().expect_err("older").what.contains("it is older"));
+    assert_eq!(answer(&mut journal, hours(0, 24)), recount(&rows()[..20], hours(0, 24)));
+    drop(journal);
+    std::fs::remove_file(&sidecar).expect("removed");
+    assert!(Journal::open(home.path()).expect_err("missing").what.contains("is missing"));
+}

@@ -1,0 +1,285 @@
+//! Checking a whole journal against itself: every record is hashed again, and all that is derived is derived again.
+
+use super::batch::{PREDICTIONS, predictions_log};
+use super::db::damaged;
+use super::head::{OpenBlock, zone_value};
+use super::read::{decode, scan};
+use super::segment::{Block, LogRow, Segment};
+use super::sidecar::Known;
+use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
+use fedaudit_core::event::{LedgerEntry, Outcome, Record, event_token};
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::Digest;
+use fedaudit_core::limits::BLOCK_RECORDS;
+use fedaudit_core::merkle::{Frontier, leaf_hash};
+use std::path::PathBuf;
+
+/// A journal that was found whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalReport {
+    /// Its files.
+    pub segments: usize,
+    /// Its logs, in the order in which they began.
+    pub logs: Vec<LogReport>,
+    /// Predictions whose event id is no longer in the sidecar.
+    pub erased: u64,
+}
+
+/// A log of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogReport {
+    /// Name.
+    pub name: String,
+    /// Records, pads included.
+    pub size: u64,
+    /// Pads among them.
+    pub pads: u64,
+    /// Root over all records, those of the open block included.
+    pub root: Digest,
+}
+
+impl Journal {
+    /// Reads everything: each position of each log is there once, each record hashes to its block's root, the open
+    /// blocks to theirs, and zones, indices, model versions and sidecar say what the records say.
+    ///
+    /// # Errors
+    /// The first thing found that is not so, with its file and place.
+    pub fn verify(&mut self) -> Result<JournalReport, Fault> {
+        self.notice_segments()?;
+        self.check_chain()?;
+        for segment in &self.segments {
+            segment.db.check_pages()?;
+        }
+        self.sidecar.db.check_pages()?;
+        let last = last_of(&self.segments)?;
+        // One state of the newest file throughout; the others do not change. The sidecar is read later, and so is
+        // never behind it.
+        last.db.run("read", |c| c.execute_batch("BEGIN"))?;
+        let report = self.verify_snapshot(last);
+        last.db.rollback();
+        report
+    }
+
+    fn verify_snapshot(&self, last: &Segment) -> Result<JournalReport, Fault> {
+        let mut report = JournalReport { segments: self.segments.len(), logs: Vec::new(), erased: 0 };
+        let rows = last.logs()?;
+        let models = last.models()?;
+        let known = self.sidecar.contracts()?;
+        if !rows.iter().any(|row| row.name == LEDGER) && !models.is_empty() {
+            return Err(damaged(&last.db.path, "has model versions, but no ledger"));
+        }
+        for row in &rows {
+            let mut check = LogCheck::new(self, row, &models, &known)?;
+            check.run()?;
+            report.logs.push(LogReport {
+                name: row.name.clone(),
+                size: row.size,
+                pads: check.pads,
+                root: check.whole.root(),
+            });
+            report.erased += check.erased;
+        }
+        let sql = "SELECT (SELECT count(*) FROM record WHERE log NOT IN (SELECT id FROM log) OR log = ?1)
+                   + (SELECT count(*) FROM block WHERE log NOT IN (SELECT id FROM log))
+                   + (SELECT count(*) FROM labelled WHERE log NOT IN (SELECT id FROM log))";
+        for segment in &self.segments {
+            if segment.count(sql, -1)? > 0 {
+                return Err(damaged(&segment.db.path, "holds rows of a log that it does not list"));
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// The check of one log.
+struct LogCheck<'a> {
+    journal: &'a Journal,
+    row: &'a LogRow,
+    path: &'a PathBuf,
+    models: &'a [(String, String)],
+    models_seen: usize,
+    known: Option<&'a Known>,
+    predictions: Option<LogRow>,
+    blocks: Vec<Block>,
+    open: OpenBlock,
+    whole: Frontier,
+    pads: u64,
+    outcomes: u64,
+    erased: u64,
+}
+
+impl<'a> LogCheck<'a> {
+    fn new(
+        journal: &'a Journal,
+        row: &'a LogRow,
+        models: &'a [(String, String)],
+        known: &'a [Known],
+    ) -> Result<Self, Fault> {
+        let last = last_of(&journal.segments)?;
+        let predictions = match row.name.strip_prefix(OUTCOMES) {
+            Some(key) => last.log(&predictions_log(key))?,
+            None => None,
+        };
+        Ok(LogCheck {
+            journal,
+            row,
+            path: &last.db.path,
+            models,
+            models_seen: 0,
+            known: row.name.strip_prefix(PREDICTIONS).and_then(|key| known.iter().find(|known| known.key == key)),
+            predictions,
+            blocks: journal.blocks(row, row.size / BLOCK_RECORDS, None)?,
+            open: OpenBlock::default(),
+            whole: Frontier::new(),
+            pads: 0,
+            outcomes: 0,
+            erased: 0,
+        })
+    }
+
+    fn wrong(&self, what: impl std::fmt::Display) -> Fault {
+        damaged(self.path, format!("{}: {what}", self.row.name))
+    }
+
+    fn run(&mut self) -> Result<(), Fault> {
+        self.check_counts()?;
+        for number in 0..=self.row.size / BLOCK_RECORDS {
+            self.check_block(number)?;
+        }
+        if self.row.name == LEDGER && self.models_seen != self.models.len() {
+            return Err(self.wrong("it does not define all model versions that the segment lists"));
+        }
+        let mut labelled = 0;
+        for segment in &self.journal.segments {
+            labelled += segment.count("SELECT count(*) FROM labelled WHERE log = ?", self.row.id)?;
+        }
+        if labelled != self.outcomes {
+            return Err(self.wrong(format!("its index has {labelled} outcomes; the log has {}", self.outcomes)));
+        }
+        Ok(())
+    }
+
+    /// Each segment holds as many rows as it says; with [`scan`], each position is there once.
+    fn check_counts(&self) -> Result<(), Fault> {
+        let mut blocks = 0;
+        for segment in &self.journal.segments {
+            blocks += segment.count("SELECT count(*) FROM block WHERE log = ?", self.row.id)?;
+            let there = segment.count("SELECT count(*) FROM record WHERE log = ?", self.row.id)?;
+            let said = segment.log(&self.row.name)?.map_or(0, |row| row.size.saturating_sub(row.start));
+            if there != said {
+                let what = format!("{}: {there} records where {said} are listed", self.row.name);
+                return Err(damaged(&segment.db.path, what));
+            }
+        }
+        if blocks == self.row.size / BLOCK_RECORDS {
+            return Ok(());
+        }
+        Err(self.wrong(format!("{blocks} blocks are stored for {} records", self.row.size)))
+    }
+
+    fn check_block(&mut self, number: u64) -> Result<(), Fault> {
+        let start = number * BLOCK_RECORDS;
+        let range = start..(start + BLOCK_RECORDS).min(self.row.size);
+        let mut records = Vec::new();
+        let mut full = None;
+        let (journal, row) = (self.journal, self.row);
+        scan(&journal.segments, row, range.clone(), &mut |position, bytes| {
+            let record = decode(self.path, row, position, bytes)?;
+            let leaf = leaf_hash(bytes);
+            if row.size - start < BLOCK_RECORDS {
+                self.whole.push(leaf);
+            }
+            full = self.open.push(leaf, zone_value(&record));
+            records.push((position, record));
+            Ok(())
+        })?;
+        if let Some((root, zone)) = full {
+            let place = format!("block {number} (records {} to {})", range.start, range.end);
+            match self.blocks.get(usize::try_from(number).unwrap_or(usize::MAX)) {
+                Some(block) if block.root != root => {
+                    return Err(self.wrong(format!("{place} does not hash to its stored root")));
+                }
+                Some(block) if block.zone == zone => {}
+                _ => return Err(self.wrong(format!("the zone of {place} is not that of its records"))),
+            }
+            self.whole.push_subtree(BLOCK_LEVEL, root).map_err(|error| self.wrong(error))?;
+        } else if self.open.root() != row.tail {
+            let what = format!("the records {start} to {} do not hash to the stored root", range.end);
+            return Err(self.wrong(what));
+        }
+        for (position, record) in &records {
+            self.check_record(*position, record)?;
+        }
+        if self.row.name.starts_with(PREDICTIONS) { self.check_sidecar(&range, &records) } else { Ok(()) }
+    }
+
+    fn check_record(&mut self, position: u64, record: &Record) -> Result<(), Fault> {
+        let name = &self.row.name;
+        match record {
+            Record::Pad => self.pads += 1,
+            Record::Prediction(prediction) if name.starts_with(PREDICTIONS) => {
+                if prediction.model_version as usize >= self.models.len() {
+                    let what = format!("record {position} has model version {}, undefined", prediction.model_version);
+                    return Err(self.wrong(what));
+                }
+            }
+            Record::Outcome(outcome) if name.starts_with(OUTCOMES) => {
+                self.outcomes += 1;
+                self.check_outcome(position, outcome)?;
+            }
+            Record::Ledger(entry) if name == LEDGER => {
+                if let LedgerEntry::ModelVersion { code, model, version } = entry {
+                    let listed = self.models.get(self.models_seen);
+                    let same = listed.is_some_and(|(m, v)| m == model && v == version);
+                    if !same || *code as usize != self.models_seen {
+                        return Err(self.wrong(format!("record {position} defines another model version than listed")));
+                    }
+                    self.models_seen += 1;
+                }
+            }
+            _ => return Err(self.wrong(format!("record {position} is of a kind that does not belong into this log"))),
+        }
+        Ok(())
+    }
+
+    fn check_outcome(&self, position: u64, outcome: &Outcome) -> Result<(), Fault> {
+        let size = self.predictions.as_ref().map_or(0, |row| row.size);
+        if outcome.prediction >= size || outcome.label > 1 {
+            return Err(self.wrong(format!("record {position} labels no prediction")));
+        }
+        for segment in &self.journal.segments {
+            if segment.labelled(self.row.id, outcome.prediction)?.contains(&position) {
+                return Ok(());
+            }
+        }
+        Err(self.wrong(format!("record {position} is not in the index of outcomes")))
+    }
+
+    /// Every event id of the range belongs to a prediction there. Predictions without one were erased.
+    fn check_sidecar(&mut self, range: &std::ops::Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
+        let path = &self.journal.sidecar.db.path;
+        let size = self.known.map_or(0, |known| known.size);
+        if size < self.row.size {
+            let what = format!("has seen {size} of the {} records of {}: it is older", self.row.size, self.row.name);
+            return Err(damaged(path, what));
+        }
+        let rows = self.known.map_or(Ok(Vec::new()), |known| self.journal.sidecar.events(known.id, range))?;
+        let identified = rows.len() as u64;
+        for (position, event_id, salt) in rows {
+            let at = usize::try_from(position - range.start).unwrap_or(usize::MAX);
+            match records.get(at) {
+                Some((_, Record::Prediction(p))) if p.event_token == event_token(&salt, &event_id) => {}
+                _ => {
+                    let what = format!("the event id for record {position} of {} is not its own", self.row.name);
+                    return Err(damaged(path, what));
+                }
+            }
+        }
+        let predictions = records.iter().filter(|(_, record)| matches!(record, Record::Prediction(_))).count() as u64;
+        self.erased += predictions.saturating_sub(identified);
+        Ok(())
+    }
+}
+
+/// What the names of outcomes logs begin with.
+const OUTCOMES: &str = "outcomes/";

@@ -1,0 +1,21 @@
+//! The agent at a site: journals predictions and late labels, answers plans, ships what disclosure control releases.
+//!
+//! The way of the data: [`import`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
+//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out). [`site`] and [`home`] hold it together.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod close;
+#[path = "journal/db.rs"]
+mod db;
+pub mod drive;
+pub mod home;
+pub mod import;
+pub mod join;
+pub mod journal;
+pub mod mirror;
+pub mod outbox;
+pub mod run;
+pub mod ship;
+pub mod site;

@@ -1,0 +1,84 @@
+//! The agent's verified copy of the registry. Pure: entries come in, a larger copy or a refusal comes out.
+
+use fedaudit_core::codec::Valid;
+use fedaudit_core::envelope::Seen;
+use fedaudit_core::fault::Refusal;
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::merkle::{Frontier, leaf_hash};
+use fedaudit_core::note::{Checkpoint, NoteError, VerifierKey};
+use fedaudit_core::roster::{Party, Registry, Trust, registry_origin};
+
+/// A verified copy of the registry.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    registry: Registry,
+    tree: Frontier,
+}
+
+impl Mirror {
+    /// The copy that follows from stored entries, each checked again.
+    ///
+    /// # Errors
+    /// An entry that does not pass.
+    pub fn of(trust: &Valid<Trust>, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<Mirror, Refusal> {
+        let mut mirror = Mirror { registry: Registry::new(trust.clone()), tree: Frontier::new() };
+        mirror.take(entries)?;
+        Ok(mirror)
+    }
+
+    fn take(&mut self, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Refusal> {
+        for (envelope, artifact) in entries {
+            self.registry.apply(envelope, artifact)?;
+            self.tree.push(leaf_hash(envelope));
+        }
+        Ok(())
+    }
+
+    /// The copy with `entries` added. Whether it is whole is up to [`Mirror::check`].
+    ///
+    /// # Errors
+    /// An entry that does not pass.
+    pub fn with(&self, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<Mirror, Refusal> {
+        let mut mirror = self.clone();
+        mirror.take(entries)?;
+        Ok(mirror)
+    }
+
+    /// Opens the registry's checkpoint and holds this copy against it: behind it, or the same.
+    ///
+    /// # Errors
+    /// A checkpoint that the registry's key did not sign; one with fewer entries than this copy, or with as many and
+    /// another root: the aggregator went back in time, or shows different registries.
+    pub fn check(&self, note: &str) -> Result<Checkpoint, Refusal> {
+        let trust = self.registry.trust();
+        let origin = registry_origin(&trust.federation);
+        let bad = |e: NoteError| Refusal::new("checkpoint", format!("the signed checkpoint of {origin}"), e);
+        let key = VerifierKey::parse(&trust.registry).map_err(bad)?.key;
+        let checkpoint = Checkpoint::open(note.as_bytes(), &origin, &key).map_err(bad)?;
+        let (size, root) = (self.tree.size(), self.tree.root());
+        if checkpoint.size < size || (checkpoint.size == size && checkpoint.root != root) {
+            let found = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
+            return Err(Refusal::new("fork", format!("{origin} to continue {size} entries, root {root}"), found));
+        }
+        Ok(checkpoint)
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The checkpoint that documents signed here name as seen.
+    pub fn seen(&self) -> Option<Seen> {
+        let origin = registry_origin(&self.registry.trust().federation);
+        (self.tree.size() > 0).then(|| Seen { origin, size: self.tree.size(), root: self.tree.root() })
+    }
+
+    /// The key that signs the aggregator's logs.
+    ///
+    /// # Errors
+    /// `signer`: the registry does not name the aggregator yet.
+    pub fn log_key(&self) -> Result<PublicKey, Refusal> {
+        self.registry.party(&Party::Aggregator)?.key(KeyUse::Log)
+    }
+}

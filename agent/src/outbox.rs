@@ -1,0 +1,277 @@
+//! What was said to the aggregator and heard from it: signed releases with their receipts, and a copy of the registry.
+//!
+//! A release is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too), then `received` (with a
+//! verified receipt) or `refused` (final, with the aggregator's reason). Its bytes never change. Altered by others, this
+//! file gives itself away: signatures, receipts and the registry are checked again when they are read.
+
+use crate::db::Db;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::time::{Time, Window};
+use fedaudit_link::protocol::Refused;
+use rusqlite::{OptionalExtension as _, params};
+use std::path::Path;
+
+/// The outbox of a home.
+pub struct Outbox {
+    db: Db,
+}
+
+/// A release on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outgoing {
+    /// The plan.
+    pub plan: Digest,
+    /// The window.
+    pub window: Window,
+    /// Number within site and plan.
+    pub sequence: u64,
+    /// The envelope's exact bytes.
+    pub envelope: Vec<u8>,
+    /// `release.json`.
+    pub artifact: Vec<u8>,
+    /// Salt of the raw aggregate's digest; the ledger keeps it too, and it never leaves.
+    pub salt: [u8; 16],
+    /// How far it is.
+    pub state: State,
+    /// The receipt, once received; the refusal, once refused.
+    pub answer: Option<String>,
+}
+
+/// How far a release is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Durable here; perhaps not yet in the ledger.
+    Prepared,
+    /// In the ledger; to be sent.
+    Ready,
+    /// The aggregator's receipt is verified and kept.
+    Received,
+    /// The aggregator refused these bytes for good.
+    Refused,
+}
+
+impl State {
+    const ALL: [(State, &'static str); 4] = [
+        (State::Prepared, "prepared"),
+        (State::Ready, "ready"),
+        (State::Received, "received"),
+        (State::Refused, "refused"),
+    ];
+
+    /// The state in a word.
+    pub fn word(self) -> &'static str {
+        State::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE release (
+        plan BLOB NOT NULL, sequence INTEGER NOT NULL, window_start INTEGER NOT NULL, window_end INTEGER NOT NULL,
+        digest BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL, artifact BLOB NOT NULL, salt BLOB NOT NULL,
+        state TEXT NOT NULL, answer TEXT,
+        PRIMARY KEY (plan, sequence), UNIQUE (plan, window_start)
+    ) STRICT;
+    CREATE TABLE registry (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL, artifact BLOB NOT NULL) STRICT;
+    CREATE TABLE seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
+";
+const COLUMNS: &str = "plan, window_start, window_end, sequence, envelope, artifact, salt, state, answer";
+
+impl Outbox {
+    /// Makes the outbox of a new home.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn create(home: &Path) -> Result<(), Fault> {
+        Db::create(&home.join("outbox.sqlite"), SCHEMA, |_| Ok(()))
+    }
+
+    /// Opens the outbox of a home.
+    ///
+    /// # Errors
+    /// A file that is missing or no outbox of this version.
+    pub fn open(home: &Path) -> Result<Outbox, Fault> {
+        Ok(Outbox { db: Db::open(&home.join("outbox.sqlite"))? })
+    }
+
+    /// All releases, by plan and sequence.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn releases(&self) -> Result<Vec<Outgoing>, Fault> {
+        self.select("ORDER BY plan, sequence", params![])
+    }
+
+    /// Releases of `plan`, by sequence.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn releases_of(&self, plan: &Digest) -> Result<Vec<Outgoing>, Fault> {
+        self.select("WHERE plan = ?1 ORDER BY sequence", params![plan.0])
+    }
+
+    /// The next release to send: the earliest ready one of a plan in which nothing was refused.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_ready(&self) -> Result<Option<Outgoing>, Fault> {
+        let tail = "WHERE state = 'ready' AND plan NOT IN (SELECT plan FROM release WHERE state = 'refused')
+                    ORDER BY sequence, plan LIMIT 1";
+        Ok(self.select(tail, params![])?.pop())
+    }
+
+    fn select(&self, tail: &str, values: impl rusqlite::Params) -> Result<Vec<Outgoing>, Fault> {
+        let read = |row: &rusqlite::Row| {
+            let word: String = row.get(7)?;
+            let state = State::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
+            Ok(Outgoing {
+                plan: Digest(row.get(0)?),
+                window: Window { start: Time(row.get(1)?), end: Time(row.get(2)?) },
+                sequence: row.get::<_, i64>(3)?.try_into().unwrap_or(u64::MAX),
+                envelope: row.get(4)?,
+                artifact: row.get(5)?,
+                salt: row.get(6)?,
+                state: state.ok_or(rusqlite::Error::InvalidQuery)?,
+                answer: row.get(8)?,
+            })
+        };
+        self.db.run("read releases of", |c| {
+            let mut statement = c.prepare_cached(&format!("SELECT {COLUMNS} FROM release {tail}"))?;
+            statement.query_map(values, read)?.collect()
+        })
+    }
+
+    /// Keeps the exact bytes of a release that was just signed; it is durable when this returns.
+    ///
+    /// # Errors
+    /// A second release for the window or number: nothing was kept.
+    pub fn prepare(&self, release: &Outgoing) -> Result<(), Fault> {
+        self.db.run("keep a release in", |c| {
+            c.execute(
+                "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'prepared', NULL)",
+                params![
+                    release.plan.0,
+                    i64::try_from(release.sequence).unwrap_or(i64::MAX),
+                    release.window.start.0,
+                    release.window.end.0,
+                    Digest::of(&release.envelope).0,
+                    release.envelope,
+                    release.artifact,
+                    release.salt
+                ],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// The ledger names the release: it may be sent.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn mark_ready(&self, envelope: &Digest) -> Result<(), Fault> {
+        self.mark(envelope, "ready", None, "prepared")
+    }
+
+    /// Keeps a verified receipt, and the log checkpoint in it as seen.
+    ///
+    /// # Errors
+    /// A disk that fails: nothing was kept.
+    pub fn mark_received(&self, envelope: &Digest, receipt: &str, origin: &str, note: &str) -> Result<(), Fault> {
+        self.db.begin()?;
+        let done = self
+            .mark(envelope, "received", Some(receipt), "ready")
+            .and_then(|()| self.keep_seen(origin, note))
+            .and_then(|()| self.db.commit());
+        if done.is_err() {
+            self.db.rollback();
+        }
+        done
+    }
+
+    /// Keeps the aggregator's final refusal.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn mark_refused(&self, envelope: &Digest, refused: &Refused) -> Result<(), Fault> {
+        let reason = format!("{}: {} (hint: {})", refused.blame, refused.refusal, refused.hint);
+        self.mark(envelope, "refused", Some(&reason), "ready")
+    }
+
+    fn mark(&self, envelope: &Digest, state: &str, answer: Option<&str>, from: &str) -> Result<(), Fault> {
+        self.db.run("mark a release in", |c| {
+            c.execute(
+                "UPDATE release SET state = ?2, answer = ?3 WHERE digest = ?1 AND state = ?4",
+                params![envelope.0, state, answer, from],
+            )
+            .map(|_| ())
+        })
+    }
+
+    /// The last verified checkpoint of each of the aggregator's logs.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn seen(&self) -> Result<Vec<String>, Fault> {
+        self.db.run("read checkpoints of", |c| {
+            c.prepare_cached("SELECT note FROM seen ORDER BY origin")?.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// The last verified checkpoint of one log.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn seen_of(&self, origin: &str) -> Result<Option<String>, Fault> {
+        self.db.run("read a checkpoint of", |c| {
+            c.query_row("SELECT note FROM seen WHERE origin = ?1", [origin], |row| row.get(0)).optional()
+        })
+    }
+
+    fn keep_seen(&self, origin: &str, note: &str) -> Result<(), Fault> {
+        self.db.run("keep a checkpoint in", |c| {
+            c.execute("INSERT INTO seen VALUES (?1, ?2) ON CONFLICT (origin) DO UPDATE SET note = ?2", [origin, note])
+                .map(|_| ())
+        })
+    }
+
+    /// The registry's entries: envelope and artifact, in order.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn registry(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+        self.db.run("read the registry in", |c| {
+            c.prepare_cached("SELECT envelope, artifact FROM registry ORDER BY position")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Keeps verified registry entries from `from` on, and the checkpoint over them.
+    ///
+    /// # Errors
+    /// A disk that fails: nothing was kept.
+    pub fn keep_registry(
+        &self,
+        from: u64,
+        entries: &[(Vec<u8>, Vec<u8>)],
+        origin: &str,
+        note: &str,
+    ) -> Result<(), Fault> {
+        let from =
+            i64::try_from(from).map_err(|_| Fault::new(Blame::Aggregator, "an index beyond 2^63", "report it"))?;
+        self.db.begin()?;
+        let kept = self.db.run("keep the registry in", |c| {
+            // Another process of this home may have kept the same entries meanwhile.
+            let mut insert = c.prepare_cached("INSERT OR IGNORE INTO registry VALUES (?1, ?2, ?3)")?;
+            for (position, (envelope, artifact)) in (from..).zip(entries) {
+                insert.execute(params![position, envelope, artifact])?;
+            }
+            Ok(())
+        });
+        let done = kept.and_then(|()| self.keep_seen(origin, note)).and_then(|()| self.db.commit());
+        if done.is_err() {
+            self.db.rollback();
+        }
+        done
+    }
+}

@@ -1,0 +1,176 @@
+//! The daemon: closes what is due, ships what is ready, for ever or until all is done.
+
+use crate::close::close_due;
+use crate::drive::{self, ask, hear, shipper};
+use crate::outbox::State;
+use crate::ship::{Shipper, Step};
+use crate::site::Site;
+use fedaudit_core::codec;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::key::KeyUse;
+use fedaudit_core::limits;
+use fedaudit_core::time::Time;
+use fedaudit_link::home::{Lock, now};
+use fedaudit_link::protocol::Response;
+use fedaudit_link::quic::{Connection, connect};
+use rand::Rng as _;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Longest time that the aggregator may take to answer.
+const ANSWER: Duration = Duration::from_secs(60);
+/// Longest sleep, so that decisions made by another process of this home are seen.
+const TICK: Duration = Duration::from_secs(1);
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// A signal, or a contradiction.
+    Stopped,
+    /// The registry is read, what is due is closed, and the aggregator's receipts are kept.
+    Shipped,
+    /// The registry is read.
+    Synced,
+}
+
+/// Runs the daemon of a home.
+///
+/// # Errors
+/// Another daemon of this home; a journal or outbox that fails; a contradiction between what was signed; with
+/// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], a release that was refused.
+pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
+    let _lock = match until {
+        Until::Synced => None,
+        _ => Some(Lock::try_acquire(&site.home.run_lock()).map_err(|fault| {
+            Fault::new(
+                fault.blame,
+                fault.what,
+                "another fedaudit-agent run is at work on this home; let it, or stop it",
+            )
+        })?),
+    };
+    let terminate = signal(SignalKind::terminate())
+        .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
+    let mut link = Link { shipper: shipper(&site)?, connection: None, terminate };
+    loop {
+        let step = drive::next(&site, &link.shipper, now())?;
+        let Step::Wait(at) = step else {
+            link.step(&mut site, step, until).await?;
+            continue;
+        };
+        if until != Until::Synced {
+            site.reload_mirror()?;
+            if close_due(&mut site, now())? > 0 {
+                continue;
+            }
+        }
+        if until != Until::Stopped && link.shipper.is_up() && done(&site, until)? {
+            link.close().await;
+            return Ok(site);
+        }
+        if link.sleep(at).await {
+            link.close().await;
+            return Ok(site);
+        }
+    }
+}
+
+/// Whether nothing is left to do; a refused release is an error.
+fn done(site: &Site, until: Until) -> Result<bool, Fault> {
+    if until == Until::Synced {
+        return Ok(true);
+    }
+    let releases = site.outbox.releases()?;
+    if let Some(refused) = releases.iter().find(|release| release.state == State::Refused) {
+        let what = format!("release {} of {} was refused", refused.sequence, refused.window);
+        return Err(Fault::new(Blame::Site, what, refused.answer.clone().unwrap_or_default()));
+    }
+    Ok(releases.iter().all(|release| release.state == State::Received))
+}
+
+struct Link {
+    shipper: Shipper,
+    connection: Option<Connection>,
+    terminate: Signal,
+}
+
+impl Link {
+    /// Does one step. Faults of the link are logged and lead to another attempt; faults of this home end the run.
+    async fn step(&mut self, site: &mut Site, step: Step, until: Until) -> Result<(), Fault> {
+        match step {
+            Step::Halt(fault) => return Err(fault),
+            Step::Connect => {
+                let key = site.home.key(KeyUse::Transport)?;
+                match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
+                    Ok(connection) => {
+                        self.connection = Some(connection);
+                        self.shipper.up();
+                    }
+                    Err(fault) => self.lost(site, fault, until)?,
+                }
+            }
+            step => {
+                let ask = ask(site, &self.shipper, step)?;
+                match self.request(&ask.frame).await {
+                    Ok(response) => {
+                        let jitter = jitter(site);
+                        if let Err(fault) = hear(site, &mut self.shipper, &ask, response, now(), jitter) {
+                            self.report(fault, until)?;
+                        }
+                    }
+                    Err(fault) => self.lost(site, fault, until)?,
+                }
+                if !self.shipper.is_up() {
+                    self.connection = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn request(&self, frame: &[u8]) -> Result<Response, Fault> {
+        let Some(connection) = &self.connection else {
+            return Err(Fault::new(Blame::Network, "not connected", "wait for the next attempt"));
+        };
+        let answer = connection.request(frame, limits::FRAME_BYTES, ANSWER).await?;
+        codec::decode(&answer).map_err(|e| {
+            let hint = "use versions of agent and aggregator that overlap";
+            Fault::new(Blame::Aggregator, format!("an answer that is {e}"), hint)
+        })
+    }
+
+    fn lost(&mut self, site: &mut Site, fault: Fault, until: Until) -> Result<(), Fault> {
+        self.connection = None;
+        let jitter = jitter(site);
+        self.shipper.down(now(), jitter);
+        self.report(fault, until)
+    }
+
+    fn report(&self, fault: Fault, until: Until) -> Result<(), Fault> {
+        if until == Until::Synced {
+            return Err(fault);
+        }
+        tracing::warn!(blame = %fault.blame, what = %fault.what, hint = %fault.hint, "link");
+        Ok(())
+    }
+
+    /// Sleeps until `at`, at most a tick; true if the daemon is to stop.
+    async fn sleep(&mut self, at: Time) -> bool {
+        let wait_ns = u64::try_from(at.0.saturating_sub(now().0)).unwrap_or(0);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_nanos(wait_ns).min(TICK)) => false,
+            _ = self.terminate.recv() => true,
+            _ = tokio::signal::ctrl_c() => true,
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+}
+
+fn jitter(site: &mut Site) -> f64 {
+    f64::from(site.rng.next_u32()) / f64::from(u32::MAX)
+}

@@ -1,0 +1,323 @@
+//! The agent's side of the link as a state machine: no clock, no randomness, no IO.
+//!
+//! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
+//! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
+
+use crate::mirror::Mirror;
+use fedaudit_core::fault::{Blame, Fault, Refusal};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::key::PublicKey;
+use fedaudit_core::merkle::verify_consistency;
+use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_core::time::{SECOND_NS, Time};
+use fedaudit_link::protocol::{PROTOCOL, Receipt, Refused, RegistryPart, Response, Welcome};
+use std::collections::BTreeMap;
+
+/// What the driver does next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Connect to the aggregator.
+    Connect,
+    /// Send the hello.
+    Hello,
+    /// Ask for registry entries from this index on.
+    Registry(u64),
+    /// Send the next ready release.
+    Submit,
+    /// Nothing to do before this time, unless something becomes ready.
+    Wait(Time),
+    /// Nothing to do ever: the aggregator or this home contradicts what was signed.
+    Halt(Fault),
+}
+
+/// What the driver keeps, after it was verified here.
+#[derive(Clone, Debug)]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// The registry grew: from this index on, with this checkpoint. The mirror is the verified copy with it.
+    Registry {
+        /// Index of the first new entry.
+        from: u64,
+        /// New entries.
+        entries: Vec<(Vec<u8>, Vec<u8>)>,
+        /// The signed checkpoint over all of them.
+        note: String,
+        /// The copy with them.
+        mirror: Box<Mirror>,
+    },
+    /// The submitted release is received: receipt, and the plan log's checkpoint in it.
+    Receipt {
+        /// C2SP tlog-proof.
+        proof: String,
+        /// Origin of the plan's log.
+        origin: String,
+        /// The checkpoint.
+        note: String,
+    },
+    /// The submitted release is refused for good.
+    Refused(Refused),
+}
+
+/// What was sent last, as the answer to it is judged by.
+pub enum Asked<'a> {
+    /// The hello. The sizes and roots of this site's journal logs at a checkpoint that the aggregator names.
+    Hello(&'a mut dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault>),
+    /// Registry entries.
+    Registry,
+    /// A release.
+    Submit {
+        /// Its envelope.
+        envelope: &'a [u8],
+        /// Origin of its plan's log.
+        origin: &'a str,
+        /// The last checkpoint of that log that was verified.
+        seen: Option<Checkpoint>,
+    },
+}
+
+/// The link's state.
+#[derive(Debug)]
+pub struct Shipper {
+    state: State,
+    failures: u32,
+    poll_ns: i64,
+    note_key: PublicKey,
+    journals: BTreeMap<String, Checkpoint>,
+    part: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>, Mirror)>,
+}
+
+#[derive(Debug)]
+enum State {
+    Down {
+        until: Time,
+    },
+    Connected,
+    /// The hello was answered; the registry is to be read when it is `poll` or later.
+    Up {
+        poll: Time,
+    },
+    Halted(Fault),
+}
+
+/// First wait after a failure; doubles up to [`LONGEST_WAIT_NS`].
+const FIRST_WAIT_NS: i64 = SECOND_NS / 4;
+/// Longest wait between attempts.
+const LONGEST_WAIT_NS: i64 = 60 * SECOND_NS;
+
+impl Shipper {
+    /// A link that is down and may connect at once. `note_key` signs this site's journal checkpoints.
+    pub fn new(note_key: PublicKey, poll_ns: i64) -> Self {
+        Shipper {
+            state: State::Down { until: Time(i64::MIN) },
+            failures: 0,
+            poll_ns,
+            note_key,
+            journals: BTreeMap::new(),
+            part: None,
+        }
+    }
+
+    /// What to do at `now`; `ready` says whether a release waits, `registry` how many entries the mirror has.
+    pub fn next(&self, ready: bool, registry: u64, now: Time) -> Step {
+        match &self.state {
+            State::Halted(fault) => Step::Halt(fault.clone()),
+            State::Down { until } if *until > now => Step::Wait(*until),
+            State::Down { .. } => Step::Connect,
+            State::Connected => Step::Hello,
+            State::Up { poll } if *poll <= now => {
+                Step::Registry(self.part.as_ref().map_or(registry, |(_, _, mirror)| mirror.registry().size()))
+            }
+            State::Up { .. } if ready => Step::Submit,
+            State::Up { poll } => Step::Wait(*poll),
+        }
+    }
+
+    /// The connection stands. Whether this site was let in shows with the answer to the hello.
+    pub fn up(&mut self) {
+        self.state = State::Connected;
+    }
+
+    /// The connection or an answer was lost. `jitter` is random in 0..1.
+    pub fn down(&mut self, now: Time, jitter: f64) {
+        if let State::Halted(_) = self.state {
+            return;
+        }
+        let longest = FIRST_WAIT_NS.saturating_mul(1 << self.failures.min(12)).min(LONGEST_WAIT_NS);
+        // Between half and all of it, so that sites do not come back in step.
+        let wait = (longest as f64 * (0.5 + jitter.clamp(0.0, 1.0) / 2.0)) as i64;
+        self.failures = self.failures.saturating_add(1);
+        self.part = None;
+        self.state = State::Down { until: now.plus_ns(wait) };
+    }
+
+    /// Whether the hello was answered.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// The last checkpoint of each of this site's journal logs that the aggregator says it has verified.
+    pub fn journals(&self) -> &BTreeMap<String, Checkpoint> {
+        &self.journals
+    }
+
+    /// The aggregator verified these checkpoints of this site's journal with a release that it received.
+    pub fn journal_seen(&mut self, checkpoints: impl IntoIterator<Item = Checkpoint>) {
+        for checkpoint in checkpoints {
+            let known = self.journals.get(&checkpoint.origin).map_or(0, |seen| seen.size);
+            if checkpoint.size >= known {
+                self.journals.insert(checkpoint.origin.clone(), checkpoint);
+            }
+        }
+    }
+
+    /// Judges an answer.
+    ///
+    /// # Errors
+    /// An answer that cannot be used: the link is down until `now` and a while, or halted for good.
+    pub fn heard(
+        &mut self,
+        response: Response,
+        asked: Asked,
+        mirror: &Mirror,
+        now: Time,
+        jitter: f64,
+    ) -> Result<Keep, Fault> {
+        let judged = match (response, asked) {
+            (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
+            (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
+            (Response::Receipt(receipt), Asked::Submit { envelope, origin, seen }) => {
+                receipt_of(receipt, envelope, origin, seen, mirror)
+            }
+            (Response::Refused(refused), Asked::Submit { .. }) if refused.blame == Blame::Site => {
+                Ok(Keep::Refused(refused))
+            }
+            (Response::Refused(refused), _) => Err(Judged::Later(Fault::new(
+                refused.blame,
+                format!("the aggregator refused: {}", refused.refusal),
+                refused.hint,
+            ))),
+            _ => Err(Judged::Later(Fault::new(Blame::Aggregator, "an answer to another question", "report it"))),
+        };
+        judged.map_err(|why| match why {
+            Judged::Later(fault) => {
+                self.down(now, jitter);
+                fault
+            }
+            Judged::Never(fault) => {
+                self.state = State::Halted(fault.clone());
+                fault
+            }
+        })
+    }
+
+    fn greeted(
+        &mut self,
+        welcome: &Welcome,
+        own: &mut dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault>,
+        mirror: &Mirror,
+        now: Time,
+    ) -> Result<Keep, Judged> {
+        if welcome.protocol != PROTOCOL {
+            let what = format!("the aggregator speaks protocol {}, this agent {PROTOCOL}", welcome.protocol);
+            return Err(Judged::Later(Fault::new(
+                Blame::Operator,
+                what,
+                "use versions of agent and aggregator that overlap",
+            )));
+        }
+        mirror.check(&welcome.registry).map_err(went_back)?;
+        for note in &welcome.seen {
+            let origin = note.lines().next().unwrap_or_default();
+            // Only what this site signed can stop it.
+            let Ok(checkpoint) = Checkpoint::open(note.as_bytes(), origin, &self.note_key) else { continue };
+            if own(origin, checkpoint.size).map_err(Judged::Later)? != Some(checkpoint.root) {
+                let what = format!(
+                    "the aggregator holds a checkpoint of {origin} with {} records that this journal does not lead to",
+                    checkpoint.size
+                );
+                let hint =
+                    "this home is older than what it signed: restore the newest copy; a lost journal needs a new epoch";
+                return Err(Judged::Never(Fault::new(Blame::Site, what, hint)));
+            }
+            self.journal_seen([checkpoint]);
+        }
+        self.failures = 0;
+        self.state = State::Up { poll: now };
+        Ok(Keep::Nothing)
+    }
+
+    fn registry(&mut self, part: RegistryPart, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
+        let (from, mut entries, copy) =
+            self.part.take().unwrap_or_else(|| (mirror.registry().size(), Vec::new(), mirror.clone()));
+        if part.from != copy.registry().size() {
+            let what = format!("registry entries from {}, asked from {}", part.from, copy.registry().size());
+            return Err(Judged::Later(Fault::new(Blame::Aggregator, what, "report it")));
+        }
+        let untrue = |refusal: Refusal| {
+            Judged::Later(Fault::new(
+                Blame::Aggregator,
+                format!("a registry entry does not pass: {refusal}"),
+                "report it to governance",
+            ))
+        };
+        let copy = copy.with(&part.entries).map_err(untrue)?;
+        let empty = part.entries.is_empty();
+        entries.extend(part.entries);
+        let checkpoint = copy.check(&part.checkpoint).map_err(went_back)?;
+        if checkpoint.size > copy.registry().size() {
+            if empty {
+                let what = "a registry checkpoint without the entries under it";
+                return Err(Judged::Later(Fault::new(Blame::Aggregator, what, "report it")));
+            }
+            self.part = Some((from, entries, copy));
+            return Ok(Keep::Nothing);
+        }
+        self.state = State::Up { poll: now.plus_ns(self.poll_ns) };
+        if entries.is_empty() {
+            return Ok(Keep::Nothing);
+        }
+        Ok(Keep::Registry { from, entries, note: part.checkpoint, mirror: Box::new(copy) })
+    }
+}
+
+enum Judged {
+    Later(Fault),
+    Never(Fault),
+}
+
+fn went_back(refusal: Refusal) -> Judged {
+    let hint = "keep this home as it is: its signed checkpoints are evidence; tell governance";
+    Judged::Never(Fault::new(
+        Blame::Aggregator,
+        format!("the aggregator's registry is not a continuation: {refusal}"),
+        hint,
+    ))
+}
+
+/// A receipt counts if the entry is in the plan's log, and that log continues the one seen before.
+fn receipt_of(
+    receipt: Receipt,
+    envelope: &[u8],
+    origin: &str,
+    seen: Option<Checkpoint>,
+    mirror: &Mirror,
+) -> Result<Keep, Judged> {
+    let untrue =
+        |what: String| Judged::Later(Fault::new(Blame::Aggregator, what, "the release stays in the outbox; report it"));
+    let key = mirror.log_key().map_err(|refusal| untrue(refusal.to_string()))?;
+    let proof = LogProof::parse(&receipt.proof).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
+    let checkpoint = proof.verify(envelope, origin, &key).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
+    if let Some(seen) = seen {
+        verify_consistency(seen.size, &seen.root, checkpoint.size, &checkpoint.root, &receipt.consistency).map_err(
+            |e| {
+                went_back(Refusal::new(
+                    "fork",
+                    format!("{origin} to continue {} entries, root {}", seen.size, seen.root),
+                    e,
+                ))
+            },
+        )?;
+    }
+    Ok(Keep::Receipt { proof: receipt.proof, origin: origin.to_owned(), note: proof.checkpoint })
+}

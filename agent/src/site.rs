@@ -1,0 +1,156 @@
+//! A site that has joined: its journal, its outbox, its copy of the registry, and what it decided about plans.
+
+use crate::home::{Enrolment, Home};
+use crate::journal::{Journal, LEDGER, StdRng};
+use crate::mirror::Mirror;
+use crate::outbox::Outbox;
+use fedaudit_core::codec::Valid;
+use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::fault::{Blame, Fault, Refusal};
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::roster::{PublishedPlan, Trust};
+use fedaudit_link::home::os_random;
+use rand::SeedableRng as _;
+use std::collections::BTreeMap;
+
+/// A site's home, opened for work.
+pub struct Site {
+    /// Its folder.
+    pub home: Home,
+    /// What joining left.
+    pub enrolment: Enrolment,
+    /// Who governs.
+    pub trust: Valid<Trust>,
+    /// The journal.
+    pub journal: Journal,
+    /// The outbox.
+    pub outbox: Outbox,
+    /// The verified copy of the registry.
+    pub mirror: Mirror,
+    /// Salts come from here; seeded by the composition root.
+    pub rng: StdRng,
+}
+
+/// What the site decided about a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Its releases are approved.
+    Accepted,
+    /// They are not, and why.
+    Refused(String),
+}
+
+impl Site {
+    /// Opens a home that has joined, with randomness from the operating system.
+    ///
+    /// # Errors
+    /// A home that has not joined, or is damaged.
+    pub fn open(home: Home) -> Result<Site, Fault> {
+        Site::open_seeded(home, StdRng::from_seed(os_random()))
+    }
+
+    /// Opens a home that has joined.
+    ///
+    /// # Errors
+    /// As [`Site::open`].
+    pub fn open_seeded(home: Home, rng: StdRng) -> Result<Site, Fault> {
+        let (enrolment, trust) = home.enrolment()?;
+        let journal = Journal::open(&home.dir)?;
+        let outbox = Outbox::open(&home.dir)?;
+        let mirror = read_mirror(&trust, &outbox)?;
+        let mut site = Site { home, enrolment, trust, journal, outbox, mirror, rng };
+        site.begin_ledger()?;
+        Ok(site)
+    }
+
+    /// The ledger's first record; a crash between joining and this one is mended here.
+    fn begin_ledger(&mut self) -> Result<(), Fault> {
+        if self.journal.size(LEDGER)? > 0 {
+            return Ok(());
+        }
+        let (federation, site) = (self.enrolment.federation.clone(), self.enrolment.site.clone());
+        self.journal.append(&[LedgerEntry::Genesis { federation, site, epoch: self.enrolment.epoch }], &mut self.rng)
+    }
+
+    /// Reads the registry entries that another process of this home kept.
+    ///
+    /// # Errors
+    /// An outbox that is damaged.
+    pub fn reload_mirror(&mut self) -> Result<(), Fault> {
+        self.mirror = read_mirror(&self.trust, &self.outbox)?;
+        Ok(())
+    }
+
+    /// What the site decided last about each plan.
+    ///
+    /// # Errors
+    /// A journal that is damaged.
+    pub fn decisions(&mut self) -> Result<BTreeMap<Digest, Decision>, Fault> {
+        let mut decisions = BTreeMap::new();
+        self.journal.ledger(|_, entry| {
+            match entry {
+                LedgerEntry::Accepted { plan } => decisions.insert(plan, Decision::Accepted),
+                LedgerEntry::Refused { plan, reason } => decisions.insert(plan, Decision::Refused(reason)),
+                _ => None,
+            };
+            Ok(())
+        })?;
+        Ok(decisions)
+    }
+
+    /// The latest plan of a name.
+    ///
+    /// # Errors
+    /// No such plan in this site's copy of the registry.
+    pub fn plan_named(&self, name: &Name) -> Result<(Digest, PublishedPlan), Fault> {
+        let registry = self.mirror.registry();
+        let found = registry.plan_named(name).map(|(digest, _, published)| (digest, published.clone()));
+        found.ok_or_else(|| {
+            let known: Vec<_> = registry.plans().map(|(_, p)| p.plan.plan.to_string()).collect();
+            let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+            Fault::new(Blame::Operator, format!("no plan is called {name}"), format!("published plans: {known}"))
+        })
+    }
+
+    /// Accepts a plan, if this site's own policy allows it; true if that is new. The ledger keeps either answer.
+    ///
+    /// # Errors
+    /// A plan below the site's policy: it is refused, with the reason.
+    pub fn accept(&mut self, name: &Name) -> Result<bool, Fault> {
+        let (plan, published) = self.plan_named(name)?;
+        if let Err(reason) = self.home.config.allows(&published.plan) {
+            self.decide(plan, Decision::Refused(reason.clone()))?;
+            let hint = "ask governance for another plan, or let the data steward change config.toml";
+            return Err(Fault::new(Blame::Operator, format!("plan {name} is refused: {reason}"), hint));
+        }
+        self.decide(plan, Decision::Accepted)
+    }
+
+    /// Writes a decision to the ledger, unless it stands there already.
+    ///
+    /// # Errors
+    /// A journal that cannot be written.
+    pub fn decide(&mut self, plan: Digest, decision: Decision) -> Result<bool, Fault> {
+        if self.decisions()?.get(&plan) == Some(&decision) {
+            return Ok(false);
+        }
+        let entry = match decision {
+            Decision::Accepted => LedgerEntry::Accepted { plan },
+            Decision::Refused(reason) => LedgerEntry::Refused { plan, reason },
+        };
+        self.journal.append(&[entry], &mut self.rng)?;
+        Ok(true)
+    }
+}
+
+fn read_mirror(trust: &Valid<Trust>, outbox: &Outbox) -> Result<Mirror, Fault> {
+    Mirror::of(trust, &outbox.registry()?).map_err(|refusal| {
+        let what = format!("the copy of the registry in outbox.sqlite does not pass: {refusal}");
+        Fault::new(Blame::Site, what, "restore outbox.sqlite from a backup")
+    })
+}
+
+/// A document that this program made or kept and that does not pass its own checks.
+pub(crate) fn refused(refusal: Refusal) -> Fault {
+    Fault::new(Blame::Site, refusal.to_string(), "run `fedaudit-agent journal verify` and report what it says")
+}

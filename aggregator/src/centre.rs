@@ -1,0 +1,213 @@
+//! What follows from the logs, and the one place that appends to them.
+//!
+//! The files are the truth. Every process that appends (the daemon, a governance command) holds the same lock, reads
+//! what others appended, decides, writes artifacts, then tiles, then the checkpoint. A crash before the checkpoint leaves
+//! nothing that counts; a crash after it leaves a whole entry, and the sender's retry is answered with its receipt.
+
+use crate::home::{Home, operator, refused};
+use crate::store::LogDir;
+use ed25519_dalek::SigningKey;
+use fedaudit_core::envelope::{Attestation, Seen};
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::note::Checkpoint;
+use fedaudit_core::roster::{Registry, plan_origin, registry_origin};
+use fedaudit_core::verify::{self, Entry, PlanState, VerifiedRelease};
+use fedaudit_link::home::{Lock, write_atomic};
+use std::collections::BTreeMap;
+
+/// The aggregator's state.
+pub struct Centre {
+    /// Its folder.
+    pub home: Home,
+    log_key: SigningKey,
+    registry_log: LogDir,
+    registry: Registry,
+    plans: BTreeMap<Digest, PlanLog>,
+    journals: BTreeMap<(Name, String), SeenJournal>,
+}
+
+/// A plan's log and what follows from it.
+pub struct PlanLog {
+    /// The log.
+    pub log: LogDir,
+    /// Sequence and windows, site by site.
+    pub state: PlanState,
+    /// Releases with their indices.
+    pub releases: Vec<(u64, VerifiedRelease)>,
+    /// Index of each envelope.
+    pub index: BTreeMap<Digest, u64>,
+    read: u64,
+}
+
+/// The largest checkpoint of a journal log that a site signed and the aggregator verified.
+#[derive(Clone, Debug)]
+pub struct SeenJournal {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The signed note.
+    pub note: String,
+}
+
+impl Centre {
+    /// Reads all logs, checking every document again.
+    ///
+    /// # Errors
+    /// A home that is damaged.
+    pub fn open(home: Home) -> Result<Centre, Fault> {
+        let log_key = home.key(KeyUse::Log)?;
+        let origin = registry_origin(&home.trust.federation);
+        let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
+        let registry = Registry::new(home.trust.clone());
+        let mut centre =
+            Centre { home, log_key, registry_log, registry, plans: BTreeMap::new(), journals: BTreeMap::new() };
+        centre.refresh()?;
+        Ok(centre)
+    }
+
+    /// Reads what other processes appended.
+    ///
+    /// # Errors
+    /// A home that is damaged, or went back in time.
+    pub fn refresh(&mut self) -> Result<(), Fault> {
+        self.registry_log.refresh()?;
+        while self.registry.size() < self.registry_log.size() {
+            let envelope = self.registry_log.entry(self.registry.size())?;
+            let artifact = self.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+            self.registry.apply(&envelope, &artifact).map_err(refused)?;
+        }
+        let digests: Vec<Digest> = self.registry.plans().map(|(digest, _)| *digest).collect();
+        for digest in digests {
+            if !self.plans.contains_key(&digest) {
+                let origin = plan_origin(&self.home.trust.federation, &digest);
+                let log = LogDir::open(&self.home.plan_dir(&digest), &origin, &PublicKey::of(&self.log_key))?;
+                let (state, releases, index) = Default::default();
+                self.plans.insert(digest, PlanLog { log, state, releases, index, read: 0 });
+            }
+            self.refresh_plan(&digest)?;
+        }
+        Ok(())
+    }
+
+    fn refresh_plan(&mut self, digest: &Digest) -> Result<(), Fault> {
+        let Some(plan) = self.plans.get_mut(digest) else { return Ok(()) };
+        plan.log.refresh()?;
+        while plan.read < plan.log.size() {
+            let envelope = plan.log.entry(plan.read)?;
+            if verify::entry(&envelope, &self.registry).map_err(refused)? == Entry::Release {
+                let artifact = verify::claimed_subject(&envelope).map_err(refused)?;
+                let path = self.home.artifact_path(&artifact);
+                let artifact = std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?;
+                let release = verify::release(&envelope, &artifact, &self.registry).map_err(refused)?;
+                plan.state.admit(&release).map_err(|conflict| refused(conflict.refusal))?;
+                note_journal(&mut self.journals, &release);
+                plan.releases.push((plan.read, release));
+            }
+            plan.index.insert(Digest::of(&envelope), plan.read);
+            plan.read += 1;
+        }
+        Ok(())
+    }
+
+    /// The registry as of now.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The registry's log.
+    pub fn registry_log(&self) -> &LogDir {
+        &self.registry_log
+    }
+
+    /// A plan's log.
+    pub fn plan(&self, digest: &Digest) -> Option<&PlanLog> {
+        self.plans.get(digest)
+    }
+
+    /// The last checkpoint seen of one of a site's journal logs.
+    pub fn journal(&self, site: &Name, origin: &str) -> Option<&SeenJournal> {
+        self.journals.get(&(site.clone(), origin.to_owned()))
+    }
+
+    /// The last checkpoints seen of all of a site's journal logs.
+    pub fn journals_of(&self, site: &Name) -> impl Iterator<Item = &SeenJournal> {
+        self.journals.iter().filter(move |((of, _), _)| of == site).map(|(_, seen)| seen)
+    }
+
+    /// An artifact that some envelope names.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, Fault> {
+        let path = self.home.artifact_path(digest);
+        std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))
+    }
+
+    /// The registry checkpoint that documents signed here name as seen.
+    pub fn seen(&self) -> Option<Seen> {
+        let log = &self.registry_log;
+        Some(Seen { origin: log.origin().to_owned(), size: log.size(), root: log.root() })
+    }
+
+    /// Takes the lock under which logs grow, and reads what others appended.
+    ///
+    /// # Errors
+    /// As [`Centre::refresh`].
+    pub fn lock(&mut self) -> Result<Lock, Fault> {
+        let lock = Lock::acquire(&self.home.lock_path())?;
+        self.refresh()?;
+        Ok(lock)
+    }
+
+    /// Publishes a governance document. `_lock` shows that nobody else appends.
+    ///
+    /// # Errors
+    /// A document that the registry refuses, or a disk that fails.
+    pub fn publish(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+        let mut after = self.registry.clone();
+        let artifact = attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default();
+        after.apply(&attestation.envelope, artifact).map_err(|refusal| {
+            crate::home::operator_hint(
+                refusal.to_string(),
+                "publish a document that follows from the registry as it is",
+            )
+        })?;
+        self.keep_artifacts(attestation)?;
+        self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
+        self.refresh()?;
+        Ok(self.registry.size() - 1)
+    }
+
+    /// Appends an attestation that was checked to a plan's log. `_lock` shows that nobody else appends.
+    ///
+    /// # Errors
+    /// A plan that is not in the registry, or a disk that fails.
+    pub fn append(&mut self, plan: &Digest, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+        self.keep_artifacts(attestation)?;
+        let Some(log) = self.plans.get_mut(plan) else {
+            return Err(operator(format!("no plan {plan} in the registry")));
+        };
+        log.log.append(&[&attestation.envelope], &self.log_key)?;
+        self.refresh_plan(plan)?;
+        Ok(self.plans.get(plan).map_or(0, |log| log.log.size()) - 1)
+    }
+
+    /// Receipt of both means both are durable: artifacts come before the entry that names them.
+    fn keep_artifacts(&self, attestation: &Attestation) -> Result<(), Fault> {
+        for artifact in &attestation.artifacts {
+            write_atomic(&self.home.artifact_path(&Digest::of(artifact)), artifact, 0o644)?;
+        }
+        Ok(())
+    }
+}
+
+fn note_journal(journals: &mut BTreeMap<(Name, String), SeenJournal>, release: &VerifiedRelease) {
+    for (checkpoint, note) in release.journal().iter().zip(&release.claim().journal) {
+        let key = (release.claim().site.clone(), checkpoint.origin.clone());
+        let newer = journals.get(&key).is_none_or(|seen| seen.checkpoint.size < checkpoint.size);
+        if newer {
+            journals.insert(key, SeenJournal { checkpoint: checkpoint.clone(), note: note.clone() });
+        }
+    }
+}

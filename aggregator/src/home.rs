@@ -1,0 +1,230 @@
+//! The aggregator's folder.
+//!
+//! | path | what | worst if altered by others |
+//! |---|---|---|
+//! | `config.toml` | addresses | nobody reaches the aggregator |
+//! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
+//! | `trust.json` | what relying parties need | this daemon trusts another governance |
+//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read |
+//! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
+//! | `joins/` | join requests that wait for governance | a site must join again |
+//! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
+
+use crate::store::LogDir;
+use ed25519_dalek::SigningKey;
+use fedaudit_core::codec::{self, Valid};
+use fedaudit_core::envelope::Head;
+use fedaudit_core::fault::{Blame, Fault, Refusal};
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::note::VerifierKey;
+use fedaudit_core::roster::{
+    self, Governance, Party, Registry, RosterEntry, RosterKey, RosterText, Trust, Witnesses, registry_origin,
+};
+use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, now, os_random, write_atomic};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Name and version of this software, as documents carry them.
+pub const SOFTWARE: &str = concat!("fedaudit-aggregator ", env!("CARGO_PKG_VERSION"));
+
+/// An aggregator's folder, opened.
+pub struct Home {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `config.toml`.
+    pub config: Config,
+    /// `trust.json`.
+    pub trust: Valid<Trust>,
+}
+
+/// `config.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and UDP port to listen on.
+    pub listen: String,
+    /// `host:port` at which sites reach it; join tokens carry it.
+    pub address: String,
+}
+
+impl Config {
+    fn to_toml(&self) -> String {
+        format!(
+            "# Address and UDP port that the daemon listens on.\nlisten = {:?}\n\n\
+             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n",
+            self.listen, self.address
+        )
+    }
+}
+
+impl Home {
+    /// Opens an existing home.
+    ///
+    /// # Errors
+    /// A folder that is no home, or a file in it that cannot be read.
+    pub fn open(dir: &Path) -> Result<Home, Fault> {
+        let text = read_text(&dir.join("config.toml")).map_err(|fault| {
+            Fault::new(Blame::Operator, fault.what, "name a home with --home, or make one: fedaudit-aggregator init")
+        })?;
+        let config =
+            toml::from_str(&text).map_err(|e| operator(format!("{}: {e}", dir.join("config.toml").display())))?;
+        let trust = read_trust(&dir.join("trust.json"))?;
+        Ok(Home { dir: dir.to_owned(), config, trust })
+    }
+
+    /// The signing key for `usage`.
+    ///
+    /// # Errors
+    /// A key file that is missing, readable by others, or no key.
+    pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
+        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+    }
+
+    /// Folder of the registry's log.
+    pub fn registry_dir(&self) -> PathBuf {
+        self.dir.join("logs/registry")
+    }
+
+    /// Folder of a plan's log.
+    pub fn plan_dir(&self, plan: &Digest) -> PathBuf {
+        self.dir.join("logs/plan").join(plan.to_string())
+    }
+
+    /// File of an artifact.
+    pub fn artifact_path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join("artifacts").join(digest.to_string())
+    }
+
+    /// File of a site's join request.
+    pub fn join_path(&self, site: &Name) -> PathBuf {
+        self.dir.join("joins").join(format!("{site}.join"))
+    }
+
+    /// Lock that every process holds while it appends to a log.
+    pub fn lock_path(&self) -> PathBuf {
+        self.dir.join("logs.lock")
+    }
+}
+
+/// Makes a federation: governance folder, aggregator's home, and a registry whose first entry names the aggregator's keys.
+///
+/// Both folders are made under another name and renamed when they are whole.
+///
+/// # Errors
+/// A folder that exists, or cannot be written.
+pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -> Result<Valid<Trust>, Fault> {
+    for (folder, what) in [(dir, "home"), (governance, "governance folder")] {
+        if folder.exists() {
+            return Err(operator_hint(
+                format!("{} exists", folder.display()),
+                format!("name a {what} that does not exist"),
+            ));
+        }
+    }
+    let partial = [dir, governance].map(partial_path);
+    for folder in &partial {
+        // What an interrupted init left: it never had the real name.
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).map_err(|e| operator(format!("{}: {e}", folder.display())))?;
+        }
+        create_dir_private(folder)?;
+    }
+    for sub in ["keys", "logs", "artifacts", "joins", "conflicts"] {
+        create_dir_private(&partial[0].join(sub))?;
+    }
+    create_dir_private(&partial[1].join("invites"))?;
+    let governance_key = create_key(&partial[1].join("governance.key"), os_random())?;
+    let keys = [KeyUse::Attest, KeyUse::Log, KeyUse::Transport].map(|usage| {
+        create_key(&partial[0].join("keys").join(format!("{usage}.key")), os_random()).map(|key| (usage, key))
+    });
+    let [attest, log, transport] = keys;
+    let keys = [attest?, log?, transport?];
+    let trust = make_trust(federation, &governance_key, &keys[1].1)?;
+    let json = codec::to_json(&trust).map_err(|e| operator(e.to_string()))?;
+    create_new(&partial[0].join("trust.json"), &json, 0o644)?;
+    create_new(&partial[1].join("trust.json"), &json, 0o644)?;
+    create_new(&partial[0].join("config.toml"), config.to_toml().as_bytes(), 0o644)?;
+    first_entry(&partial[0], &trust, &governance_key, &keys)?;
+    for (from, to) in partial.iter().zip([dir, governance]) {
+        std::fs::rename(from, to).map_err(|e| operator(format!("{}: {e}", to.display())))?;
+    }
+    Ok(trust)
+}
+
+fn make_trust(federation: &Name, governance: &SigningKey, log: &SigningKey) -> Result<Valid<Trust>, Fault> {
+    let registry = VerifierKey { name: registry_origin(federation), key: PublicKey::of(log) };
+    let text = Trust {
+        format: roster::FORMAT,
+        version: 1,
+        federation: federation.clone(),
+        governance: Governance { threshold: 1, keys: vec![PublicKey::of(governance)] },
+        registry: registry.to_string(),
+        witnesses: Witnesses { threshold: 0, keys: Vec::new() },
+    };
+    Valid::new(text).map_err(operator)
+}
+
+fn first_entry(
+    dir: &Path,
+    trust: &Valid<Trust>,
+    governance: &SigningKey,
+    keys: &[(KeyUse, SigningKey); 3],
+) -> Result<(), Fault> {
+    let text = RosterText {
+        format: roster::FORMAT,
+        party: Party::Aggregator,
+        keys: keys.iter().map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) }).collect(),
+    };
+    let entry = RosterEntry::new(text).map_err(operator)?;
+    let head = Head { federation: trust.federation.clone(), issued_at: now(), seen: None, replaces: None };
+    let attestation = roster::attest_entry(&entry, head, &[governance]).map_err(refused)?;
+    Registry::new(trust.clone()).apply(&attestation.envelope, &attestation.artifacts[0]).map_err(refused)?;
+    let digest = Digest::of(&attestation.artifacts[0]);
+    write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
+    let origin = registry_origin(&trust.federation);
+    let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &PublicKey::of(&keys[1].1))?;
+    log.append(&[&attestation.envelope], &keys[1].1)
+}
+
+fn partial_path(dir: &Path) -> PathBuf {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    dir.with_file_name(name)
+}
+
+/// Reads `trust.json`.
+///
+/// # Errors
+/// A file that cannot be read or breaks its rules.
+pub fn read_trust(path: &Path) -> Result<Valid<Trust>, Fault> {
+    let text = read_text(path)?;
+    codec::from_json(text.as_bytes()).map_err(|e| operator(format!("{}: {e}", path.display())))
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_text(path: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(path).map_err(|e| operator(format!("{}: {e}", path.display())))
+}
+
+/// A fault of the operator without a better hint.
+pub fn operator(what: impl Into<String>) -> Fault {
+    operator_hint(what, "check the path, its permissions and the disk")
+}
+
+/// A fault of the operator.
+pub fn operator_hint(what: impl Into<String>, hint: impl Into<String>) -> Fault {
+    Fault::new(Blame::Operator, what, hint)
+}
+
+/// A document that this program made or kept and that does not pass its own checks.
+pub fn refused(refusal: Refusal) -> Fault {
+    Fault::new(
+        Blame::Aggregator,
+        refusal.to_string(),
+        "run `fedaudit-aggregator log verify`; restore the home if it fails",
+    )
+}

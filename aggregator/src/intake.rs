@@ -1,0 +1,196 @@
+//! What to do with a request: a pure function of the centre's state. [`Centre::answer`](crate::serve) carries it out.
+
+use crate::centre::Centre;
+use crate::home::SOFTWARE;
+use fedaudit_core::envelope::Attestation;
+use fedaudit_core::fault::{Blame, Refusal};
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::limits;
+use fedaudit_core::merkle::verify_consistency;
+use fedaudit_core::note::Checkpoint;
+use fedaudit_core::roster::{Party, RosterText};
+use fedaudit_core::verify::{self, VerifiedRelease};
+use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
+
+/// What a request comes to.
+pub enum Decision {
+    /// Nothing to write.
+    Reply(Response),
+    /// Send registry entries from this index on.
+    Registry(u64),
+    /// Keep a join request for governance.
+    Join(Box<JoinRequest>),
+    /// The release is in its plan's log already: send the receipt again.
+    Again(Digest, u64),
+    /// Append the release to its plan's log and send the receipt.
+    Append(Digest, Box<Attestation>),
+    /// Refuse, and keep what was sent as evidence beside the logged envelope that it contradicts.
+    Conflict(Refused, Option<Digest>),
+    /// A site holds a checkpoint of ours that our logs do not lead to: stop serving and say so.
+    Halt(String),
+}
+
+/// Decides about `request` from the holder of `peer`.
+pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
+    let site = centre.registry().site_of(peer).cloned();
+    match (request, site) {
+        (Request::Join(request), site) => join(centre, peer, request, site.as_ref()),
+        (_, None) => Decision::Reply(refused(
+            Blame::Operator,
+            Refusal::new("signer", "a transport key in the roster", peer.id()),
+            "if this site has joined, ask governance to approve it",
+        )),
+        (Request::Hello(hello), Some(site)) => greet(centre, &hello, &site),
+        (Request::Registry { from }, Some(_)) => Decision::Registry(from),
+        (Request::Submit(submission), Some(site)) => submit(centre, &submission, &site),
+    }
+}
+
+fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: Option<&Name>) -> Decision {
+    let federation = &centre.home.trust.federation;
+    let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport);
+    let text = RosterText { format: 1, party: Party::Site(request.site.clone()), keys: request.keys.clone() };
+    let check = || {
+        if request.federation != *federation {
+            return Err(Refusal::new("federation", federation, &request.federation));
+        }
+        if transport.is_none_or(|key| key.key != *peer) {
+            return Err(Refusal::new("possession", "the transport key of this connection", "another"));
+        }
+        fedaudit_core::codec::Rules::check(&text).map_err(|e| Refusal::new("roster", "a site's keys", e))?;
+        request.check_possession()?;
+        match centre.registry().party(&text.party) {
+            // The same keys again: the site did not hear that it is enrolled.
+            Ok(entry) if entry.keys == request.keys && enrolled == Some(&request.site) => Ok(()),
+            Ok(_) => Err(Refusal::new("roster", "a site that is not yet enrolled", format!("{} is", request.site))),
+            Err(_) => Ok(()),
+        }
+    };
+    match check() {
+        Ok(()) => Decision::Join(request),
+        Err(refusal) => Decision::Reply(refused(
+            Blame::Site,
+            refusal,
+            "ask governance for a new join token, and join with a fresh home",
+        )),
+    }
+}
+
+fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
+    if hello.protocol != PROTOCOL {
+        let refusal = Refusal::new("protocol", format!("version {PROTOCOL}"), hello.protocol);
+        return Decision::Reply(refused(Blame::Operator, refusal, "use versions of agent and aggregator that overlap"));
+    }
+    if hello.site != *site {
+        let refusal = Refusal::new("signer", format!("the site of this key, {site}"), &hello.site);
+        return Decision::Reply(refused(Blame::Site, refusal, "this home belongs to another site"));
+    }
+    for note in &hello.seen {
+        if let Some(problem) = future(centre, note) {
+            return Decision::Halt(format!("site {site} holds {problem}"));
+        }
+    }
+    Decision::Reply(Response::Hello(Welcome {
+        protocol: PROTOCOL,
+        software: SOFTWARE.to_owned(),
+        registry: centre.registry_log().note().to_owned(),
+        seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
+    }))
+}
+
+/// Whether `note`, a checkpoint of one of our logs, is ahead of what we have, or beside it.
+fn future(centre: &Centre, note: &str) -> Option<String> {
+    let origin = note.lines().next()?;
+    let registry = Some(centre.registry_log()).filter(|log| log.origin() == origin);
+    let plans = || centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
+    let log = registry.or_else(|| plans().find(|log| log.origin() == origin))?;
+    let key = centre.registry().party(&Party::Aggregator).ok()?.key(KeyUse::Log).ok()?;
+    // Only a checkpoint that we signed can stop us.
+    let seen = Checkpoint::open(note.as_bytes(), origin, &key).ok()?;
+    let behind = seen.size > log.size() || (seen.size == log.size() && seen.root != log.root());
+    behind.then(|| {
+        format!(
+            "a checkpoint of {origin} with {} entries and root {}; here are {} and {}",
+            seen.size,
+            seen.root,
+            log.size(),
+            log.root()
+        )
+    })
+}
+
+fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
+    let envelope = Digest::of(&submission.envelope);
+    let plans = || centre.registry().plans().filter_map(|(digest, _)| Some((digest, centre.plan(digest)?)));
+    if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?))) {
+        return Decision::Again(plan, index);
+    }
+    let release = match verify::release(&submission.envelope, &submission.artifact, centre.registry()) {
+        Ok(release) => release,
+        Err(refusal) => {
+            return Decision::Reply(refused(
+                Blame::Site,
+                refusal,
+                "the release is not logged; report it to the site's operator",
+            ));
+        }
+    };
+    let claim = release.claim();
+    if claim.site != *site {
+        let refusal = Refusal::new("signer", format!("a release by {site}, whose connection this is"), &claim.site);
+        return Decision::Reply(refused(Blame::Site, refusal, "send each release from its own site"));
+    }
+    if claim.epoch != 1 {
+        let refusal = Refusal::new("epoch", 1, claim.epoch);
+        return Decision::Reply(refused(Blame::Site, refusal, "a new epoch needs a governance document"));
+    }
+    let Some(plan) = centre.plan(&claim.plan) else {
+        let refusal = Refusal::new("plan", "the digest of a plan in the registry", claim.plan);
+        return Decision::Reply(refused(Blame::Site, refusal, "fetch the registry again"));
+    };
+    if let Err(conflict) = plan.state.check(&release) {
+        let hint = "both signed documents are kept as evidence; the site's operator must explain";
+        return Decision::Conflict(
+            Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() },
+            conflict.against,
+        );
+    }
+    if let Err(refusal) = check_journal(centre, &release, submission) {
+        let hint = "the journal is not a continuation of what the aggregator saw; its operator must explain";
+        return Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, None);
+    }
+    let plan = claim.plan;
+    let artifacts = vec![submission.artifact.clone()];
+    Decision::Append(plan, Box::new(Attestation { envelope: submission.envelope.clone(), artifacts }))
+}
+
+/// Each journal checkpoint must be consistent with the last one seen, whichever is the larger.
+fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), Refusal> {
+    for checkpoint in release.journal() {
+        let Some(seen) = centre.journal(&release.claim().site, &checkpoint.origin) else { continue };
+        let seen = &seen.checkpoint;
+        let (old, new) = if seen.size <= checkpoint.size { (seen, checkpoint) } else { (checkpoint, seen) };
+        let proof =
+            submission.journal.iter().find(|p| p.origin == old.origin && (p.old, p.new) == (old.size, new.size));
+        let hashes = proof.map(|proof| &proof.hashes[..]).unwrap_or_default();
+        verify_consistency(old.size, &old.root, new.size, &new.root, hashes).map_err(|e| {
+            Refusal::new(
+                "journal",
+                format!("{} of {} records to contain that of {}", old.origin, new.size, old.size),
+                e,
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// A refusal as a response.
+pub fn refused(blame: Blame, refusal: Refusal, hint: &str) -> Response {
+    Response::Refused(Refused { blame, refusal, hint: hint.to_owned() })
+}
+
+/// Bytes of a frame that the holder of `peer` may send.
+pub fn frame_limit(centre: &Centre, peer: &PublicKey) -> usize {
+    if centre.registry().site_of(peer).is_some() { limits::FRAME_BYTES } else { limits::UNKNOWN_PEER_FRAME_BYTES }
+}

@@ -1,0 +1,15 @@
+//! The centre of a federated audit: takes releases in, logs them, pools them into reports; and the governance commands.
+//!
+//! The way of the data: [`serve`] (QUIC) -> [`intake`] (what to do with a request; pure) -> [`centre`] (what follows
+//! from the logs, and the one place that appends) -> [`store`] (tlog-tiles folders) -> [`reports`].
+
+#![forbid(unsafe_code)]
+
+pub mod centre;
+pub mod cli;
+pub mod governance;
+pub mod home;
+pub mod intake;
+pub mod reports;
+pub mod serve;
+pub mod store;

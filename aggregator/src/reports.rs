@@ -1,0 +1,197 @@
+//! From a plan's log to `report.json`, `report.html` and `bundle.zip`.
+
+use crate::centre::{Centre, PlanLog};
+use crate::home::{operator, operator_hint, refused};
+use fedaudit_core::bundle::{Bundle, LogPart, pack};
+use fedaudit_core::codec;
+use fedaudit_core::envelope::{Head, ReportClaim};
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::KeyUse;
+use fedaudit_core::render;
+use fedaudit_core::report::{self, Input, METHOD, Report};
+use fedaudit_core::roster::Party;
+use fedaudit_core::time::{Time, Window};
+use fedaudit_core::verify::{self, Entry};
+use fedaudit_link::home::write_atomic;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A report that was built, logged and written.
+pub struct Built {
+    /// The report.
+    pub report: Report,
+    /// Its index in the plan's log.
+    pub index: u64,
+    /// Bytes of `bundle.zip`.
+    pub bundle_bytes: usize,
+}
+
+/// Builds the report on the latest version of `plan` over its windows that are due, logs it, and writes it to `out`.
+///
+/// # Errors
+/// No such plan, no window due, a folder that cannot be written.
+pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<Built, Fault> {
+    let lock = centre.lock()?;
+    let Some((digest, _, published)) = centre.registry().plan_named(plan) else {
+        let known: Vec<_> = centre.registry().plans().map(|(_, p)| p.plan.plan.to_string()).collect();
+        return Err(operator_hint(
+            format!("no plan is called {plan}"),
+            format!("published plans: {}", known.join(", ")),
+        ));
+    };
+    let windows: Vec<Window> =
+        published.plan.windows_before(now).into_iter().filter(|w| published.plan.release_time(w) <= now).collect();
+    let Some(log) = centre.plan(&digest).filter(|_| !windows.is_empty()) else {
+        return Err(operator_hint(format!("no window of plan {plan} is due yet"), "wait until its first release time"));
+    };
+    let log_size = log.log.size();
+    let input =
+        Input { registry: centre.registry(), plan: digest, windows: &windows, log_size, releases: &log.releases };
+    let report = report::compile(&input).map_err(refused)?;
+    let json = codec::to_json(&report).map_err(|e| operator(e.to_string()))?;
+    let html = render::html(&report).into_bytes();
+    let claim = ReportClaim {
+        plan: digest,
+        windows,
+        log_size,
+        registry_size: centre.registry().size(),
+        method: METHOD.to_owned(),
+    };
+    let head =
+        Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces: None };
+    let key = centre.home.key(KeyUse::Attest)?;
+    let attestation = report::attest(json.clone(), html.clone(), claim, head, &key).map_err(refused)?;
+    let index = centre.append(&digest, &attestation, &lock)?;
+    let bundle = pack(&Bundle {
+        report_json: json.clone(),
+        report_html: html.clone(),
+        report_envelope: attestation.envelope.clone(),
+        registry: registry_part(centre)?,
+        plan: plan_part(centre, &digest)?,
+        not_evidence: conveniences(centre, &report)?,
+    })
+    .map_err(refused)?;
+    std::fs::create_dir_all(out).map_err(|e| operator(format!("{}: {e}", out.display())))?;
+    let trust = codec::to_json(&centre.home.trust).map_err(|e| operator(e.to_string()))?;
+    let files: [(&str, &[u8]); 5] = [
+        ("report.json", &json),
+        ("report.html", &html),
+        ("report.dsse.json", &attestation.envelope),
+        ("trust.json", &trust),
+        ("bundle.zip", &bundle),
+    ];
+    for (name, bytes) in files {
+        write_atomic(&out.join(name), bytes, 0o644)?;
+    }
+    Ok(Built { report, index, bundle_bytes: bundle.len() })
+}
+
+fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
+    let log = centre.registry_log();
+    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre), ..LogPart::default() };
+    for index in 0..log.size() {
+        take(centre, log.entry(index)?, &mut part)?;
+    }
+    Ok(part)
+}
+
+fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
+    let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
+    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre), ..LogPart::default() };
+    for index in 0..log.size() {
+        let envelope = log.entry(index)?;
+        match verify::entry(&envelope, centre.registry()).map_err(refused)? {
+            Entry::Release => take(centre, envelope, &mut part)?,
+            // A report travels by its own files, or is an earlier one that this bundle does not need.
+            Entry::Report(_) => part.entries.push(envelope),
+        }
+    }
+    Ok(part)
+}
+
+fn take(centre: &Centre, envelope: Vec<u8>, part: &mut LogPart) -> Result<(), Fault> {
+    let digest = verify::claimed_subject(&envelope).map_err(refused)?;
+    part.artifacts.insert(digest, centre.artifact(&digest)?);
+    part.entries.push(envelope);
+    Ok(())
+}
+
+/// The witness policy (C2SP tlog-policy): this federation has no witness yet.
+fn policy(centre: &Centre) -> Vec<u8> {
+    format!("log {}\nquorum none\n", centre.home.trust.registry).into_bytes()
+}
+
+/// Files for people: public keys as PEM, the counts as CSV.
+fn conveniences(centre: &Centre, report: &Report) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
+    let mut files = BTreeMap::new();
+    for (at, key) in (1..).zip(&centre.home.trust.governance.keys) {
+        files.insert(format!("keys/governance-{at}.pem"), key.pem().into_bytes());
+    }
+    let parties = centre.registry().sites().map(|site| Party::Site(site.clone())).chain([Party::Aggregator]);
+    for party in parties {
+        let entry = centre.registry().party(&party).map_err(refused)?;
+        let name = match &party {
+            Party::Site(site) => site.as_str(),
+            Party::Aggregator => "aggregator",
+        };
+        for key in &entry.keys {
+            files.insert(format!("keys/{name}-{}.pem", key.usage), key.key.pem().into_bytes());
+        }
+    }
+    files.insert("tables/selection.csv".to_owned(), selection_table(report).into_bytes());
+    Ok(files)
+}
+
+/// Counts by model version, slice, group and site; hidden and missing counts are words.
+fn selection_table(report: &Report) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut table = "model_version,slice,group,site,state,n,decided,selected,labelled\n".to_owned();
+    for scope in &report.scopes {
+        for slice in &scope.slices {
+            for group in &slice.groups {
+                for (site, selection) in slice.sites.iter().zip(&group.sites) {
+                    let counts = selection
+                        .as_ref()
+                        .map_or(",,,".to_owned(), |s| format!("{},{},{},{}", s.n, s.decided, s.selected, s.labelled));
+                    table += &format!(
+                        "{},{},{},{},{:?},{counts}\n",
+                        quoted(&scope.model_version),
+                        quoted(&slice.attributes.join(" x ")),
+                        quoted(&group.group.join(" x ")),
+                        site.site,
+                        site.state,
+                    );
+                }
+            }
+        }
+    }
+    table
+}
+
+/// A report in a plan's log.
+pub struct Listed {
+    /// The plan.
+    pub plan: Name,
+    /// Index in its log.
+    pub index: u64,
+    /// What the report claims.
+    pub claim: ReportClaim,
+}
+
+/// Every report logged.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn list(centre: &Centre) -> Result<Vec<Listed>, Fault> {
+    let mut listed = Vec::new();
+    for (digest, published) in centre.registry().plans() {
+        let Some(plan) = centre.plan(digest) else { continue };
+        for index in 0..plan.log.size() {
+            if let Entry::Report(claim) = verify::entry(&plan.log.entry(index)?, centre.registry()).map_err(refused)? {
+                listed.push(Listed { plan: published.plan.plan.clone(), index, claim });
+            }
+        }
+    }
+    Ok(listed)
+}

@@ -1,0 +1,245 @@
+//! The daemon: carries out what [`crate::intake`] decides, and serves it over QUIC.
+
+use crate::centre::Centre;
+use crate::home::operator;
+use crate::intake::{Decision, decide, frame_limit};
+use fedaudit_core::codec;
+use fedaudit_core::envelope::Attestation;
+use fedaudit_core::fault::{Blame, Fault, Refusal};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::limits;
+use fedaudit_link::home::{create_dir_private, write_atomic};
+use fedaudit_link::protocol::{JoinRequest, Receipt, Refused, RegistryPart, Request, Response};
+use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify};
+
+/// Longest time that a request may take to arrive, and its answer to leave.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// Connections held at once; a federation has at most one a site.
+const CONNECTIONS: usize = 10_000;
+/// Conflicts kept as evidence; a site that sends more is refused without a further copy.
+const CONFLICTS: usize = 10_000;
+
+/// Why the daemon must stop serving.
+#[derive(Debug)]
+pub struct Halted(pub Fault);
+
+impl Centre {
+    /// Answers one frame from the holder of `peer`.
+    ///
+    /// # Errors
+    /// This home is damaged or went back in time: the daemon must stop, and nothing was answered.
+    pub fn answer(&mut self, peer: &PublicKey, frame: &[u8]) -> Result<Response, Halted> {
+        let request = match codec::decode::<Request>(frame) {
+            Ok(request) => request,
+            Err(error) => {
+                let refusal = Refusal::new("frame", "a request of this protocol", error);
+                return Ok(crate::intake::refused(
+                    Blame::Site,
+                    refusal,
+                    "use versions of agent and aggregator that overlap",
+                ));
+            }
+        };
+        // A submission is decided about under the lock, so that the decision still holds when it is carried out.
+        let lock = match &request {
+            Request::Submit(_) => Some(self.lock().map_err(Halted)?),
+            _ => None,
+        };
+        if lock.is_none() {
+            self.refresh().map_err(Halted)?;
+        }
+        let plan_seen = match &request {
+            Request::Submit(submission) => Some((submission.plan_seen, submission.clone())),
+            _ => None,
+        };
+        match decide(self, peer, request) {
+            Decision::Reply(response) => Ok(response),
+            Decision::Registry(from) => self.registry_part(from).map_err(Halted),
+            Decision::Join(request) => self.keep_join(&request).map_err(Halted),
+            Decision::Again(plan, index) => {
+                self.receipt(&plan, index, plan_seen.map_or(0, |seen| seen.0)).map_err(Halted)
+            }
+            Decision::Append(plan, attestation) => {
+                let Some(lock) = &lock else { return Err(Halted(operator("a release without the lock"))) };
+                let index = self.append(&plan, &attestation, lock).map_err(Halted)?;
+                self.receipt(&plan, index, plan_seen.map_or(0, |seen| seen.0)).map_err(Halted)
+            }
+            Decision::Conflict(refused, against) => {
+                if let Some((_, submission)) = plan_seen {
+                    let artifacts = vec![submission.artifact];
+                    let sent = Attestation { envelope: submission.envelope, artifacts };
+                    self.keep_conflict(&refused, &sent, against).map_err(Halted)?;
+                }
+                Ok(Response::Refused(refused))
+            }
+            Decision::Halt(what) => Err(Halted(Fault::new(
+                Blame::Aggregator,
+                format!("this home went back in time: {what}"),
+                "restore the newest copy of this home; do not serve from an older one",
+            ))),
+        }
+    }
+
+    fn registry_part(&self, from: u64) -> Result<Response, Fault> {
+        let log = self.registry_log();
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        for index in from..log.size() {
+            let envelope = log.entry(index)?;
+            let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(crate::home::refused)?;
+            let artifact = self.artifact(&subject)?;
+            bytes += envelope.len() + artifact.len();
+            if entries.len() >= limits::ENTRIES_PER_RESPONSE || (bytes > limits::ARTIFACT_BYTES && !entries.is_empty())
+            {
+                break;
+            }
+            entries.push((envelope, artifact));
+        }
+        Ok(Response::Registry(RegistryPart { checkpoint: log.note().to_owned(), from, entries }))
+    }
+
+    fn keep_join(&self, request: &JoinRequest) -> Result<Response, Fault> {
+        let trust =
+            std::fs::read(self.home.dir.join("trust.json")).map_err(|e| operator(format!("trust.json: {e}")))?;
+        let enrolled = self.registry().sites().any(|site| *site == request.site);
+        let path = self.home.join_path(&request.site);
+        let bytes = codec::encode(request).map_err(|e| operator(e.to_string()))?;
+        let waiting = std::fs::read_dir(self.home.dir.join("joins")).map_or(0, Iterator::count);
+        if !enrolled && !path.exists() && waiting >= limits::PENDING_JOINS {
+            let refusal = Refusal::new("quota", format!("at most {} waiting joins", limits::PENDING_JOINS), waiting);
+            return Ok(crate::intake::refused(
+                Blame::Operator,
+                refusal,
+                "governance must approve or drop waiting joins",
+            ));
+        }
+        // A later request replaces an earlier one: only the one that knows the secret can be approved.
+        if !enrolled && std::fs::read(&path).ok().as_deref() != Some(&bytes) {
+            write_atomic(&path, &bytes, 0o600)?;
+        }
+        Ok(Response::Joined { trust })
+    }
+
+    fn receipt(&self, plan: &Digest, index: u64, seen: u64) -> Result<Response, Fault> {
+        let Some(plan) = self.plan(plan) else { return Err(operator(format!("no plan {plan}"))) };
+        let proof = plan.log.proof(index)?.to_text();
+        let consistency = if seen <= plan.log.size() { plan.log.consistency(seen)? } else { Vec::new() };
+        Ok(Response::Receipt(Receipt { proof, consistency }))
+    }
+
+    /// Both signed documents, the one refused and the one logged, and why.
+    fn keep_conflict(&self, refused: &Refused, sent: &Attestation, against: Option<Digest>) -> Result<(), Fault> {
+        let folder = self.home.dir.join("conflicts").join(Digest::of(&sent.envelope).to_string());
+        let kept = std::fs::read_dir(self.home.dir.join("conflicts")).map_or(0, Iterator::count);
+        if folder.exists() || kept >= CONFLICTS {
+            return Ok(());
+        }
+        create_dir_private(&folder)?;
+        write_atomic(&folder.join("refused.dsse.json"), &sent.envelope, 0o600)?;
+        write_atomic(&folder.join("refused.json"), sent.artifacts.first().map_or(&[], |a| a), 0o600)?;
+        if let Some(against) = against {
+            for (digest, _) in self.registry().plans() {
+                let Some(plan) = self.plan(digest) else { continue };
+                if let Some(index) = plan.index.get(&against) {
+                    write_atomic(&folder.join("logged.dsse.json"), &plan.log.entry(*index)?, 0o600)?;
+                }
+            }
+        }
+        let why = codec::to_json(&refused.refusal).map_err(|e| operator(e.to_string()))?;
+        write_atomic(&folder.join("refusal.json"), &why, 0o600)
+    }
+}
+
+/// Serves until a signal, or until the home must not be served any more. `ready` is told the address.
+///
+/// # Errors
+/// An address that cannot be used; a damaged home; a home that went back in time.
+pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| operator(format!("no runtime: {e}")))?.block_on(serve(centre, ready))
+}
+
+async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> {
+    let listen: SocketAddr = centre.home.config.listen.parse().map_err(|_| {
+        let what = format!("config.toml: listen = {:?}", centre.home.config.listen);
+        crate::home::operator_hint(what, "write an IP address and a port, such as 0.0.0.0:4433")
+    })?;
+    let server = Server::bind(listen, &centre.home.key(KeyUse::Transport)?)?;
+    ready(server.local_addr()?);
+    let shared = Arc::new(Shared { centre: Mutex::new(centre), halted: Mutex::new(None), stop: Notify::new() });
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| operator(format!("no signal handler: {e}")))?;
+    loop {
+        tokio::select! {
+            incoming = server.accept() => match incoming {
+                None => break,
+                Some(incoming) if server.open_connections() > CONNECTIONS => incoming.close(CloseReason::Busy, "full"),
+                Some(incoming) => {
+                    tokio::spawn(connection(shared.clone(), incoming));
+                }
+            },
+            _ = terminate.recv() => break,
+            _ = tokio::signal::ctrl_c() => break,
+            () = shared.stop.notified() => break,
+        }
+    }
+    server.close(CloseReason::Shutdown, "stopping");
+    server.wait_idle().await;
+    match shared.halted.lock().await.take() {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
+}
+
+/// What all connections share. `centre` owns the state; requests take turns.
+struct Shared {
+    centre: Mutex<Centre>,
+    halted: Mutex<Option<Fault>>,
+    stop: Notify,
+}
+
+async fn connection(shared: Arc<Shared>, incoming: Incoming) {
+    let peer = incoming.peer_key();
+    tracing::debug!(peer = %peer.id().short(), from = %incoming.remote_addr(), "connected");
+    while let Some(stream) = incoming.accept_stream().await {
+        tokio::spawn(request(shared.clone(), peer, stream));
+    }
+}
+
+async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
+    let limit = frame_limit(&*shared.centre.lock().await, &peer);
+    let request = match stream.read(limit, REQUEST_TIME).await {
+        Ok(request) => request,
+        Err(error) => return tracing::warn!(peer = %peer.id().short(), %error, "request refused"),
+    };
+    let worker = shared.clone();
+    let answered = tokio::task::spawn_blocking(move || {
+        let mut centre = worker.centre.blocking_lock();
+        (centre.answer(&peer, &request.frame), request.reply)
+    });
+    let Ok((answered, reply)) = answered.await else { return };
+    match answered {
+        Ok(response) => {
+            if let Response::Refused(refused) = &response {
+                tracing::warn!(peer = %peer.id().short(), blame = %refused.blame, refusal = %refused.refusal, "refused");
+            }
+            let sent = match codec::encode(&response) {
+                Ok(body) => reply.send(&body, REQUEST_TIME).await.map_err(|e| e.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = sent {
+                tracing::debug!(peer = %peer.id().short(), %error, "answer lost");
+            }
+        }
+        Err(Halted(fault)) => {
+            tracing::error!(%fault, "halted");
+            *shared.halted.lock().await = Some(fault);
+            shared.stop.notify_one();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! One log as a C2SP tlog-tiles folder.
+//!
+//! Crash order: tiles and entry bundles are durable first, then the checkpoint is replaced. The checkpoint is the commit:
+//! files beyond it are leftovers that the next append writes again.
+
+use crate::home::operator;
+use ed25519_dalek::SigningKey;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::key::PublicKey;
+use fedaudit_core::log::{Log, LogError, TileReader};
+use fedaudit_core::merkle::{Frontier, empty_root, leaf_hash};
+use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_link::home::{create_dir_private, write_atomic};
+use std::path::{Path, PathBuf};
+
+/// A log on disk.
+pub struct LogDir {
+    path: PathBuf,
+    origin: String,
+    key: PublicKey,
+    log: Log,
+    note: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl LogDir {
+    /// Opens the log in `path`; a folder that does not exist is a log without entries.
+    ///
+    /// # Errors
+    /// A checkpoint that `key` did not sign, or tiles that do not lead to its root.
+    pub fn open(path: &Path, origin: &str, key: &PublicKey) -> Result<LogDir, Fault> {
+        let (path, origin) = (path.to_owned(), origin.to_owned());
+        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note: String::new() };
+        log.refresh()?;
+        Ok(log)
+    }
+
+    /// Reads what other processes appended; true if there is something new.
+    ///
+    /// # Errors
+    /// As [`LogDir::open`]; and a log that is smaller than it was, or has another root.
+    pub fn refresh(&mut self) -> Result<bool, Fault> {
+        let note = match std::fs::read_to_string(self.path.join("checkpoint")) {
+            Ok(note) => note,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.note.is_empty() => return Ok(false),
+            Err(e) => return Err(self.broken(e)),
+        };
+        if note == self.note {
+            return Ok(false);
+        }
+        let checkpoint = Checkpoint::open(note.as_bytes(), &self.origin, &self.key).map_err(|e| self.broken(e))?;
+        if checkpoint.size < self.log.size() {
+            return Err(self.broken(format!("{} entries on disk, {} before", checkpoint.size, self.log.size())));
+        }
+        let log = Log::open(checkpoint.size, |file| read(&self.path, file)).map_err(|e: ReadError| self.broken(e))?;
+        if log.root() != checkpoint.root {
+            return Err(self.broken(format!(
+                "tiles lead to root {}, the checkpoint says {}",
+                log.root(),
+                checkpoint.root
+            )));
+        }
+        (self.log, self.note) = (log, note);
+        Ok(true)
+    }
+
+    /// The log's origin.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Entries in the log.
+    pub fn size(&self) -> u64 {
+        self.log.size()
+    }
+
+    /// The root over them.
+    pub fn root(&self) -> Digest {
+        if self.note.is_empty() { empty_root() } else { self.log.root() }
+    }
+
+    /// The signed checkpoint; empty for a log that never had an entry.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// Appends `entries`; when it returns, they and the checkpoint over them are durable.
+    ///
+    /// # Errors
+    /// An entry too large, a disk that fails. The log is then read again from disk before its next use.
+    pub fn append(&mut self, entries: &[&[u8]], key: &SigningKey) -> Result<(), Fault> {
+        let mut log = self.log.clone();
+        let appended = log.append(entries).map_err(|e| self.broken(e))?;
+        for file in appended.writes {
+            let path = self.path.join(&file.path);
+            if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+                create_dirs(folder)?;
+            }
+            write_atomic(&path, &file.bytes, 0o644)?;
+        }
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: appended.new_size, root: appended.root };
+        let note = checkpoint.sign(key).map_err(|e| self.broken(e))?;
+        write_atomic(&self.path.join("checkpoint"), note.as_bytes(), 0o644)?;
+        (self.log, self.note) = (log, note);
+        Ok(())
+    }
+
+    /// The entry at `index`.
+    ///
+    /// # Errors
+    /// An index beyond the log, or a file that cannot be read.
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, Fault> {
+        self.log.entry(index, |file| read(&self.path, file)).map_err(|e: ReadError| self.broken(e))
+    }
+
+    /// The proof that entry `index` is in the log of the current checkpoint (C2SP tlog-proof).
+    ///
+    /// # Errors
+    /// As [`LogDir::entry`].
+    pub fn proof(&self, index: u64) -> Result<LogProof, Fault> {
+        let mut tiles = TileReader::new(self.size(), |file: &str| read(&self.path, file));
+        let hashes = tiles.inclusion_proof(index, self.size()).map_err(|e: ReadError| self.broken(e))?;
+        Ok(LogProof { index, extra: None, hashes, checkpoint: self.note.clone() })
+    }
+
+    /// The proof that the log of `old` entries is the beginning of this one.
+    ///
+    /// # Errors
+    /// A size beyond the log, or a file that cannot be read.
+    pub fn consistency(&self, old: u64) -> Result<Vec<Digest>, Fault> {
+        let mut tiles = TileReader::new(self.size(), |file: &str| read(&self.path, file));
+        tiles.consistency_proof(old, self.size()).map_err(|e: ReadError| self.broken(e))
+    }
+
+    /// Reads every entry again and rebuilds the root from them.
+    ///
+    /// # Errors
+    /// An entry that cannot be read, or a root that is not the checkpoint's.
+    pub fn verify(&self) -> Result<(), Fault> {
+        let mut tree = Frontier::new();
+        for index in 0..self.size() {
+            tree.push(leaf_hash(&self.entry(index)?));
+        }
+        if tree.root() == self.root() {
+            return Ok(());
+        }
+        Err(self.broken(format!("its entries lead to root {}, the checkpoint says {}", tree.root(), self.root())))
+    }
+
+    fn broken(&self, e: impl std::fmt::Display) -> Fault {
+        let what = format!("log {} in {}: {e}", self.origin, self.path.display());
+        Fault::new(
+            Blame::Aggregator,
+            what,
+            "do not append; restore the log from its newest backup, sites will see a loss",
+        )
+    }
+}
+
+/// Makes a folder and its parents, each durable before the next.
+fn create_dirs(folder: &Path) -> Result<(), Fault> {
+    let missing: Vec<_> = folder.ancestors().take_while(|path| !path.is_dir()).collect();
+    for path in missing.iter().rev() {
+        create_dir_private(path)?;
+        let parent = path.parent().ok_or_else(|| operator(format!("{}: no parent", path.display())))?;
+        fedaudit_link::home::sync_dir(parent)?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path, file: &str) -> Result<Vec<u8>, ReadError> {
+    std::fs::read(path.join(file)).map_err(|e| ReadError::Io(file.to_owned(), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fedaudit_core::merkle::verify_consistency;
+
+    #[test]
+    fn a_log_survives_reopening_and_leftovers() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let public = PublicKey::of(&key);
+        let open = || LogDir::open(&dir.path().join("log"), "f/registry", &public).expect("opens");
+        let mut log = open();
+        assert_eq!((log.size(), log.note()), (0, ""));
+        let mut roots = vec![];
+        for n in 0..300_u32 {
+            log.append(&[&n.to_be_bytes()], &key).expect("appends");
+            roots.push(log.root());
+        }
+        // A crash after the tiles and before the checkpoint: the old checkpoint stands over longer files.
+        let checkpoint = dir.path().join("log/checkpoint");
+        let before = std::fs::read(&checkpoint).expect("reads");
+        log.append(&[b"lost"], &key).expect("appends");
+        std::fs::write(&checkpoint, before).expect("writes");
+        let mut log = open();
+        assert_eq!((log.size(), log.root()), (300, roots[299]));
+        log.append(&[b"another"], &key).expect("appends");
+        let log = open();
+        assert_eq!(log.entry(300).expect("reads"), b"another");
+        assert_eq!(log.entry(7).expect("reads"), 7_u32.to_be_bytes());
+        assert!(log.entry(301).is_err());
+        log.proof(299).expect("proves").verify(&299_u32.to_be_bytes(), "f/registry", &public).expect("holds");
+        for old in [1, 100, 256, 300] {
+            let proof = log.consistency(old).expect("proves");
+            verify_consistency(old, &roots[old as usize - 1], log.size(), &log.root(), &proof).expect("holds");
+        }
+    }
+
+    #[test]
+    fn altered_files_and_foreign_checkpoints_are_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let mut log = LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).expect("opens");
+        log.append(&[b"a", b"b"], &key).expect("appends");
+        let other = PublicKey::of(&SigningKey::from_bytes(&[2; 32]));
+        assert!(LogDir::open(dir.path(), "f/registry", &other).is_err());
+        assert!(LogDir::open(dir.path(), "f/other", &PublicKey::of(&key)).is_err());
+        let bundle = dir.path().join("tile/entries/000.p/2");
+        let mut bytes = std::fs::read(&bundle).expect("reads");
+        bytes[2] ^= 1;
+        std::fs::write(&bundle, bytes).expect("writes");
+        assert!(LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).is_err());
+    }
+}

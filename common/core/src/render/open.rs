@@ -1,0 +1,137 @@
+//! What could not be evaluated: sites without release, suppressed slices, figures without a value.
+
+use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
+use crate::report::{Figure, PairFigures, Report, Scope, SimpsonFigures, SliceFigures, State, TestFigure};
+use maud::{Markup, html};
+
+/// Method of a figure that has no interval by its nature.
+const DESCRIPTIVE: &str = "descriptive";
+
+/// The list, or that nothing is open.
+pub(super) fn list(report: &Report) -> Markup {
+    let mut items = sites(report);
+    for scope in &report.scopes {
+        for slice in &scope.slices {
+            let name = slice_name(report, scope, slice);
+            items.extend(suppressed(&name, slice));
+            if slice.sites.iter().all(|site| site.state != State::Released) {
+                items.push(format!("{name}: no figures, as no site gave this slice."));
+                continue;
+            }
+            items.extend(gaps(&name, slice));
+            items.extend(slice.pairs.iter().flat_map(|pair| pair_gaps(&name, pair)));
+        }
+    }
+    html! {
+        @if items.is_empty() { p { "Nothing: every site released every slice, and every figure has a value." } }
+        @else { ul.open { @for item in &items { li { (item) } } } }
+    }
+}
+
+/// The attributes of a slice, with the model version where there are several.
+pub(super) fn slice_name(report: &Report, scope: &Scope, slice: &SliceFigures) -> String {
+    let title = slice_title(slice);
+    if report.scopes.len() == 1 { title } else { format!("{title} ({})", plain(&scope.model_version)) }
+}
+
+/// The attributes of a slice.
+pub(super) fn slice_title(slice: &SliceFigures) -> String {
+    if slice.attributes.is_empty() { "All events".to_owned() } else { plain(&slice.attributes.join(" x ")) }
+}
+
+fn sites(report: &Report) -> Vec<String> {
+    let all = report.windows.len() as u64;
+    let open = report.sites.iter().filter(|site| site.windows_released < all);
+    open.map(|site| {
+        let required = if site.required { " (required)" } else { "" };
+        let missing = all - site.windows_released;
+        format!("{}{required}: no release for {missing} of {}.", site.site, plural(report.windows.len(), "window"))
+    })
+    .collect()
+}
+
+fn suppressed(name: &str, slice: &SliceFigures) -> Option<String> {
+    let hidden: Vec<_> = slice.sites.iter().filter(|site| site.state == State::Suppressed).collect();
+    let names: Vec<_> = hidden.iter().map(|site| site.site.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{name}: suppressed at {} of {} ({}).",
+            names.len(),
+            plural(slice.sites.len(), "site"),
+            names.join(", ")
+        )
+    })
+}
+
+fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
+    let mut gaps = Gaps::default();
+    for group in &slice.groups {
+        let rate = group.pooled.as_ref().filter(|pooled| pooled.n > 0).map(|pooled| &pooled.selection_rate);
+        if let Some(rate) = rate {
+            gaps.figure(&format!("selection rate of {}", super::group(&group.group)), rate);
+        }
+    }
+    if let Some(parity) = &slice.parity {
+        gaps.figure("demographic parity difference", &parity.difference);
+        gaps.figure("demographic parity ratio", &parity.ratio);
+        gaps.test("chi-square", &parity.chi2);
+    }
+    gaps.lines(name)
+}
+
+fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
+    let mut gaps = Gaps::default();
+    let (crude, adjusted, pooled) = (&pair.crude, &pair.mantel_haenszel, &pair.pooled);
+    gaps.figure("difference", &crude.difference);
+    gaps.figure("selection ratio", &crude.selection_ratio);
+    gaps.figure("impact ratio", &crude.impact_ratio);
+    gaps.figure("odds ratio", &crude.odds_ratio);
+    gaps.figure("Mantel-Haenszel difference", &adjusted.risk_difference);
+    gaps.figure("Mantel-Haenszel risk ratio", &adjusted.risk_ratio);
+    gaps.figure("Mantel-Haenszel odds ratio", &adjusted.odds_ratio);
+    gaps.test("Cochran-Mantel-Haenszel", &adjusted.cmh);
+    gaps.test("Cochran-Mantel-Haenszel, corrected", &adjusted.cmh_corrected);
+    gaps.test("Breslow-Day", &adjusted.breslow_day);
+    gaps.test("Tarone", &adjusted.breslow_day_tarone);
+    gaps.figure("fixed effect", &pooled.fixed);
+    gaps.figure("random effects", &pooled.random);
+    gaps.figure("random effects (HKSJ)", &pooled.random_hksj);
+    gaps.test("Cochran's Q", &pooled.q);
+    gaps.figure("I\u{b2}", &pooled.i2);
+    gaps.figure("tau\u{b2}", &pooled.tau2);
+    if let SimpsonFigures::NotEstimable(reason) = &pair.simpson {
+        gaps.add(not_estimable(reason), "Simpson's paradox");
+    }
+    gaps.lines(&format!("{name}, {}", super::group(&pair.group)))
+}
+
+/// Names of figures by why they have no value, in the order met.
+#[derive(Default)]
+struct Gaps(Vec<(String, Vec<String>)>);
+
+impl Gaps {
+    fn figure(&mut self, name: &str, figure: &Figure) {
+        if let Some(state) = state(figure) {
+            self.add(state, name);
+        } else if let Some(reason) = no_interval(figure).filter(|reason| reason != DESCRIPTIVE) {
+            self.add(format!("no interval ({reason})"), name);
+        }
+    }
+
+    fn test(&mut self, name: &str, test: &TestFigure) {
+        if let Some(reason) = no_test(test) {
+            self.add(not_estimable(reason), name);
+        }
+    }
+
+    fn add(&mut self, why: String, name: &str) {
+        match self.0.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, names)) => names.push(name.to_owned()),
+            None => self.0.push((why, vec![name.to_owned()])),
+        }
+    }
+
+    fn lines(&self, name: &str) -> Vec<String> {
+        self.0.iter().map(|(why, names)| format!("{name}: {}: {why}.", names.join(", "))).collect()
+    }
+}

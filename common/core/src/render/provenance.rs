@@ -1,0 +1,110 @@
+//! Where the figures come from, how to recompute them, and what they do not say.
+
+use super::format::{count, fixed, plain, window};
+use crate::report::{LEVEL, LogRef, Report, Use};
+use maud::{Markup, html};
+
+/// Documents, logs, rules and every release.
+pub(super) fn provenance(report: &Report) -> Markup {
+    let log = |log: &LogRef| html! { code { (plain(&log.origin)) } ", " (count(log.size)) (if log.size == 1 { " entry" } else { " entries" }) };
+    html! {
+        h2 id="provenance" { "Provenance" }
+        dl.facts {
+            dt { "Plan" }
+            dd { (report.plan.name) ", version " (report.plan.version) br; code { (report.plan.digest) } }
+            dt { "Contract" }
+            dd {
+                bdi { (plain(&report.contract.title)) } " (" (report.contract.name) ", version " (report.contract.version) ")"
+                br; code { (report.contract.digest) }
+            }
+            dt { "Plan's log" } dd { (log(&report.log)) }
+            dt { "Registry" } dd { (log(&report.registry)) }
+            dt { "Disclosure rule" }
+            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) ": a count that is seen is 0 or at least k" }
+            dt { "Least n to pool" } dd { "min_site_n = " (count(report.min_site_n)) " events a group at a site" }
+            dt { "Method version" } dd { (plain(&report.method)) ", report format " (report.format) }
+            @if report.windows.len() > 1 {
+                dt { "Windows (UTC)" }
+                dd { @for (at, one) in report.windows.iter().enumerate() { @if at > 0 { "; " } (window(one)) } }
+            }
+        }
+        p { "To check every signature, the completeness of the log and every number on this page, recomputed from the sites' signed releases:" }
+        p { code { "fedaudit-verify bundle.zip --trust trust.json" } }
+        h3 { "Releases in the plan's log" }
+        @if report.releases.is_empty() { p.state { "no release" } } @else { (releases(report)) }
+    }
+}
+
+fn releases(report: &Report) -> Markup {
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th.n scope="col" { "Index" }
+                        th scope="col" { "Site" }
+                        th scope="col" { "Window (UTC)" }
+                        th scope="col" { "Used" }
+                        th scope="col" { "Envelope" }
+                        th scope="col" { "Release" }
+                    }
+                }
+                tbody {
+                    @for row in &report.releases {
+                        tr {
+                            td.n { (count(row.index)) }
+                            th scope="row" { (row.site) }
+                            td { (window(&row.window)) }
+                            td {
+                                @match row.used {
+                                    Use::Used => "used",
+                                    Use::AmendedBy(index) => { "no: amended by index " (count(index)) }
+                                    Use::OtherWindow => "no: not a window of this report",
+                                }
+                            }
+                            td { code title=(row.envelope) { (row.envelope.short()) } }
+                            td { code title=(row.artifact) { (row.artifact.short()) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the figures and the signatures do not say; the words used.
+pub(super) fn limits(report: &Report) -> Markup {
+    let unfavourable = report.decision.selected != report.decision.favourable;
+    html! {
+        h2 id="limits" { "Limits" }
+        ul.open {
+            li { "A signature says who wrote a release, not that what it says is true. What ties a site to its records are the journal checkpoints that its releases name." }
+            li { "Figures are made from released counts alone. A slice that a site suppressed or did not release is missing from every figure about that slice, at that site and in the pool; pools over the remaining sites may be biased." }
+            li { "Intervals are at " (fixed(LEVEL * 100.0, 0)) " % and assume that events are independent. Repeated events of one person make them too narrow." }
+            li { "The interval of a greatest-less-least gap is simultaneous: it allows for having picked the two extremes among all groups. Other intervals and tests are read one at a time; among many groups some will stand out by chance." }
+            li { "Odds ratios do not collapse: a crude and an adjusted odds ratio may differ without confounding. Simpson's paradox is therefore told from differences alone." }
+            li { "A difference in selection rates is not by itself unlawful or unfair, and its absence is not a proof of fairness. Adjustment here is for the site and for nothing else." }
+            @if unfavourable {
+                li { "In this model to be selected (decision " q { bdi { (plain(&report.decision.selected)) } } ") is not the favourable decision (" q { bdi { (plain(&report.decision.favourable)) } } "): a higher selection rate is to the group's disadvantage." }
+            }
+        }
+        h3 { "Words" }
+        dl.facts { @for (word, meaning) in WORDS { dt { (word) } dd { (meaning) } } }
+    }
+}
+
+const WORDS: [(&str, &str); 13] = [
+    ("Selected", "an event with decision 1; the selection rate is selected by decided events."),
+    ("Labelled", "an event whose outcome was known in time."),
+    ("Reference", "the group that the others are compared with, named by the plan."),
+    ("Difference", "selection rate of the group less that of the reference, in percentage points."),
+    ("Impact ratio", "rate of the favourable decision in the group by that in the reference."),
+    ("Crude", "all sites added up as if they were one."),
+    ("Mantel-Haenszel", "compared within each site, then averaged: adjusted for site."),
+    ("Fixed effect", "average of the sites' differences if one true difference held everywhere; weight 1 / variance."),
+    ("Random effects", "average if the true difference varies from site to site; HKSJ is the more careful interval."),
+    ("I\u{b2}, tau\u{b2}", "share of the spread between sites that is beyond chance; its variance, in squared rates."),
+    ("Simpson's paradox", "crude and adjusted difference point opposite ways, or differ by more than a fifth."),
+    ("suppressed", "hidden by disclosure control at the site. It does not mean 0."),
+    ("not estimable", "undefined, with the reason. It does not mean 0."),
+];

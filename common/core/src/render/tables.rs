@@ -1,0 +1,216 @@
+//! Tables of a slice: groups, gaps over groups, each pair's figures and tests.
+
+use super::format::{
+    count, fixed, gap, group, interval, method, no_interval, not_estimable, percent, plural, points, ratio, state,
+    variance,
+};
+use crate::report::{Figure, GroupFigures, PairFigures, Selection, SliceFigures, State, TestFigure};
+use maud::{Markup, html};
+
+/// Groups of a slice with events.
+pub(super) fn groups(slice: &SliceFigures) -> Markup {
+    let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
+    if known == 0 {
+        let hidden = slice.sites.iter().filter(|site| site.state == State::Suppressed).count();
+        let missing = slice.sites.len() - hidden;
+        return html! {
+            p.state {
+                @if hidden > 0 { "suppressed at " (plural(hidden, "site")) }
+                @if hidden > 0 && missing > 0 { "; " }
+                @if missing > 0 || hidden == 0 { "no release from " (plural(missing, "site")) }
+                ": no site gave this slice, so it has no figures."
+            }
+        };
+    }
+    let empty = slice.groups.iter().filter(|row| row.pooled.as_ref().is_some_and(|pooled| pooled.n == 0)).count();
+    let shown = slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref().filter(|pooled| pooled.n > 0)?)));
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                caption {
+                    (known) " of " (plural(slice.sites.len(), "site")) " gave this slice. Bars run from 0 to 100 %."
+                    @if empty > 0 { " " (plural(empty, "group")) " without events." }
+                }
+                thead {
+                    tr {
+                        th scope="col" { "Group" }
+                        @for head in ["n", "Decided", "Selected", "Labelled", "Selection rate"] {
+                            th.n scope="col" { (head) }
+                        }
+                        th.n scope="col" { "95 % interval" }
+                        th.bar scope="col" { span { "" } }
+                    }
+                }
+                tbody { @for (row, pooled) in shown { (group_row(slice, row, pooled)) } }
+            }
+        }
+    }
+}
+
+fn group_row(slice: &SliceFigures, row: &GroupFigures, pooled: &Selection) -> Markup {
+    let reference = !slice.attributes.is_empty() && row.group == slice.reference;
+    html! {
+        tr {
+            th scope="row" {
+                bdi { (group(&row.group)) }
+                @if reference { span.note { " (reference)" } }
+                @if !row.compared { span.note { " (not compared)" } }
+            }
+            @for number in [pooled.n, pooled.decided, pooled.selected, pooled.labelled] { td.n { (count(number)) } }
+            (estimate(&pooled.selection_rate, percent))
+            td.bar { (bar(&pooled.selection_rate)) }
+        }
+    }
+}
+
+/// Two cells, estimate and interval, or one that says why not.
+fn estimate(figure: &Figure, text: fn(f64) -> String) -> Markup {
+    if let Some(state) = state(figure) {
+        return html! { td.n.state colspan="2" { (state) } };
+    }
+    let Figure::Estimate(known) = figure else { return html! {} };
+    html! {
+        td.n { (text(known.value)) }
+        @match (&known.interval, no_interval(figure)) {
+            (Some(bounds), _) => td.n { (interval(bounds, text)) },
+            (None, reason) => td.n.state { "none (" (reason.unwrap_or_default()) ")" },
+        }
+    }
+}
+
+/// A rate and its interval on the scale from 0 to 100 %.
+fn bar(figure: &Figure) -> Markup {
+    let Figure::Estimate(estimate) = figure else { return html! {} };
+    if !estimate.value.is_finite() {
+        return html! {};
+    }
+    let x = |value: f64| fixed(4.0 + value.clamp(0.0, 1.0) * 112.0, 1);
+    html! {
+        svg viewBox="0 0 120 14" aria-hidden="true" {
+            line.rule x1="4" x2="116" y1="7" y2="7" {}
+            @if let Some(bounds) = &estimate.interval {
+                line.site x1=(x(bounds.lower)) x2=(x(bounds.upper)) y1="7" y2="7" {}
+            }
+            circle.site cx=(x(estimate.value)) cy="7" r="3" {}
+        }
+    }
+}
+
+/// Gaps over all compared groups.
+pub(super) fn parity(slice: &SliceFigures) -> Markup {
+    let Some(parity) = &slice.parity else { return html! {} };
+    let rows = [
+        Row("Demographic parity difference (greatest less least), points", &parity.difference, gap),
+        Row("Demographic parity ratio (least by greatest)", &parity.ratio, ratio),
+    ];
+    let tests = [("Pearson chi-square: selection does not depend on the group", &parity.chi2)];
+    html! {
+        p.note { "Over " (parity.groups_defined) " of " (parity.groups) " compared groups with events." }
+        (figures(&[("", &rows)], false))
+        (test_table(&tests))
+    }
+}
+
+/// The figures of a group against the reference.
+pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
+    let all = slice.sites.len();
+    let adjusted =
+        format!("Adjusted for site (Mantel-Haenszel), {} of {}", pair.mantel_haenszel.sites.len(), plural(all, "site"));
+    let pooled = format!(
+        "Sites' differences pooled by inverse variance, {} of {}",
+        pair.pooled.sites.len(),
+        plural(all, "site")
+    );
+    let crude = [
+        Row("Difference, points", &pair.crude.difference, points),
+        Row("Selection ratio", &pair.crude.selection_ratio, ratio),
+        Row("Impact ratio (favourable decision)", &pair.crude.impact_ratio, ratio),
+        Row("Odds ratio", &pair.crude.odds_ratio, ratio),
+    ];
+    let stratified = [
+        Row("Difference, points", &pair.mantel_haenszel.risk_difference, points),
+        Row("Risk ratio", &pair.mantel_haenszel.risk_ratio, ratio),
+        Row("Odds ratio", &pair.mantel_haenszel.odds_ratio, ratio),
+    ];
+    let effects = [
+        Row("Fixed effect, points", &pair.pooled.fixed, points),
+        Row("Random effects, points", &pair.pooled.random, points),
+        Row("Random effects, HKSJ interval, points", &pair.pooled.random_hksj, points),
+        Row("I\u{b2}, share of variation between sites", &pair.pooled.i2, percent),
+        Row("tau\u{b2}, variance between sites", &pair.pooled.tau2, variance),
+    ];
+    let tests = [
+        ("Cochran-Mantel-Haenszel: no association within sites", &pair.mantel_haenszel.cmh),
+        ("The same, continuity corrected", &pair.mantel_haenszel.cmh_corrected),
+        ("Breslow-Day: one odds ratio for all sites", &pair.mantel_haenszel.breslow_day),
+        ("The same, Tarone's correction", &pair.mantel_haenszel.breslow_day_tarone),
+        ("Cochran's Q: one difference for all sites", &pair.pooled.q),
+    ];
+    html! {
+        (figures(&[("Crude, sites as if they were one", &crude), (&adjusted, &stratified), (&pooled, &effects)], true))
+        (test_table(&tests))
+    }
+}
+
+struct Row<'a>(&'static str, &'a Figure, fn(f64) -> String);
+
+fn figures(parts: &[(&str, &[Row])], titled: bool) -> Markup {
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Figure" }
+                        th.n scope="col" { "Estimate" }
+                        th.n scope="col" { "95 % interval" }
+                        th scope="col" { "Method" }
+                    }
+                }
+                @for (title, rows) in parts {
+                    tbody {
+                        @if titled { tr { th.part scope="rowgroup" colspan="4" { (title) } } }
+                        @for Row(name, figure, text) in *rows {
+                            tr {
+                                th scope="row" { (name) }
+                                (estimate(figure, *text))
+                                td { @if let Figure::Estimate(known) = figure { (method(&known.method)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn test_table(tests: &[(&str, &TestFigure)]) -> Markup {
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Test, and what it would refute" }
+                        th.n scope="col" { "Statistic" }
+                        th.n scope="col" { "df" }
+                        th.n scope="col" { "p" }
+                    }
+                }
+                tbody {
+                    @for (name, test) in tests {
+                        tr {
+                            th scope="row" { (name) }
+                            @match test {
+                                TestFigure::Test { statistic, dof, p } => {
+                                    td.n { (fixed(*statistic, 2)) }
+                                    td.n { (count(*dof)) }
+                                    td.n { (ratio(*p)) }
+                                }
+                                TestFigure::NotEstimable(reason) => td.n.state colspan="3" { (not_estimable(reason)) },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What agents and the aggregator say to each other: one request and one response a stream, each a strict postcard frame.
+
+use fedaudit_core::codec::{self, CodecError};
+use fedaudit_core::fault::{Blame, Refusal};
+use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::key::{PublicKey, sign};
+use fedaudit_core::roster::RosterKey;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// Version of this protocol. The hello refuses others by name.
+pub const PROTOCOL: u32 = 1;
+
+/// An agent asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// To be enrolled; the only request that an unknown key may make.
+    Join(Box<JoinRequest>),
+    /// First on every connection.
+    Hello(Hello),
+    /// Registry entries from an index on.
+    Registry {
+        /// First index wanted.
+        from: u64,
+    },
+    /// Take a release.
+    Submit(Box<Submission>),
+}
+
+/// The aggregator answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Response {
+    /// The join request is kept until governance approves it.
+    Joined {
+        /// `trust.json`; its governance fingerprint must be the token's.
+        trust: Vec<u8>,
+    },
+    /// The link is up.
+    Hello(Welcome),
+    /// Registry entries.
+    Registry(RegistryPart),
+    /// The release is durable in the plan's log.
+    Receipt(Receipt),
+    /// The request is refused.
+    Refused(Refused),
+}
+
+/// A request to be enrolled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The federation of the token.
+    pub federation: Name,
+    /// The site of the token.
+    pub site: Name,
+    /// The site's keys.
+    pub keys: Vec<RosterKey>,
+    /// A signature by each key over [`join_bytes`]: proofs of possession.
+    pub proofs: Vec<Vec<u8>>,
+    /// HMAC-SHA-256 of [`join_bytes`] and the proofs under the token's secret.
+    pub mac: [u8; 32],
+}
+
+/// The bytes that each of `keys` signs to join.
+///
+/// # Errors
+/// Never for plain values.
+pub fn join_bytes(federation: &Name, site: &Name, keys: &[RosterKey]) -> Result<Vec<u8>, CodecError> {
+    codec::encode(&("fedaudit join v1", federation, site, keys))
+}
+
+impl JoinRequest {
+    /// Signs with every key and authenticates all of it with the token's secret.
+    ///
+    /// # Errors
+    /// Never for plain values.
+    pub fn new(
+        federation: Name,
+        site: Name,
+        keys: Vec<RosterKey>,
+        signing: &[&ed25519_dalek::SigningKey],
+        secret: &[u8; 16],
+    ) -> Result<Self, CodecError> {
+        let bytes = join_bytes(&federation, &site, &keys)?;
+        let proofs: Vec<Vec<u8>> = signing.iter().map(|key| sign(key, &bytes).to_vec()).collect();
+        let mac = join_mac(secret, &bytes, &proofs)?.finalize().into_bytes().into();
+        Ok(JoinRequest { federation, site, keys, proofs, mac })
+    }
+
+    /// Whether every key signed.
+    ///
+    /// # Errors
+    /// `possession`: a key that did not.
+    pub fn check_possession(&self) -> Result<(), Refusal> {
+        let bad = |found: String| Refusal::new("possession", "a signature by each key", found);
+        let bytes = join_bytes(&self.federation, &self.site, &self.keys).map_err(|e| bad(e.to_string()))?;
+        if self.proofs.len() != self.keys.len() {
+            return Err(bad(format!("{} for {} keys", self.proofs.len(), self.keys.len())));
+        }
+        for (key, proof) in self.keys.iter().zip(&self.proofs) {
+            if !key.key.verifies(&bytes, proof) {
+                return Err(bad(format!("a bad one for the {} key", key.usage)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether whoever made this request knew the token's secret; compared in constant time.
+    ///
+    /// # Errors
+    /// `secret`: it did not.
+    pub fn check_secret(&self, secret: &[u8; 16]) -> Result<(), Refusal> {
+        let bad = || Refusal::new("secret", "an HMAC under the token's secret", "another");
+        let bytes = join_bytes(&self.federation, &self.site, &self.keys).map_err(|_| bad())?;
+        let mac = join_mac(secret, &bytes, &self.proofs).map_err(|_| bad())?;
+        mac.verify_slice(&self.mac).map_err(|_| bad())
+    }
+}
+
+fn join_mac(secret: &[u8; 16], bytes: &[u8], proofs: &[Vec<u8>]) -> Result<Hmac<Sha256>, CodecError> {
+    let mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|e| CodecError::Encode(e.to_string()))?;
+    Ok(mac.chain_update(codec::encode(&(bytes, proofs))?))
+}
+
+/// An agent's first words: what it has, and what it has seen of the aggregator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// The site.
+    pub site: Name,
+    /// Name and version of the software.
+    pub software: String,
+    /// The last signed checkpoint of each of the aggregator's logs that the agent verified.
+    pub seen: Vec<String>,
+}
+
+/// The aggregator's first words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Name and version of the software.
+    pub software: String,
+    /// The registry's signed checkpoint.
+    pub registry: String,
+    /// The last signed checkpoint of each of the site's journal logs that the aggregator verified.
+    pub seen: Vec<String>,
+}
+
+/// A part of the registry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RegistryPart {
+    /// The signed checkpoint that the entries lead up to, when they are the last ones.
+    pub checkpoint: String,
+    /// Index of the first entry.
+    pub from: u64,
+    /// Envelopes and their artifacts.
+    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A release on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// `release.json`.
+    pub artifact: Vec<u8>,
+    /// For each journal log that the aggregator has seen: the proof between that checkpoint and the release's.
+    pub journal: Vec<Consistency>,
+    /// Size of the plan's log at the last checkpoint that the agent verified; 0 for none.
+    pub plan_seen: u64,
+}
+
+/// An RFC 6962 consistency proof.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Consistency {
+    /// The log's origin.
+    pub origin: String,
+    /// The smaller size.
+    pub old: u64,
+    /// The larger size.
+    pub new: u64,
+    /// The hashes.
+    pub hashes: Vec<Digest>,
+}
+
+/// Proof that an entry is durable in a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// C2SP tlog-proof.
+    pub proof: String,
+    /// From the size that the agent had seen to the proof's checkpoint.
+    pub consistency: Vec<Digest>,
+}
+
+/// A refusal: whose fault, which check, what next. Details that help an attacker stay in the aggregator's own log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Whose fault it is. `site` is final for these bytes; `aggregator` and `network` may pass.
+    pub blame: Blame,
+    /// The check.
+    pub refusal: Refusal,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// All that a site needs to join: one string, from governance to the site's operator. It holds a secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    /// The federation.
+    pub federation: Name,
+    /// The site's name in it.
+    pub site: Name,
+    /// Fingerprint of the governance keys, see [`governance_fingerprint`].
+    pub governance: Digest,
+    /// The aggregator's address, `host:port`.
+    pub address: String,
+    /// Fingerprint of the aggregator's transport key.
+    pub transport: Digest,
+    /// When the token expires, seconds since 1970.
+    pub expires_unix_s: i64,
+    /// Shared secret, 128 bits.
+    pub secret: [u8; 16],
+}
+
+const TOKEN_PREFIX: &str = "fedaudit-join-1-";
+
+impl Token {
+    /// The token as text.
+    ///
+    /// # Errors
+    /// Never for plain values.
+    pub fn to_text(&self) -> Result<String, CodecError> {
+        let body = codec::encode(self)?;
+        let check = Digest::of(&body);
+        Ok(format!("{TOKEN_PREFIX}{}{}", fedaudit_core::ids::hex(&body), fedaudit_core::ids::hex(&check.0[..4])))
+    }
+
+    /// Reads a token; a checksum tells a mistyped one.
+    ///
+    /// # Errors
+    /// What is wrong with it; never what it holds.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let body = text.trim().strip_prefix(TOKEN_PREFIX).ok_or(format!("a join token begins with {TOKEN_PREFIX}"))?;
+        let bytes = fedaudit_core::ids::unhex(body).ok_or("a join token is hexadecimal after its prefix")?;
+        let (body, check) = bytes.split_last_chunk::<4>().ok_or("the join token is cut short")?;
+        if Digest::of(body).0[..4] != check[..] {
+            return Err("the join token is mistyped or cut short: its checksum does not match".to_owned());
+        }
+        codec::decode(body).map_err(|e| format!("the join token is {e}"))
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Token({} for {}, secret not shown)", self.federation, self.site)
+    }
+}
+
+/// SHA-256 over the threshold and the ids of the governance keys, in the order of `trust.json`.
+pub fn governance_fingerprint(threshold: usize, keys: &[PublicKey]) -> Digest {
+    let mut text = format!("fedaudit governance v1\n{threshold}\n");
+    keys.iter().for_each(|key| text += &format!("{}\n", key.id()));
+    Digest::of(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+    use fedaudit_core::key::KeyUse;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a name")
+    }
+
+    fn token() -> Token {
+        let digest = Digest::of(b"x");
+        Token {
+            federation: name("f"),
+            site: name("s"),
+            governance: digest,
+            address: "127.0.0.1:1".to_owned(),
+            transport: digest,
+            expires_unix_s: 5,
+            secret: [7; 16],
+        }
+    }
+
+    #[test]
+    fn a_token_survives_and_a_mistyped_one_is_told() {
+        let text = token().to_text().expect("encodes");
+        assert_eq!(Token::parse(&format!(" {text}\n")), Ok(token()));
+        for at in TOKEN_PREFIX.len()..text.len() {
+            let mut bad = text.clone().into_bytes();
+            bad[at] = if bad[at] == b'0' { b'1' } else { b'0' };
+            assert!(Token::parse(&String::from_utf8(bad).expect("ascii")).is_err());
+        }
+        assert!(!format!("{:?}", token()).contains("7, 7"), "a secret is never printed");
+    }
+
+    #[test]
+    fn a_join_request_proves_possession_and_the_secret() {
+        let keys = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];
+        let public = uses.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
+        let signing: Vec<_> = keys.iter().collect();
+        let request = JoinRequest::new(name("f"), name("s"), public.collect(), &signing, &[7; 16]).expect("encodes");
+        assert_eq!(request.check_possession(), Ok(()));
+        assert_eq!(request.check_secret(&[7; 16]), Ok(()));
+        assert_eq!(request.check_secret(&[8; 16]).expect_err("wrong secret").check, "secret");
+        let mut other = request.clone();
+        other.site = name("t");
+        assert_eq!(other.check_possession().expect_err("other site").check, "possession");
+        assert!(other.check_secret(&[7; 16]).is_err());
+        let mut swapped = request.clone();
+        swapped.proofs.swap(0, 1);
+        assert!(swapped.check_possession().is_err() && swapped.check_secret(&[7; 16]).is_err());
+    }
+}

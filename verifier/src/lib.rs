@@ -1,0 +1,185 @@
+//! The regulator's tool: checks bundles offline. It loads and prints; the checks are [`fedaudit_core::bundle::check`].
+
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use fedaudit_core::bundle::{Check, Outcome, Verdict, check};
+use fedaudit_core::codec::{self, Valid};
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::limits;
+use fedaudit_core::roster::Trust;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Exit code for wrong usage and for files that cannot be read.
+const USAGE: u8 = 4;
+/// Bytes of `trust.json` that are read.
+const TRUST_BYTES: u64 = 1 << 20;
+
+/// Checks reports offline: every signature, the completeness of the logs, and every number.
+///
+/// Exit code: 0 verified, 1 refuted, 2 undecidable, 3 malformed, 4 usage or IO; of several, 4 before 3 before 1 before 2.
+#[derive(Parser)]
+#[command(name = "fedaudit-verify", version)]
+struct Cli {
+    /// Bundles to check.
+    #[arg(required = true)]
+    bundles: Vec<PathBuf>,
+    /// The federation's trust.json, had from somewhere you trust.
+    #[arg(long)]
+    trust: PathBuf,
+    /// For programs: one JSON document for all bundles.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command line.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match run(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    bundle: String,
+    verdict: &'a str,
+    exit_code: u8,
+    first_line: String,
+    #[serde(flatten)]
+    checks: &'a Verdict,
+}
+
+fn run(cli: &Cli) -> Result<u8, Fault> {
+    let trust = read_trust(&cli.trust)?;
+    // All files are read before anything is said: a missing one is a matter of usage, not of evidence.
+    let bundles: Vec<_> = cli.bundles.iter().map(|path| read(path, limits::BUNDLE_BYTES)).collect::<Result<_, _>>()?;
+    let verdicts: Vec<_> = bundles.iter().map(|bytes| check(bytes, &trust)).collect();
+    let mut out = String::new();
+    if cli.json {
+        let answers: Vec<_> = cli.bundles.iter().zip(&verdicts).map(|(path, verdict)| answer(path, verdict)).collect();
+        let json = codec::to_json(&answers).map_err(|e| Fault::new(Blame::Input, e.to_string(), "report this"))?;
+        out += &String::from_utf8_lossy(&json);
+    } else {
+        for (path, verdict) in cli.bundles.iter().zip(&verdicts) {
+            out += &text(path, verdict);
+        }
+    }
+    // A closed pipe is no reason to change the exit code.
+    let _ = std::io::stdout().write_all(out.as_bytes());
+    Ok(worst(verdicts.iter().map(Verdict::exit_code)))
+}
+
+/// 3 before 1 before 2 before 0.
+fn worst(codes: impl Iterator<Item = u8>) -> u8 {
+    let rank = |code: &u8| [0, 2, 1, 3].iter().position(|of| of == code);
+    codes.max_by_key(rank).unwrap_or(2)
+}
+
+fn answer<'a>(path: &Path, verdict: &'a Verdict) -> Answer<'a> {
+    Answer {
+        bundle: path.display().to_string(),
+        verdict: verdict.word(),
+        exit_code: verdict.exit_code(),
+        first_line: verdict.first_line(),
+        checks: verdict,
+    }
+}
+
+/// The verdict as people read it: the first line, each check by name, what was not looked at.
+pub fn text(path: &Path, verdict: &Verdict) -> String {
+    let mut out = format!("{}\n", verdict.first_line());
+    for check in &verdict.checks {
+        out += &line(check);
+    }
+    if !verdict.not_evidence.is_empty() {
+        out += &format!("  not evidence, not looked at: {}\n", folders(&verdict.not_evidence).join(", "));
+    }
+    out += &match verdict.exit_code() {
+        0 => format!("  {}: a signature shows who said it, not that it is true\n", path.display()),
+        1 => format!(
+            "hint: do not rely on {}; ask for a fresh bundle, and if it repeats, report the log\n",
+            path.display()
+        ),
+        2 => format!("hint: {} may be right; ask for what is missing, or for the right trust.json\n", path.display()),
+        _ => format!("hint: {} is damaged or no bundle; ask for it again\n", path.display()),
+    };
+    out
+}
+
+fn line(check: &Check) -> String {
+    let head = match check.outcome {
+        Outcome::Pass => return format!("  pass        {:<20} {}: {}\n", check.check, check.subject, check.found),
+        Outcome::Fail => "refuted",
+        Outcome::Undecidable => "undecidable",
+        Outcome::Malformed => "malformed",
+    };
+    format!(
+        "  {head:<11} {:<20} {}\n              expected {}\n              found    {}\n",
+        check.check, check.subject, check.expected, check.found
+    )
+}
+
+/// `keys/ (12 files)` for folders, names for single files.
+fn folders(paths: &[String]) -> Vec<String> {
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for path in paths {
+        let head = path.split_once('/').map_or(path.clone(), |(folder, _)| format!("{folder}/"));
+        match counted.last_mut() {
+            Some((last, count)) if *last == head => *count += 1,
+            _ => counted.push((head, 1)),
+        }
+    }
+    counted
+        .into_iter()
+        .map(|(head, count)| if head.ends_with('/') { format!("{head} ({count} files)") } else { head })
+        .collect()
+}
+
+fn read_trust(path: &Path) -> Result<Valid<Trust>, Fault> {
+    codec::from_json(&read(path, TRUST_BYTES)?).map_err(|e| {
+        let hint = "export it again: fedaudit-aggregator trust export; and compare fingerprints";
+        Fault::new(Blame::Input, format!("{} is no trust file: {e}", path.display()), hint)
+    })
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
+    let failed = |e: std::io::Error| {
+        Fault::new(Blame::Input, format!("{}: {e}", path.display()), "name a file that can be read")
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        let what = format!("{} has more than {limit} bytes", path.display());
+        return Err(Fault::new(Blame::Input, what, "name the file that was meant"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_verdict_counts() {
+        assert_eq!(worst([0, 2, 1].into_iter()), 1);
+        assert_eq!(worst([0, 2].into_iter()), 2);
+        assert_eq!(worst([1, 3].into_iter()), 3);
+        assert_eq!(worst([0, 0].into_iter()), 0);
+        assert_eq!(worst([].into_iter()), 2);
+    }
+}
