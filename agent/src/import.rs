@@ -224,7 +224,7 @@ fn reject_fault(path: &Path, error: &dyn std::fmt::Display) -> Fault {
 }
 
 /// Rows of a transaction.
-const BATCH_ROWS: usize = 5_000;
+const BATCH_ROWS: usize = 20_000;
 /// Bytes of rows after which a transaction is written even with fewer.
 const BATCH_BYTES: usize = 16 * CSV_LINE_BYTES;
 /// Rejected rows that a summary names.

@@ -10,7 +10,7 @@
 
 mod answer;
 mod batch;
-mod db;
+pub(crate) mod db;
 mod events;
 mod head;
 mod read;
@@ -68,7 +68,7 @@ impl Journal {
     /// There is one already, or it cannot be written.
     pub fn create(home: &Path) -> Result<Journal, Fault> {
         home::create_dir_private(home)?;
-        let _lock = Lock::acquire(&home.join(LOCK))?;
+        let lock = Lock::acquire(&home.join(LOCK))?;
         let first = Segment::path(&home.join(FOLDER), 1);
         if first.exists() {
             let what = format!("{} holds a journal already", home.display());
@@ -80,7 +80,7 @@ impl Journal {
             Sidecar::create(&sidecar)?;
         }
         Segment::create(&first, &[], &[])?;
-        drop(_lock);
+        drop(lock);
         Journal::open(home)
     }
 

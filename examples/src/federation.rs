@@ -82,6 +82,14 @@ impl Federation {
         Running::spawn(command(&self.programs.agent, &self.agent_args(site, args)))
     }
 
+    /// Starts an import without waiting for its end.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_import(&self, site: &Name, file: &Path) -> Result<Running, Fault> {
+        Running::spawn(command(&self.programs.agent, &self.agent_args(site, &["import", &file.to_string_lossy()])))
+    }
+
     /// Makes a site's home and enrols it: init, token, join, approval.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use std::io::Write as _;
 use tempfile::TempDir;
 
+const BATCH: usize = super::BATCH_ROWS;
 const HEADER: &str = "event_id,occurred_at,model_id,model_version,score,decision,label,labelled_at,gender";
 
 struct Site {
@@ -62,33 +63,32 @@ fn tally(summary: &ImportSummary) -> [u64; 5] {
     [summary.rows, summary.events, summary.outcomes, summary.duplicates, summary.rejected]
 }
 
+fn pack(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).expect("packed");
+    packed.finish().expect("packed")
+}
+
 #[test]
 fn importing_twice_changes_nothing() {
     let mut site = Site::new();
-    let text = file(0..12_345);
+    let (rows, labels) = (2 * BATCH as u64 + 345, BATCH as u64 + 173);
+    let text = file(0..rows);
     let first = site.import(text.as_bytes()).expect("imported");
-    assert_eq!(tally(&first), [12_345, 12_345, 6_173, 0, 0]);
+    assert_eq!(tally(&first), [rows, rows, labels, 0, 0]);
     let total = text.len() as u64;
     assert_eq!(site.told.last(), Some(&(total, total)));
-    let entry = LedgerEntry::Import {
-        file: Digest::of(text.as_bytes()),
-        events: 12_345,
-        outcomes: 6_173,
-        duplicates: 0,
-        rejected: 0,
-    };
+    let file = Digest::of(text.as_bytes());
+    let entry = LedgerEntry::Import { file, events: rows, outcomes: labels, duplicates: 0, rejected: 0 };
     assert_eq!(site.imports(), [entry]);
     let before = state(&mut site.journal);
-    assert_eq!(before["predictions/admission/1"].0, 12_345);
+    assert_eq!(before["predictions/admission/1"].0, rows);
     assert_eq!(before[LEDGER].0, 3);
     let again = site.import(text.as_bytes()).expect("imported");
-    assert_eq!(tally(&again), [12_345, 0, 0, 12_345, 0]);
-    // Unpacked, it is the same again.
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(text.replace('\n', "\r\n").as_bytes()).expect("packed");
-    let packed = packed.finish().expect("packed");
-    let again = site.import(&packed).expect("imported");
-    assert_eq!(tally(&again), [12_345, 0, 0, 12_345, 0]);
+    assert_eq!(tally(&again), [rows, 0, 0, rows, 0]);
+    // Packed, and with other line ends, it is the same again.
+    let again = site.import(&pack(&text.replace('\n', "\r\n"))).expect("imported");
+    assert_eq!(tally(&again), [rows, 0, 0, rows, 0]);
     assert_eq!(state(&mut site.journal), before);
     assert_eq!(site.rejects(), None);
 }
@@ -96,22 +96,18 @@ fn importing_twice_changes_nothing() {
 #[test]
 fn a_crash_in_the_middle_is_completed() {
     let mut site = Site::new();
-    let text = file(0..10_000);
-    // What a crash after the first batches leaves: those rows, and nothing in the ledger.
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(text.as_bytes()).expect("packed");
-    let packed = packed.finish().expect("packed");
+    // What a crash leaves is what a file leaves that ends early: the first batch, and nothing in the ledger.
+    let batch = BATCH as u64;
+    let packed = pack(&file(0..2 * batch));
     let fault = site.import(&packed[..packed.len() * 9 / 10]).expect_err("cut short");
     assert!(fault.what.contains("to its end") && fault.blame == Blame::Input, "{fault}");
-    assert_eq!(site.journal.size("predictions/admission/1"), Ok(5_000));
+    assert_eq!(site.journal.size("predictions/admission/1"), Ok(batch));
     assert_eq!(site.imports(), []);
     let rest = site.import(&packed).expect("imported");
-    assert_eq!(tally(&rest), [10_000, 5_000, 2_500, 5_000, 0]);
+    assert_eq!(tally(&rest), [2 * batch, batch, batch / 2, batch, 0]);
     let file = Digest::of(&packed);
-    assert_eq!(
-        site.imports(),
-        [LedgerEntry::Import { file, events: 5_000, outcomes: 2_500, duplicates: 5_000, rejected: 0 }]
-    );
+    let entry = LedgerEntry::Import { file, events: batch, outcomes: batch / 2, duplicates: batch, rejected: 0 };
+    assert_eq!(site.imports(), [entry]);
     state(&mut site.journal);
 }
 

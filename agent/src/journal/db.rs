@@ -2,6 +2,7 @@
 
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_link::home;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 /// A database file that has passed the gate.
 #[derive(Debug)]
-pub(super) struct Db {
+pub(crate) struct Db {
     pub path: PathBuf,
     pub connection: Connection,
 }
@@ -74,6 +75,8 @@ impl Db {
         for (pragma, value) in PRAGMAS {
             connection.pragma_update(None, pragma, value).map_err(sql)?;
         }
+        // Plans must not depend on the values bound: otherwise SQLite plans every lookup again.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sql)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Db { path: path.to_owned(), connection })
     }
@@ -109,19 +112,19 @@ impl Db {
 }
 
 /// A file of the journal does not hold what it must.
-pub(super) fn damaged(path: &Path, what: impl std::fmt::Display) -> Fault {
+pub(crate) fn damaged(path: &Path, what: impl std::fmt::Display) -> Fault {
     let hint =
         "stop the agent, keep a copy, and restore the journal from a backup; records that no backup has are lost";
     Fault::new(Blame::Site, format!("{}: {what}", path.display()), hint)
 }
 
 /// An integer as SQLite holds it; sizes and positions are far below 2^63.
-pub(super) fn int(number: u64) -> i64 {
+pub(crate) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// An integer as SQLite held it; a negative one can only be damage and becomes a position that nothing has.
-pub(super) fn count(number: i64) -> u64 {
+pub(crate) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX >> 1)
 }
 
@@ -141,7 +144,7 @@ fn sql_fault(path: &Path, doing: &str, error: &rusqlite::Error) -> Fault {
     }
 }
 
-pub(super) fn io_fault(doing: &str, path: &Path, error: &std::io::Error) -> Fault {
+pub(crate) fn io_fault(doing: &str, path: &Path, error: &std::io::Error) -> Fault {
     Fault::new(Blame::Operator, format!("cannot {doing} {}: {error}", path.display()), "check the disk and the path")
 }
 

@@ -1,7 +1,8 @@
-//! Tests of the journal as a whole; those of damage and crashes lie beside this file.
+//! Tests of the journal as a whole; crashes, damage and splits lie beside this file.
 
 mod crash;
 mod damage;
+mod splits;
 
 use super::*;
 use fedaudit_core::aggregate::Aggregate;
@@ -10,7 +11,6 @@ use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE};
 use fedaudit_core::merkle::{Frontier, leaf_hash, verify_consistency};
 use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::{HOUR_NS, Time, Window};
-use proptest::prelude::*;
 use rand::SeedableRng as _;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
@@ -325,56 +325,6 @@ fn answers_name_their_sizes() {
     assert_ne!(answer(&mut journal, hours(0, 1)), before);
     let beyond = aggregate(&mut journal, &plan(), &contract, hours(0, 1), predictions + 2_048, outcomes);
     assert!(beyond.expect_err("too many").what.contains("fewer than the"));
-}
-
-fn any_row() -> impl Strategy<Value = EventRow> {
-    (0..120_u64, proptest::option::of((0..2_u8, 0..6_i64))).prop_map(|(n, label)| match label {
-        None => event(n),
-        Some((label, after)) => labelled(n, label, after),
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn any_split_gives_the_same_answers(
-        rows in proptest::collection::vec(any_row(), 1..150),
-        cuts in proptest::collection::vec((1..40_usize, any::<bool>(), any::<bool>()), 1..8),
-    ) {
-        let (home, journal) = new();
-        let mut journal = journal.with_segment_records(60);
-        let contract = contract();
-        let (mut rest, mut seed) = (&rows[..], 0);
-        while !rest.is_empty() {
-            let (length, twice, reopen) = cuts[usize::from(seed) % cuts.len()];
-            let (batch, after) = rest.split_at(length.min(rest.len()));
-            if reopen {
-                journal = Journal::open(home.path()).expect("opened").with_segment_records(60);
-            }
-            for _ in 0..=usize::from(twice) {
-                seed += 1;
-                journal.record_events(&contract, batch, &mut rng(seed)).expect("written");
-            }
-            rest = after;
-        }
-        let events: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.event_id).collect();
-        prop_assert_eq!(journal.size(LOGS[0]), Ok(events.len() as u64));
-        let outcomes: std::collections::BTreeSet<_> =
-            rows.iter().filter_map(|row| row.outcome.map(|outcome| (&row.event_id, outcome))).collect();
-        prop_assert_eq!(journal.size(LOGS[1]), Ok(outcomes.len() as u64));
-        for window in [hours(0, 1), hours(1, 2), hours(0, 24)] {
-            prop_assert_eq!(answer(&mut journal, window), recount_first(&rows, window));
-        }
-        prop_assert!(journal.verify().is_ok());
-    }
-}
-
-/// [`recount`] with each (event, label, time) taken once, at its first appearance.
-fn recount_first(rows: &[EventRow], window: Window) -> Aggregate {
-    let mut seen = std::collections::BTreeSet::new();
-    let rows: Vec<_> = rows.iter().filter(|row| seen.insert((&row.event_id, row.outcome))).cloned().collect();
-    recount(&rows, window)
 }
 
 #[test]

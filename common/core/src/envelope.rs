@@ -2,6 +2,12 @@
 //!
 //! What is stored and sent is the exact bytes that were signed. The artifact travels beside the envelope.
 
+mod statement;
+
+pub use statement::{
+    Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
+};
+
 use crate::codec;
 use crate::contract::Contract;
 use crate::disclosure::Release;
@@ -10,7 +16,7 @@ use crate::ids::{Digest, Name};
 use crate::key::{PublicKey, sign};
 use crate::limits;
 use crate::plan::Plan;
-use crate::time::{Time, Window};
+use crate::time::Time;
 use base64::{Engine as _, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -30,161 +36,6 @@ pub struct Attestation {
     pub envelope: Vec<u8>,
     /// The exact bytes of each subject, in order.
     pub artifacts: Vec<Vec<u8>>,
-}
-
-/// What every predicate says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Predicate {
-    /// [`PREDICATE_FORMAT`].
-    pub format: u32,
-    /// The federation.
-    pub federation: Name,
-    /// When the signer says it signed.
-    pub issued_at: Time,
-    /// The last log checkpoint that the signer had verified.
-    pub seen: Option<Seen>,
-    /// What is claimed of the subject.
-    pub claim: Claim,
-}
-
-/// A log checkpoint that a signer had verified.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seen {
-    /// The log's origin.
-    pub origin: String,
-    /// Its size.
-    pub size: u64,
-    /// Its root.
-    pub root: Digest,
-}
-
-/// What is claimed, by kind of attestation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Claim {
-    /// Governance publishes a contract.
-    Contract(Published),
-    /// Governance publishes a plan.
-    Plan(Published),
-    /// Governance states who a party is.
-    Roster(Published),
-    /// A site answers a plan.
-    Release(ReleaseClaim),
-    /// The aggregator reports on a plan.
-    Report(ReportClaim),
-}
-
-impl Claim {
-    /// The in-toto predicate type.
-    pub fn predicate_type(&self) -> &'static str {
-        match self {
-            Claim::Contract(_) => "urn:fedaudit:contract:v1",
-            Claim::Plan(_) => "urn:fedaudit:plan:v1",
-            Claim::Roster(_) => "urn:fedaudit:roster-entry:v1",
-            Claim::Release(_) => "urn:fedaudit:release:v1",
-            Claim::Report(_) => "urn:fedaudit:report:v1",
-        }
-    }
-}
-
-/// A governance document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Published {
-    /// Its name.
-    pub name: Name,
-    /// Its version.
-    pub version: u32,
-    /// Artifact digest of the version it replaces.
-    pub replaces: Option<Digest>,
-}
-
-/// A site's answer to a plan for a window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReleaseClaim {
-    /// The site.
-    pub site: Name,
-    /// Digest of the plan.
-    pub plan: Digest,
-    /// Digest of the contract.
-    pub contract: Digest,
-    /// The window.
-    pub window: Window,
-    /// The journal's epoch.
-    pub epoch: u32,
-    /// Number within site and plan, from 0.
-    pub sequence: u64,
-    /// SHA-256 of the envelope before it, within site and plan.
-    pub previous: Option<Digest>,
-    /// The release that this one replaces, and why.
-    pub amends: Option<Amends>,
-    /// Signed checkpoints of the journal logs that the answer was computed from.
-    pub journal: Vec<String>,
-    /// Salted digest of the raw aggregate.
-    pub raw: Digest,
-    /// Name and version of the software.
-    pub software: String,
-}
-
-/// An amendment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Amends {
-    /// SHA-256 of the envelope replaced.
-    pub envelope: Digest,
-    /// Why.
-    pub reason: String,
-}
-
-/// The aggregator's report on a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReportClaim {
-    /// Digest of the plan.
-    pub plan: Digest,
-    /// The windows added, in order.
-    pub windows: Vec<Window>,
-    /// The plan log's size: every entry below it was considered.
-    pub log_size: u64,
-    /// The registry's size: the roster is as of here.
-    pub registry_size: u64,
-    /// Method version of the figures.
-    pub method: String,
-}
-
-/// in-toto Statement v1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Statement {
-    #[serde(rename = "_type")]
-    kind: String,
-    /// The files spoken of.
-    pub subject: Vec<Subject>,
-    #[serde(rename = "predicateType")]
-    predicate_type: String,
-    /// What is said.
-    pub predicate: Predicate,
-}
-
-/// A file by name and digest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subject {
-    /// File name.
-    pub name: String,
-    /// Digests of its bytes.
-    pub digest: Digests,
-}
-
-/// in-toto DigestSet; only SHA-256 is used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Digests {
-    /// SHA-256.
-    pub sha256: Digest,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -372,112 +223,10 @@ impl Claimed {
     }
 }
 
-impl Statement {
-    fn check(&self) -> Result<(), Refusal> {
-        if self.kind != STATEMENT_TYPE {
-            return Err(Refusal::new("statement", STATEMENT_TYPE, self.kind.escape_debug()));
-        }
-        if self.predicate.format != PREDICATE_FORMAT {
-            return Err(Refusal::new("statement", format!("format {PREDICATE_FORMAT}"), self.predicate.format));
-        }
-        let named = self.predicate.claim.predicate_type();
-        if self.predicate_type != named {
-            return Err(Refusal::new("statement", named, self.predicate_type.escape_debug()));
-        }
-        Ok(())
-    }
-
-    /// Checks that `artifacts` are the files that were signed, in order.
-    ///
-    /// # Errors
-    /// `artifact`: a file with another digest, or a different number of files.
-    pub fn check_artifacts(&self, artifacts: &[&[u8]]) -> Result<(), Refusal> {
-        if artifacts.len() != self.subject.len() {
-            return Err(Refusal::new("artifact", format!("{} files", self.subject.len()), artifacts.len()));
-        }
-        for (subject, bytes) in self.subject.iter().zip(artifacts) {
-            let found = Digest::of(bytes);
-            if found != subject.digest.sha256 {
-                return Err(Refusal::new("artifact", format!("{} {}", subject.name, subject.digest.sha256), found));
-            }
-        }
-        Ok(())
-    }
-
-    /// The digest of the only subject.
-    ///
-    /// # Errors
-    /// `statement`: none or several subjects.
-    pub fn only_subject(&self) -> Result<Digest, Refusal> {
-        match &self.subject[..] {
-            [subject] => Ok(subject.digest.sha256),
-            _ => Err(Refusal::new("statement", "one subject", self.subject.len())),
-        }
-    }
-}
-
 /// Both alphabets are accepted (DSSE), padded and canonical.
 fn base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn head() -> Head {
-        Head { federation: Name::new("f").expect("a name"), issued_at: Time(0), seen: None, replaces: None }
-    }
-
-    fn contract() -> Contract {
-        crate::contract::from_toml(crate::contract::tests::ADMISSION).expect("valid")
-    }
-
-    #[test]
-    fn the_signed_bytes_are_those_of_dsse() {
-        // DSSE protocol, test vectors.
-        let signed = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
-        assert_eq!(signed, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
-    }
-
-    #[test]
-    fn what_was_signed_is_read_back() {
-        let key = SigningKey::from_bytes(&[1; 32]);
-        let attestation = attest_contract(&contract(), head(), &[&key]).expect("signs");
-        let claimed = Claimed::parse(&attestation.envelope).expect("an envelope");
-        let statement = claimed.verify(&[PublicKey::of(&key)], 1).expect("verifies");
-        assert_eq!(statement.check_artifacts(&[&attestation.artifacts[0]]), Ok(()));
-        assert_eq!(statement.only_subject(), Ok(Digest::of(&attestation.artifacts[0])));
-        assert_eq!(statement.check_artifacts(&[b"{}"]).expect_err("another file").check, "artifact");
-    }
-
-    #[test]
-    fn unknown_few_and_bad_signatures_are_told_apart() {
-        let keys = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32]));
-        let public = keys.each_ref().map(PublicKey::of);
-        let attestation = attest_contract(&contract(), head(), &[&keys[0], &keys[1]]).expect("signs");
-        let claimed = Claimed::parse(&attestation.envelope).expect("an envelope");
-        assert!(claimed.verify(&public, 2).is_ok());
-        assert_eq!(claimed.verify(&public, 3).map(|_| ()).expect_err("two of three").check, "signer");
-        assert_eq!(claimed.verify(&public[2..], 1).map(|_| ()).expect_err("unknown").check, "signer");
-        let twice = Claimed { payload: claimed.payload.clone(), signatures: vec![claimed.signatures[0].clone(); 2] };
-        assert_eq!(twice.verify(&public, 2).map(|_| ()).expect_err("one key twice").check, "signer");
-        let mut altered = Claimed { payload: claimed.payload.clone(), signatures: claimed.signatures.clone() };
-        altered.payload[10] ^= 1;
-        assert_eq!(altered.verify(&public, 1).map(|_| ()).expect_err("altered").check, "signature");
-    }
-
-    #[test]
-    fn every_flipped_bit_of_an_envelope_is_noticed() {
-        let key = SigningKey::from_bytes(&[1; 32]);
-        let attestation = attest_contract(&contract(), head(), &[&key]).expect("signs");
-        let whole =
-            Claimed::parse(&attestation.envelope).and_then(|c| c.verify(&[PublicKey::of(&key)], 1)).expect("good");
-        for at in 0..attestation.envelope.len() {
-            let mut bytes = attestation.envelope.clone();
-            bytes[at] ^= 1;
-            let opened = Claimed::parse(&bytes).and_then(|claimed| claimed.verify(&[PublicKey::of(&key)], 1));
-            assert!(opened.is_err() || opened == Ok(whole.clone()), "byte {at} changed the statement unseen");
-        }
-    }
-}
+mod tests;

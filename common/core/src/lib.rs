@@ -24,3 +24,5 @@ pub mod verify;
 pub mod report;
 pub mod render;
 pub mod bundle;
+#[cfg(test)]
+mod vectors;

@@ -4,17 +4,18 @@
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
 mod compile;
+mod figure;
 mod slices;
 mod story;
 
 pub use compile::{Input, compile};
+pub use figure::{Estimate, Figure, TestFigure};
 pub use story::story;
 
 use crate::disclosure::Tier;
 use crate::envelope::{Attestation, Claim, Head, ReportClaim, seal};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
-use crate::statistics::Interval;
 use crate::time::Window;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -178,8 +179,10 @@ pub struct SliceFigures {
     pub sites: Vec<SiteState>,
     /// Its groups. Groups with an `unknown` value are counted, not compared.
     pub groups: Vec<GroupFigures>,
-    /// Gaps over all compared groups; absent for the slice without attributes.
+    /// Gaps over all compared groups, sites as if they were one; absent for the slice without attributes.
     pub parity: Option<Parity>,
+    /// The same at each site, in the order of `sites`; absent where the site's counts are not known.
+    pub site_parity: Vec<Option<Parity>>,
     /// Each other group against the reference.
     pub pairs: Vec<PairFigures>,
 }
@@ -236,40 +239,6 @@ pub struct Selection {
     pub selection_rate: Figure,
 }
 
-/// A figure: an estimate, hidden, or undefined with the reason.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Figure {
-    /// An estimate.
-    Estimate(Estimate),
-    /// Hidden by disclosure control.
-    Suppressed,
-    /// Undefined, and why.
-    NotEstimable(String),
-}
-
-impl Figure {
-    /// The point estimate, if there is one.
-    pub fn value(&self) -> Option<f64> {
-        match self {
-            Figure::Estimate(estimate) => Some(estimate.value),
-            _ => None,
-        }
-    }
-}
-
-/// A point estimate with its interval.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Estimate {
-    /// The point.
-    pub value: f64,
-    /// 95 % interval; absent where `method` says why.
-    pub interval: Option<Interval>,
-    /// How the interval was made, or why there is none.
-    pub method: String,
-}
-
 /// Gaps over all compared groups with a defined rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -282,25 +251,8 @@ pub struct Parity {
     pub difference: Figure,
     /// Demographic parity ratio: least by greatest selection rate.
     pub ratio: Figure,
-    /// Pearson's test that selection does not depend on the group, pooled over sites.
+    /// Pearson's test that selection does not depend on the group.
     pub chi2: TestFigure,
-}
-
-/// A test, or why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestFigure {
-    /// Statistic, degrees of freedom, p.
-    Test {
-        /// The statistic.
-        statistic: f64,
-        /// Degrees of freedom.
-        dof: u64,
-        /// Upper tail of chi-square.
-        p: f64,
-    },
-    /// Undefined, and why.
-    NotEstimable(String),
 }
 
 /// One group against the reference group.

@@ -8,6 +8,9 @@ use crate::time::Time;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// What an attacker sees: the number of events, which slices are visible, their counts.
+type Seen = (u64, Vec<bool>, Vec<u64>);
+
 const CONTRACT: &str = r#"
 contract = "tiny"
 version = 1
@@ -75,7 +78,7 @@ fn nothing_hidden_is_pinned(
 ) {
     let plan = plan_of(k, slices);
     let contract = crate::contract::from_toml(CONTRACT).expect("valid");
-    let mut seen: BTreeMap<(u64, Vec<bool>, Vec<u64>), Vec<Vec<u64>>> = BTreeMap::new();
+    let mut seen: BTreeMap<Seen, Vec<Vec<u64>>> = BTreeMap::new();
     for table in tables(cells, most) {
         let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
         for (cell, &count) in table.iter().enumerate() {

@@ -128,6 +128,7 @@ pub(super) fn no_interval(figure: &Figure) -> Option<String> {
 pub(super) fn no_test(test: &TestFigure) -> Option<&str> {
     match test {
         TestFigure::NotEstimable(reason) => Some(reason),
+        TestFigure::Suppressed => Some("suppressed"),
         TestFigure::Test { .. } => None,
     }
 }

@@ -205,6 +205,7 @@ fn test_table(tests: &[(&str, &TestFigure)]) -> Markup {
                                     td.n { (count(*dof)) }
                                     td.n { (ratio(*p)) }
                                 }
+                                TestFigure::Suppressed => td.n.state colspan="3" { "suppressed" },
                                 TestFigure::NotEstimable(reason) => td.n.state colspan="3" { (not_estimable(reason)) },
                             }
                         }

@@ -3,7 +3,7 @@
 mod world;
 
 use super::html;
-use crate::report::{Report, story};
+use crate::report::Report;
 use proptest::prelude::*;
 use world::{Gave, World};
 
@@ -191,8 +191,7 @@ fn check(report: &Report, page: &str) {
     for site in &report.sites {
         assert!(page.contains(&format!("<th scope=\"row\">{}</th>", site.site)), "{}", site.site);
     }
-    // The sentences are the report's own; here it is about the numbers that this module writes.
-    let body = story(report).iter().fold(text(page), |body, line| body.replacen(line.as_str(), " ", 1));
+    let body = text(page);
     for word in body.split(|c: char| c.is_whitespace() || "(),;:".contains(c)) {
         let number = word.trim_matches(['+', '-', '.', '%']);
         assert!(!["inf", "Infinity", "infinity", "NaN"].contains(&number), "{word}");

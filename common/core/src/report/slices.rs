@@ -54,7 +54,9 @@ pub(super) fn slice_figures(
         attributes: slice.attributes.clone(),
         reference: slice.reference.clone(),
         sites: sites.iter().map(|site| SiteState { site: site.site.clone(), state: site.state }).collect(),
-        parity: (!slice.attributes.is_empty()).then(|| parity(&rows, sites)),
+        parity: (!slice.attributes.is_empty())
+            .then(|| parity(rows.iter().filter(|r| r.compared).map(|r| r.pooled.as_ref()))),
+        site_parity: site_parity(slice, &rows, sites.len()),
         groups: rows,
         pairs: pairs.unwrap_or_default(),
     }
@@ -91,20 +93,31 @@ fn selection(counts: &Counts) -> Selection {
     }
 }
 
-fn parity(groups: &[GroupFigures], sites: &[SiteCounts]) -> Parity {
-    let present = groups.iter().filter(|group| group.compared).filter_map(|group| group.pooled.as_ref());
-    let present: Vec<_> = present.filter(|selection| selection.n > 0).collect();
+fn site_parity(slice: &Slice, groups: &[GroupFigures], sites: usize) -> Vec<Option<Parity>> {
+    let at = |site: usize| {
+        let compared = groups.iter().filter(|group| group.compared).map(|group| group.sites[site].as_ref());
+        let known = compared.clone().all(|selection| selection.is_some());
+        (known && !slice.attributes.is_empty()).then(|| parity(compared))
+    };
+    (0..sites).map(at).collect()
+}
+
+/// Gaps over compared groups; none of them is known where no site gave the slice.
+fn parity<'a>(compared: impl Iterator<Item = Option<&'a Selection>>) -> Parity {
+    let Some(compared) = compared.collect::<Option<Vec<&Selection>>>() else {
+        let (difference, ratio) = (Figure::Suppressed, Figure::Suppressed);
+        return Parity { groups_defined: 0, groups: 0, difference, ratio, chi2: TestFigure::Suppressed };
+    };
+    let present: Vec<_> = compared.into_iter().filter(|selection| selection.n > 0).collect();
     let rates: Vec<_> = present.iter().map(|s| (s.selected, s.decided)).filter(|&(_, decided)| decided > 0).collect();
-    let hidden = Figure::Suppressed;
-    let nothing = !sites.iter().any(|site| site.state == State::Released);
     let difference = st::max_min_difference(&rates, LEVEL).map(|f| (f.value, Ok(f.interval)));
     let ratio = st::min_max_ratio(&rates, LEVEL).map(|f| (f.value, Ok(f.interval)));
     let table: Vec<[u64; 2]> = rates.iter().map(|&(selected, decided)| [selected, decided - selected]).collect();
     Parity {
         groups_defined: rates.len() as u64,
         groups: present.len() as u64,
-        difference: if nothing { hidden.clone() } else { figure(difference, "newcombe, Bonferroni over pairs") },
-        ratio: if nothing { hidden } else { figure(ratio, "katz or koopman, Bonferroni over pairs") },
+        difference: figure(difference, "newcombe, Bonferroni over pairs"),
+        ratio: figure(ratio, "katz or koopman, Bonferroni over pairs"),
         chi2: test(st::pearson_chi2(&table)),
     }
 }

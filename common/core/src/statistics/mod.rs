@@ -134,7 +134,8 @@ impl Interval {
     /// The interval whose logarithm is `centre` plus and minus `half_width`.
     fn around_log(centre: f64, half_width: f64) -> Result<Interval, NotEstimable> {
         let log = Interval::around(centre, half_width)?;
-        Ok(Interval { lower: log.lower.exp(), upper: log.upper.exp() })
+        let interval = Interval { lower: log.lower.exp(), upper: log.upper.exp() };
+        if interval.upper.is_finite() { Ok(interval) } else { Err(NotEstimable::NotFinite) }
     }
 }
 

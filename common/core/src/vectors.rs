@@ -1,0 +1,147 @@
+//! Runs `schemas/vectors/documents`: each through the functions that production reads such a document with.
+//!
+//! The wire's kinds (token, frame, request, response, join) are run by the whole-system tests.
+
+use crate::bundle;
+use crate::codec::{self, Valid};
+use crate::contract::Contract;
+use crate::envelope::Claimed;
+use crate::event;
+use crate::ids::unhex;
+use crate::key::PublicKey;
+use crate::plan::Plan;
+use crate::roster::{Registry, RosterEntry, Trust};
+use crate::verify::{self, PlanState};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Kinds that are read here, with the fewest vectors that there must be.
+const KINDS: [(&str, usize); 10] = [
+    ("contract", 40),
+    ("plan", 35),
+    ("roster-entry", 20),
+    ("trust", 15),
+    ("envelope", 30),
+    ("registry-entry", 18),
+    ("release", 85),
+    ("log-entry", 6),
+    ("record", 20),
+    ("bundle", 20),
+];
+const WIRE_KINDS: [&str; 5] = ["token", "frame", "request", "response", "join"];
+
+fn vectors() -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/vectors/documents");
+    let files = std::fs::read_dir(folder).expect("the vectors are in the tree");
+    let paths = files.map(|file| file.expect("a file").path());
+    let json = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    json.map(|path| {
+        let vector: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+        assert_eq!(path.file_stem().and_then(|stem| stem.to_str()), vector["name"].as_str());
+        vector
+    })
+    .collect()
+}
+
+/// Text as it stands, or bytes from the key with `_hex`.
+fn bytes(input: &Value, key: &str) -> Vec<u8> {
+    match (input[key].as_str(), input[format!("{key}_hex")].as_str()) {
+        (Some(text), None) => text.as_bytes().to_vec(),
+        (None, Some(hex)) => unhex(hex).expect("hexadecimal"),
+        _ => panic!("no {key} in {input}"),
+    }
+}
+
+fn world(vectors: &[Value]) -> Registry {
+    let world = vectors.iter().find(|vector| vector["kind"] == "world").expect("the world is there");
+    let trust: Valid<Trust> = codec::from_json(&bytes(&world["input"], "trust")).expect("valid");
+    let mut registry = Registry::new(trust);
+    for entry in world["input"]["registry"].as_array().expect("a list") {
+        registry.apply(&bytes(entry, "envelope"), &bytes(entry, "artifact")).expect("the world holds together");
+    }
+    registry
+}
+
+/// The fixed keys: one byte, 32 times.
+fn key(name: &str) -> PublicKey {
+    let seed = match name {
+        "governance" => 1,
+        "governance-2" => 12,
+        other => panic!("no key {other}"),
+    };
+    PublicKey::of(&SigningKey::from_bytes(&[seed; 32]))
+}
+
+fn envelope(input: &Value) -> Result<(), String> {
+    let keys: Vec<_> = input["keys"].as_array().expect("a list").iter().filter_map(Value::as_str).map(key).collect();
+    let threshold = usize::try_from(input["threshold"].as_u64().expect("a number")).expect("small");
+    let claimed = Claimed::parse(&bytes(input, "envelope")).map_err(|refusal| refusal.to_string())?;
+    claimed.verify(&keys, threshold).map(|_| ()).map_err(|refusal| refusal.to_string())
+}
+
+/// As the aggregator's intake and the verifier do: the release itself, then its place after those before it.
+fn release(input: &Value, registry: &Registry) -> Result<(), String> {
+    let read = |entry: &Value| {
+        verify::release(&bytes(entry, "envelope"), &bytes(entry, "artifact"), registry).map_err(|e| e.to_string())
+    };
+    let release = read(input)?;
+    let mut state = PlanState::default();
+    for before in input["after"].as_array().into_iter().flatten() {
+        state.admit(&read(before).expect("what came before is good")).expect("and in order");
+    }
+    state.admit(&release).map_err(|conflict| conflict.refusal.to_string())
+}
+
+fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
+    fn document<T: serde::de::DeserializeOwned>(input: &Value) -> Result<(), String> {
+        codec::from_json::<T>(&bytes(input, "document")).map(|_| ()).map_err(|e| e.to_string())
+    }
+    match kind {
+        "contract" => document::<Contract>(input),
+        "plan" => document::<Plan>(input),
+        "roster-entry" => document::<RosterEntry>(input),
+        "trust" => document::<Valid<Trust>>(input),
+        "envelope" => envelope(input),
+        "registry-entry" => {
+            let applied = registry.clone().apply(&bytes(input, "envelope"), &bytes(input, "artifact"));
+            applied.map_err(|refusal| refusal.to_string())
+        }
+        "release" => release(input, registry),
+        "log-entry" => {
+            verify::entry(&bytes(input, "envelope"), registry).map(|_| ()).map_err(|refusal| refusal.to_string())
+        }
+        "record" => event::decode_record(&bytes(input, "record")).map(|_| ()).map_err(|e| e.to_string()),
+        "bundle" => bundle::unpack(&bytes(input, "archive")).map(|_| ()).map_err(|refusal| refusal.to_string()),
+        other => panic!("nobody reads a vector of kind {other}"),
+    }
+}
+
+#[test]
+fn every_document_vector_gets_its_verdict() {
+    let vectors = vectors();
+    let registry = world(&vectors);
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for vector in &vectors {
+        let kind = vector["kind"].as_str().expect("a kind");
+        if kind == "world" || WIRE_KINDS.contains(&kind) {
+            continue;
+        }
+        *seen.entry(kind).or_default() += 1;
+        let found = run(kind, &vector["input"], &registry);
+        let right = match (&found, vector["expect"]["reject"].as_str()) {
+            (Ok(()), None) => vector["expect"] == "accept",
+            (Err(message), Some(part)) => message.contains(part),
+            _ => false,
+        };
+        if !right {
+            wrong.push(format!("{}: expected {}, found {found:?}", vector["name"], vector["expect"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} vectors:\n{}", wrong.len(), wrong.join("\n"));
+    for (kind, fewest) in KINDS {
+        assert!(seen.get(kind).is_some_and(|count| *count >= fewest), "{kind}: {:?} of {fewest}", seen.get(kind));
+    }
+}

@@ -1,0 +1,272 @@
+"""Vectors of releases: the document, what the site claims of it, its place after those before it, log entries."""
+
+from encode import document, digest, seal, statement
+from world import CONTRACT_ENTRY, DELETE, KEYS, PLAN_ENTRY, changed, digest_of, journal, vector
+
+WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+NEXT = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-01T00:00:00Z"}
+ATTEST = KEYS["site-a-attest"]
+
+
+def scores(refused, granted):
+    """All scores of label 0 in bin 3, of label 1 in bin 17."""
+    q = [800_000_000, 3_800_000_000]
+    counts = [refused, granted]
+    bins = [[[bin_, n, str(n * value)]] if n else [] for bin_, n, value in zip([3, 17], counts, q)]
+    squares = [str(n * value * value) for n, value in zip(counts, q)] + ["0"]
+    return {"value": {"bins": 20, "no_score": [0, 0, 0], "square_sums": squares, "histogram": bins + [[]]}}
+
+
+def group(names, refuse, grant):
+    """Decision by label: `refuse` and `grant` are (default, repaid)."""
+    counts = [[*refuse, 0], [*grant, 0], [0, 0, 0]]
+    return {"group": names, "counts": {"value": counts}, "scores": scores(refuse[0] + grant[0], refuse[1] + grant[1])}
+
+
+def hidden(names):
+    return {"group": names, "counts": "suppressed", "scores": "suppressed"}
+
+
+RELEASE = {
+    "format": 1,
+    "site": "site-a",
+    "plan": digest_of(PLAN_ENTRY),
+    "window": WINDOW,
+    "rule": "blunt-1",
+    "k": 5,
+    "events": 60,
+    "outcomes": 60,
+    "strata": [
+        {
+            "model_version": "v1",
+            "tier": "full",
+            "slices": [
+                {"attributes": [], "groups": [group([], (10, 5), (20, 25))]},
+                {
+                    "attributes": ["gender"],
+                    "groups": [
+                        group(["f"], (5, 0), (10, 10)),
+                        group(["m"], (5, 5), (10, 15)),
+                        group(["other"], (0, 0), (0, 0)),
+                        group(["unknown"], (0, 0), (0, 0)),
+                    ],
+                },
+                {
+                    "attributes": ["gender", "home"],
+                    "groups": [hidden([a, b]) for a in ["f", "m", "other", "unknown"] for b in ["near", "other", "unknown"]],
+                },
+            ],
+        }
+    ],
+}
+
+CLAIM = {
+    "site": "site-a",
+    "plan": digest_of(PLAN_ENTRY),
+    "contract": digest_of(CONTRACT_ENTRY),
+    "window": WINDOW,
+    "epoch": 1,
+    "sequence": 0,
+    "previous": None,
+    "amends": None,
+    "journal": journal(),
+    "raw": "0" * 64,
+    "software": "vectors 1",
+}
+
+
+def attested(release=RELEASE, claim=CLAIM, key=ATTEST, text=None):
+    text = text or document(release)
+    return {"envelope": seal(statement({"release": claim}, [("release.json", text)]), key), "artifact": text}
+
+
+def vectors():
+    yield from texts()
+    yield from claims()
+    yield from sequences()
+    yield from entries()
+
+
+WHOLE = ["strata", 0, "slices", 0, "groups", 0]
+GENDER = ["strata", 0, "slices", 1]
+F = GENDER + ["groups", 0]
+F_COUNTS = F + ["counts", "value"]
+F_SCORES = F + ["scores", "value"]
+
+
+def case(name, about, entry, reject=None):
+    return vector(f"release-{name}", about, "release", entry, reject)
+
+
+def texts():
+    """What stands in release.json."""
+    yield case("good", "two slices visible, an intersection withheld", attested())
+    withheld = changed(RELEASE, GENDER + ["groups"], [hidden([g]) for g in ["f", "m", "other", "unknown"]])
+    yield case("withheld", "only the whole is visible", attested(withheld))
+    nothing = changed(withheld, ["strata", 0, "slices", 0, "groups"], [hidden([])])
+    yield case("nothing-visible", "nothing but the two public numbers", attested(nothing))
+    only_counts = changed(RELEASE, WHOLE + ["scores"], "suppressed")
+    yield case("counts-without-histogram", "the histogram alone is withheld", attested(only_counts))
+    for name, about, path, new, reject in TEXTS:
+        yield case(name, about, attested(changed(RELEASE, path, new)), reject)
+    text = document(RELEASE).replace('"k":5', '"k":5,"k":5')
+    yield case("twice", "a key stands twice", attested(text=text), "duplicate field `k`")
+    text = document(RELEASE) + "\n{}"
+    yield case("trailing", "something after the document", attested(text=text), "trailing characters")
+    altered = {**attested(), "artifact": document(changed(RELEASE, ["events"], 61))}
+    yield case("altered", "the file is not the one that was signed", altered, "artifact: ")
+
+
+TEXTS = [
+    ("unknown-key", "a key that nobody reads", ["note"], "", "unknown field `note`"),
+    ("no-k", "a key is missing", ["k"], DELETE, "missing field `k`"),
+    ("format-2", "a later format", ["format"], 2, "release: expected (1, \"blunt-1\", 5)"),
+    ("rule", "another rule", ["rule"], "blunt-0", "release: expected (1, \"blunt-1\", 5)"),
+    ("k", "another k than the plan's", ["k"], 1, "release: expected (1, \"blunt-1\", 5)"),
+    ("site", "the document names another site", ["site"], "site-b", "release: "),
+    ("window", "the document names another window", ["window"], NEXT, "release: "),
+    ("window-key", "a key that nobody reads, in the window", ["window", "tz"], "UTC", "unknown field `tz`"),
+    ("negative", "a negative count", F_COUNTS + [0, 0], -5, "invalid value: integer `-5`, expected u64"),
+    ("fraction", "half an event", F_COUNTS + [0, 0], 5.5, "invalid type: floating point `5.5`, expected u64"),
+    ("float", "a whole number as a fraction", F_COUNTS + [0, 0], 5.0, "invalid type: floating point `5.0`, expected u64"),
+    ("count-text", "a count as text", F_COUNTS + [0, 0], "5", "invalid type: string \"5\", expected u64"),
+    ("count-2-64", "beyond 64 bits", F_COUNTS + [0, 0], 1 << 64, "expected u64"),
+    ("count-huge", "beyond what a release may hold", F_COUNTS + [0, 0], (1 << 32) + 1, "release: expected counts of 0 or 5"),
+    ("between-0-and-k", "a count that should have been hidden", F_COUNTS + [0, 0], 4, "release: expected counts of 0 or 5"),
+    ("one", "a single event", F_COUNTS + [2, 2], 1, "release: expected counts of 0 or 5"),
+    ("sums", "the groups do not add up to the whole", F_COUNTS + [1, 0], 11, "release: "),
+    ("events", "more events than the groups hold", ["events"], 61, "release: expected (61, 60)"),
+    ("outcomes", "fewer outcomes than the groups hold", ["outcomes"], 59, "release: expected (60, 59)"),
+    ("outcomes-beyond-events", "more outcomes than events", ["outcomes"], 61, "release: expected outcomes <= events"),
+    ("events-huge", "beyond what a release may hold", ["events"], (1 << 32) + 1, "release: expected outcomes <= events"),
+    ("version", "another model version", ["strata", 0, "model_version"], "v2", "release: expected [\"v1\"]"),
+    ("no-stratum", "no model version", ["strata"], [], "release: expected [\"v1\"]"),
+    ("tier", "a tier of a later version", ["strata", 0, "tier"], "sampled", "unknown variant `sampled`"),
+    ("slice-missing", "the intersection is left out", ["strata", 0, "slices", 2], DELETE, "release: expected 3 slices"),
+    ("slice-order", "a slice in another's place", GENDER + ["attributes"], ["home"], "release: expected [\"gender\"]"),
+    ("group-order", "groups in another order", GENDER + ["groups"],
+     [RELEASE["strata"][0]["slices"][1]["groups"][at] for at in [1, 0, 2, 3]], "release: expected [[\"f\"], [\"m\"]"),
+    ("group-missing", "the group without events is left out", GENDER + ["groups", 2], DELETE, "release: expected [[\"f\"]"),
+    ("two-labels", "a count too few", F_COUNTS + [0, 2], DELETE, "release: expected a release document"),
+    ("partly-hidden", "one group of a slice withheld", F, hidden(["f"]), "release: expected a slice whole or withheld whole"),
+    ("hidden-word", "another word for withheld", F + ["counts"], "hidden", "unknown variant `hidden`"),
+    ("hidden-null", "null for withheld", F + ["counts"], None, "release: expected a release document"),
+    ("value-and-suppressed", "two states of one cell", F + ["counts"],
+     {"value": [[0, 0, 0]] * 3, "suppressed": None}, "release: expected a release document"),
+    ("histogram-of-hidden", "the histogram of a withheld group",
+     ["strata", 0, "slices", 2, "groups", 0, "scores"], scores(0, 0), "release: expected no histogram"),
+    ("whole-hidden", "a slice of a withheld whole", WHOLE, hidden([]), "release: expected None"),
+    ("no-histogram", "the contract has a score", F + ["scores"], DELETE, "release: expected true, found false"),
+    ("bins-15", "not the contract's bins, halved", F_SCORES + ["bins"], 15, "release: expected 20 bins, halved"),
+    ("bins-40", "finer than the contract", F_SCORES + ["bins"], 40, "release: expected 20 bins, halved"),
+    ("bins-5", "fewer than ten", F_SCORES + ["bins"], 5, "release: expected 20 bins, halved"),
+    ("bin-outside", "a bin beyond the last", F_SCORES + ["histogram", 1, 0, 0], 20, "release: expected ascending bins"),
+    ("bins-descending", "bins out of order", F_SCORES + ["histogram", 0],
+     [[3, 10, "8000000000"], [2, 5, "4000000000"]], "release: expected ascending bins"),
+    ("bin-twice", "a bin twice", F_SCORES + ["histogram", 0],
+     [[3, 10, "8000000000"], [3, 5, "4000000000"]], "release: expected ascending bins"),
+    ("bin-empty", "a bin without events is left out", F_SCORES + ["histogram", 0],
+     [[3, 15, "12000000000"], [4, 0, "0"]], "release: expected ascending bins"),
+    ("bin-below-k", "a bin that should have been merged", F_SCORES + ["histogram", 0],
+     [[3, 12, "9600000000"], [4, 3, "2400000000"]], "release: expected counts of 0 or 5"),
+    ("bin-sum", "a sum beyond the range", F_SCORES + ["histogram", 0, 0, 2], str((15 << 32) + 1),
+     "release: expected ascending bins"),
+    ("histogram-sum", "the bins do not add up to the counts", F_SCORES + ["histogram", 0, 0, 1], 16, "release: "),
+    ("no-score-below-k", "a hidden count of missing scores", F_SCORES + ["no_score", 0], 1, "release: expected counts of 0"),
+    ("square-sum", "a sum of squares beyond the range", F_SCORES + ["square_sums", 0], str((15 << 64) + 1),
+     "release: expected at most"),
+    ("decimal-zero", "a leading zero", F_SCORES + ["square_sums", 2], "00", "not a plain decimal integer"),
+    ("decimal-plus", "a sign", F_SCORES + ["square_sums", 2], "+0", "not a plain decimal integer"),
+    ("decimal-number", "a number where text stands", F_SCORES + ["square_sums", 2], 0, "release: expected a release document"),
+    ("decimal-2-128", "beyond 128 bits", F_SCORES + ["square_sums", 2], str(1 << 128), "not a decimal integer"),
+]
+
+
+def claims():
+    """What the site claims of it."""
+    cases = [
+        ("plan-unknown", "no such plan", ["plan"], "1" * 64, "plan: expected the digest of a plan in the registry"),
+        ("contract-other", "another contract than the plan's", ["contract"], "1" * 64, "contract: "),
+        ("window-outside", "no window of the plan", ["window"], {**WINDOW, "end": NEXT["end"]}, "window: "),
+        ("window-next", "another window than the document's", ["window"], NEXT, "release: "),
+        ("site-other", "another site's name", ["site"], "site-b", "signer: "),
+        ("journal-one", "a checkpoint is missing", ["journal", 1], DELETE, "journal: expected checkpoints of"),
+        ("journal-order", "outcomes before predictions", ["journal"], journal()[::-1], "journal: "),
+        ("journal-within-block", "a size between blocks", ["journal"], journal(size=1000), "journal: expected a multiple of 1024"),
+        ("journal-attest-key", "checkpoints signed with the attest key", ["journal"], journal(key=ATTEST), "journal: "),
+        ("journal-epoch", "checkpoints of another epoch", ["journal"], journal(origin="fed/site-a/2"), "journal: "),
+        ("journal-site", "checkpoints of another site", ["journal"], journal(origin="fed/site-b/1"), "journal: "),
+        ("journal-flipped", "a checkpoint whose size was changed", ["journal", 0],
+         journal()[0].replace("\n1024\n", "\n2048\n"), "journal: "),
+        ("epoch-negative", "a negative epoch", ["epoch"], -1, "statement: "),
+        ("raw-short", "a digest cut short", ["raw"], "0" * 62, "statement: "),
+        ("claim-unknown-key", "a key that nobody reads", ["note"], "", "unknown field `note`"),
+        ("amends-without-reason", "an amendment must say why", ["amends"], {"envelope": "0" * 64}, "missing field `reason`"),
+    ]
+    for name, about, path, new, reject in cases:
+        yield case(name, about, attested(claim=changed(CLAIM, path, new)), reject)
+    yield case("by-note-key", "signed with the note key", attested(key=KEYS["site-a-note"]),
+               "signer: expected an attest key in the roster")
+    yield case("by-transport-key", "signed with the transport key", attested(key=KEYS["site-a-transport"]),
+               "signer: expected an attest key in the roster")
+    yield case("by-governance", "signed by governance", attested(key=KEYS["governance"]),
+               "signer: expected an attest key in the roster")
+    yield case("by-stranger", "signed by nobody known", attested(key=KEYS["stranger"]),
+               "signer: expected an attest key in the roster")
+    yield case("by-aggregator", "signed by the aggregator", attested(key=KEYS["aggregator-attest"]), "signer: expected Aggregator")
+
+
+def sequences():
+    """`after` holds what the site released before."""
+    first = attested()
+    second_claim = {**CLAIM, "window": NEXT, "sequence": 1, "previous": digest(first["envelope"])}
+    second = attested({**RELEASE, "window": NEXT}, second_claim)
+    amend = {"envelope": digest(first["envelope"]), "reason": "labels came late"}
+    amended = {**CLAIM, "sequence": 1, "previous": digest(first["envelope"]), "amends": amend}
+    longer = changed(CLAIM, ["journal"], journal(size=2048))
+    cases = [
+        ("second", "the next window", second, None),
+        ("amended", "the same window again, with the reason", attested(claim=amended), None),
+        ("gap", "a number is missing", attested({**RELEASE, "window": NEXT}, {**second_claim, "sequence": 2}), "sequence: expected 1"),
+        ("number-again", "a number twice", attested({**RELEASE, "window": NEXT}, {**second_claim, "sequence": 0}), "sequence: "),
+        ("other-previous", "another one before it",
+         attested({**RELEASE, "window": NEXT}, {**second_claim, "previous": "0" * 64}), "previous: "),
+        ("no-previous", "none before it", attested({**RELEASE, "window": NEXT}, {**second_claim, "previous": None}), "previous: "),
+        ("window-again", "the same window without saying so", attested(claim={**amended, "amends": None}),
+         "window: expected a release that amends"),
+        ("amends-other", "an amendment of another one",
+         attested(claim={**amended, "amends": {**amend, "envelope": "0" * 64}}), "window: expected a release that amends"),
+        ("signed-twice", "the same number signed twice", attested(claim=longer), "window: "),
+    ]
+    for name, about, entry, reject in cases:
+        yield case(f"after-{name}", about, {**entry, "after": [first]}, reject)
+    alone = [
+        ("first-amends", "an amendment of nothing", {**CLAIM, "amends": amend}, "window: expected no release amended"),
+        ("first-is-1", "numbers count from 0", {**CLAIM, "sequence": 1}, "sequence: expected 0"),
+        ("first-previous", "nothing came before", {**CLAIM, "previous": "0" * 64}, "previous: expected None"),
+    ]
+    for name, about, claim, reject in alone:
+        yield case(f"after-{name}", about, {**attested(claim=claim), "after": []}, reject)
+
+
+def entries():
+    """What may stand in a plan's log."""
+    report = {
+        "report": {"plan": digest_of(PLAN_ENTRY), "windows": [WINDOW], "log_size": 1, "registry_size": 4, "method": "1"}
+    }
+    files = [("report.json", "{}"), ("report.html", "<p>")]
+
+    def entry(name, about, envelope, reject=None):
+        return vector(f"entry-{name}", about, "log-entry", {"envelope": envelope}, reject)
+
+    aggregator = KEYS["aggregator-attest"]
+    yield entry("release", "a release", attested()["envelope"])
+    yield entry("report", "a report", seal(statement(report, files), aggregator))
+    yield entry("report-by-site", "a report signed by a site", seal(statement(report, files), ATTEST), "signer: ")
+    yield entry("report-by-log-key", "a report signed with the log key",
+                seal(statement(report, files), KEYS["aggregator-log"]), "signer: ")
+    yield entry("contract", "a contract does not belong here", seal(
+        statement({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
+        "statement: expected a release or a report")
+    yield entry("other-federation", "of another federation",
+                seal(statement(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")

@@ -1,0 +1,47 @@
+//! The oracle of the statistics, computed again by the libraries that it came from.
+
+use crate::artifacts::{fresh, python, root};
+use serde_json::Value;
+
+/// The first place where two documents differ: floating-point numbers by more than 1e-10 of their size, all else at all.
+fn difference(place: &str, committed: &Value, computed: &Value) -> Option<String> {
+    match (committed, computed) {
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
+            a.iter().find_map(|(key, value)| difference(&format!("{place}/{key}"), value, &b[key]))
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().find_map(|(at, (a, b))| difference(&format!("{place}/{at}"), a, b))
+        }
+        (Value::Number(a), Value::Number(b)) if a.is_f64() && b.is_f64() => {
+            let (a, b) = (a.as_f64()?, b.as_f64()?);
+            let close = (a - b).abs() <= 1e-10 * a.abs().max(b.abs());
+            (!close).then(|| format!("{place}: {a} is committed, {b} is computed"))
+        }
+        (a, b) => (a != b).then(|| format!("{place}: {a} is committed, {b} is computed")),
+    }
+}
+
+#[test]
+fn the_oracle_is_what_its_libraries_compute() {
+    let path = fresh("oracle").join("oracle.json");
+    let answer = python("schemas/vectors/statistics/generate.py", &[&path]);
+    assert!(answer.content, "{}", answer.said);
+    let read = |path: &std::path::Path| -> Value {
+        serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+    };
+    let committed = read(&root().join("schemas/vectors/statistics/oracle.json"));
+    assert_eq!(difference("", &committed, &read(&path)), None);
+}
+
+#[test]
+fn the_comparison_can_fail() {
+    let differs = |a: &str, b: &str| {
+        let [a, b] = [a, b].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+        difference("", &a, &b).is_some()
+    };
+    assert!(!differs(r#"{"a":[1,0.5,null]}"#, r#"{"a":[1,0.50000000001,null]}"#));
+    for other in [r#"{"a":[1,0.500000001,null]}"#, r#"{"a":[1,0.5]}"#, r#"{"a":[2,0.5,null]}"#, r#"{"b":[1,0.5,null]}"#] {
+        assert!(differs(r#"{"a":[1,0.5,null]}"#, other), "{other}");
+    }
+    assert!(differs("[1]", "[1.0]") && differs("[null]", "[0.0]"));
+}

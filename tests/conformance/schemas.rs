@@ -1,0 +1,205 @@
+//! The JSON Schemas accept every real artifact, refuse altered ones, and say what each member is.
+
+use crate::artifacts::{federations, fresh, put, python, root, scored, statement, text};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const SCHEMAS: [&str; 8] =
+    ["contract", "plan", "roster-entry", "trust", "release", "report", "envelope", "statement"];
+
+/// What jsonschema says of `documents`; every one of them is named in it.
+fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
+    let mut args = vec![root().join(format!("schemas/{schema}.schema.json"))];
+    args.extend(documents.iter().cloned());
+    let answer = python("tests/foreign/validate_schema.py", &args);
+    for document in documents {
+        assert!(answer.said.contains(&document.display().to_string()), "{}: {}", document.display(), answer.said);
+    }
+    (answer.content, answer.said)
+}
+
+/// Every artifact of both federations by its schema.
+fn real() -> BTreeMap<&'static str, Vec<PathBuf>> {
+    let mut found: BTreeMap<&'static str, Vec<PathBuf>> = BTreeMap::new();
+    for (at, federation) in federations().into_iter().enumerate() {
+        let statements = fresh(&format!("statements-{at}"));
+        found.entry("trust").or_default().push(federation.out.join("trust.json"));
+        for (number, (envelope, statement)) in federation.attestations().into_iter().enumerate() {
+            let path = statements.join(format!("{number}.json"));
+            put(&path, &serde_json::to_vec(&statement).expect("JSON"));
+            found.entry("statement").or_default().push(path);
+            found.entry("envelope").or_default().push(envelope);
+            for subject in statement["subject"].as_array().expect("subjects") {
+                let name = text(&subject["name"]);
+                let schema = SCHEMAS.iter().find(|schema| Some(**schema) == name.strip_suffix(".json"));
+                if let Some(schema) = schema {
+                    found.entry(schema).or_default().push(federation.artifact(subject));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_real_artifact_keeps_its_schema() {
+    let real = real();
+    for schema in SCHEMAS {
+        let documents = real.get(schema).unwrap_or_else(|| panic!("no {schema} was made"));
+        let (content, said) = validate(schema, documents);
+        assert!(content, "{said}");
+    }
+    // What the second federation is for: hidden cells, histograms, several windows.
+    let releases: String = real["release"].iter().map(|path| std::fs::read_to_string(path).expect("text")).collect();
+    assert!(releases.contains("\"suppressed\"") && releases.contains("\"histogram\""));
+    let report = std::fs::read_to_string(scored().out.join("report.json")).expect("text");
+    assert!(report.contains("\"suppressed\"") && report.contains("2024-02-01T00:00:00Z"));
+}
+
+#[test]
+fn every_accepted_vector_keeps_its_schema() {
+    let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let folder = fresh("vectors");
+    for vector in crate::vectors::vectors() {
+        if vector["expect"] != "accept" {
+            continue;
+        }
+        let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
+        let documents = match kind {
+            "contract" | "plan" | "roster-entry" | "trust" => vec![(kind, input["document"].clone())],
+            "release" => vec![("release", input["artifact"].clone()), ("envelope", input["envelope"].clone())],
+            "registry-entry" => vec![("envelope", input["envelope"].clone())],
+            _ => continue,
+        };
+        for (schema, document) in documents {
+            let path = folder.join(format!("{schema}-{name}.json"));
+            put(&path, text(&document).as_bytes());
+            found.entry(schema.to_owned()).or_default().push(path);
+            if schema == "envelope" {
+                let path = folder.join(format!("statement-{name}.json"));
+                put(&path, statement(text(&document).as_bytes()).to_string().as_bytes());
+                found.entry("statement".to_owned()).or_default().push(path);
+            }
+        }
+    }
+    assert_eq!(found.len(), 7);
+    for (schema, documents) in found {
+        let (content, said) = validate(&schema, &documents);
+        assert!(content, "{said}");
+    }
+}
+
+/// Schema, place, what to put there (null: take it away).
+fn alterations() -> Vec<(&'static str, &'static str, Value)> {
+    let first_count = "/strata/0/slices/0/groups/0/counts/value/0/0";
+    vec![
+        ("contract", "/owner", json!("me")),
+        ("contract", "/title", Value::Null),
+        ("contract", "/version", json!("1")),
+        ("contract", "/version", json!(0)),
+        ("contract", "/contract", json!("../loan")),
+        ("contract", "/score/bins", json!(100)),
+        ("contract", "/attribute/0/categories/0", json!("other")),
+        ("plan", "/disclosure/k", json!(0)),
+        ("plan", "/windows/start", json!("2024-01-01T00:30:00Z")),
+        ("plan", "/contract_digest", json!("A".repeat(64))),
+        ("plan", "/windows/every", json!("year")),
+        ("plan", "/required_sites", json!([])),
+        ("roster-entry", "/keys/0/use", json!("governance")),
+        ("roster-entry", "/keys/1/use", json!("attest")),
+        ("roster-entry", "/keys/0/key", json!("AAAA")),
+        ("roster-entry", "/party", json!("witness")),
+        ("roster-entry", "/format", json!(2)),
+        ("trust", "/governance/threshold", json!(0)),
+        ("trust", "/witnesses/threshold", json!(1)),
+        ("trust", "/registry", json!("loan/registry")),
+        ("release", first_count, json!(-5)),
+        ("release", first_count, json!(5.5)),
+        ("release", "/strata/0/slices/0/groups/0/counts", json!("hidden")),
+        ("release", "/strata/0/slices/0/groups/0/scores/value/square_sums/0", json!(0)),
+        ("release", "/strata/0/slices/0/groups/0/scores/value/bins", json!(15)),
+        ("release", "/rule", json!("blunt-0")),
+        ("release", "/events", Value::Null),
+        ("report", "/scopes/0/slices/1/pairs/0/crude/difference", json!(0)),
+        ("report", "/scopes/0/slices/1/parity/difference", json!({ "not_estimable": "" })),
+        ("report", "/releases/0/used", json!("ignored")),
+        ("report", "/method", json!("2")),
+        ("report", "/note", json!("")),
+        ("envelope", "/payloadType", json!("application/json")),
+        ("envelope", "/signatures", json!([])),
+        ("envelope", "/signatures/0/keyid", Value::Null),
+        ("envelope", "/payload", json!("e30")),
+        ("statement", "/predicateType", json!("urn:fedaudit:other:v1")),
+        ("statement", "/predicate/format", json!(2)),
+        ("statement", "/predicate/claim", json!({})),
+        ("statement", "/subject/0/digest/sha512", json!("")),
+        ("statement", "/predicate/issued_at", json!("2026-01-01T00:00:00.000Z")),
+    ]
+}
+
+fn alter(document: &mut Value, place: &str, new: &Value) {
+    let (parent, key) = place.rsplit_once('/').expect("a place begins with a slash");
+    let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
+    match (parent, new) {
+        (Value::Object(members), Value::Null) => drop(members.remove(key).expect("it is there")),
+        (Value::Object(members), new) => drop(members.insert(key.to_owned(), new.clone())),
+        (Value::Array(items), new) => items[key.parse::<usize>().expect("an index")] = new.clone(),
+        (other, _) => panic!("nothing stands in {other}"),
+    }
+}
+
+#[test]
+fn altered_artifacts_are_refused() {
+    let (real, folder) = (real(), fresh("altered"));
+    let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for (number, (schema, place, new)) in alterations().iter().enumerate() {
+        // The last one is the second federation's: it has all members.
+        let path = real[schema].last().expect("one was made");
+        let mut document: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
+        alter(&mut document, place, new);
+        let path = folder.join(format!("{number}.json"));
+        put(&path, document.to_string().as_bytes());
+        altered.entry(schema).or_default().push(path);
+    }
+    assert_eq!(altered.len(), SCHEMAS.len(), "each schema refuses something");
+    for (schema, documents) in altered {
+        let (content, said) = validate(schema, &documents);
+        let accepted: Vec<_> = said.lines().filter(|line| line.starts_with("ok ")).collect();
+        assert!(!content && accepted.is_empty(), "{schema} accepts {accepted:?}");
+    }
+}
+
+/// Every object is closed, and every member and definition is described.
+fn check_described(place: &str, schema: &Value) {
+    match schema {
+        Value::Object(members) => {
+            // `if`, `then` and the branches of a statement repeat members only to narrow them.
+            let narrows = ["/if", "/then", "/else", "/contains", "/items/properties/name", "/prefixItems"];
+            let narrows = narrows.iter().any(|part| place.contains(part)) || place.starts_with("statement/oneOf");
+            if let (Some(Value::Object(properties)), false) = (members.get("properties"), narrows) {
+                assert_eq!(members.get("additionalProperties"), Some(&Value::Bool(false)), "{place} is open");
+                for (name, property) in properties {
+                    let described = property["description"].as_str().is_some_and(|text| text.len() > 3);
+                    assert!(described, "{place}: {name} is not described");
+                }
+            }
+            members.iter().for_each(|(key, value)| check_described(&format!("{place}/{key}"), value));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| check_described(&format!("{place}/{at}"), item));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_member_is_described_and_every_object_closed() {
+    for schema in SCHEMAS.iter().chain(&["common"]) {
+        let path = root().join(format!("schemas/{schema}.schema.json"));
+        let value: Value = serde_json::from_slice(&std::fs::read(&path).expect("a schema")).expect("JSON");
+        check_described(schema, &value);
+        let index = std::fs::read_to_string(Path::new(root()).join("schemas/README.md")).expect("an index");
+        assert!(index.contains(&format!("{schema}.schema.json")), "schemas/README.md does not name {schema}");
+    }
+}
