@@ -148,7 +148,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             println!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
             let site = run(site, until).await?;
-            let releases = site.outbox.releases()?.len();
+            let releases = site.outbox.list()?.len();
             println!("stopped: {releases} releases in the outbox");
             Ok(())
         }
@@ -328,17 +328,13 @@ fn print_summary(file: &Path, s: &ImportSummary) {
 
 fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let decisions = site.decisions()?;
-    let releases = site.outbox.releases()?;
+    let releases = site.outbox.list()?;
     let plan_name = |digest: &Digest| {
         let published = site.mirror.registry().plan(digest).map(|published| published.plan.plan.to_string());
         published.unwrap_or_else(|_| digest.short())
     };
-    let rows: Vec<(String, Window, &str, Option<String>)> = releases
-        .iter()
-        .map(|r| {
-            (plan_name(&r.plan), r.window, r.state.word(), r.answer.clone().filter(|_| r.state.word() == "refused"))
-        })
-        .collect();
+    let rows: Vec<(String, Window, &str, Option<String>)> =
+        releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
     let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
     if json {
         let releases: Vec<_> = rows

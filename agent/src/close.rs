@@ -33,6 +33,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     recover(site)?;
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
     let accepted = site.decisions()?.into_iter().filter(|(_, decision)| *decision == Decision::Accepted);
+    let released = site.outbox.list()?;
     let mut closed = 0;
     for (digest, _) in accepted {
         let Ok(published) = site.mirror.registry().plan(&digest) else { continue };
@@ -42,7 +43,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         if site.journal.size(&predictions)? == 0 {
             continue;
         }
-        let done: BTreeSet<_> = site.outbox.releases_of(&digest)?.iter().map(|release| release.window).collect();
+        let done: BTreeSet<_> = released.iter().filter(|r| r.plan == digest).map(|release| release.window).collect();
         for window in plan.windows_before(now) {
             if plan.release_time(&window) <= now && !done.contains(&window) {
                 close(site, &plan, &contract, digest, window, now)?;
@@ -59,7 +60,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
 /// # Errors
 /// A journal or outbox that fails.
 pub fn recover(site: &mut Site) -> Result<(), Fault> {
-    let prepared: Vec<_> = site.outbox.releases()?.into_iter().filter(|r| r.state == State::Prepared).collect();
+    let prepared = site.outbox.prepared()?;
     if prepared.is_empty() {
         return Ok(());
     }
@@ -113,7 +114,7 @@ fn close(
     let release = disclose(&aggregate, plan, contract, digest, name, window).map_err(misfit)?;
     let mut salt = [0; 16];
     site.rng.fill_bytes(&mut salt);
-    let last = site.outbox.releases_of(&digest)?.pop();
+    let last = site.outbox.last_of(&digest)?;
     let claim = ReleaseClaim {
         site: name.clone(),
         plan: digest,

@@ -10,7 +10,6 @@
 
 mod answer;
 mod batch;
-pub(crate) mod db;
 mod events;
 mod head;
 mod read;
@@ -218,7 +217,7 @@ impl Journal {
                 None => log.start == 0,
             };
             if !(after.iter().all(carries_on) && before.iter().all(|b| after.iter().any(|a| a.id == b.id))) {
-                return Err(db::damaged(&pair[1].db.path, "does not carry on where the segment before it ends"));
+                return Err(crate::db::damaged(&pair[1].db.path, "does not carry on where the segment before it ends"));
             }
         }
         Ok(())

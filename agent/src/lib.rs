@@ -7,7 +7,6 @@
 
 pub mod cli;
 pub mod close;
-#[path = "journal/db.rs"]
 mod db;
 pub mod drive;
 pub mod home;

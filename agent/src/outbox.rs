@@ -38,6 +38,21 @@ pub struct Outgoing {
     pub answer: Option<String>,
 }
 
+/// A release without its bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The plan.
+    pub plan: Digest,
+    /// The window.
+    pub window: Window,
+    /// Number within site and plan.
+    pub sequence: u64,
+    /// How far it is.
+    pub state: State,
+    /// The refusal, once refused.
+    pub refusal: Option<String>,
+}
+
 /// How far a release is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -94,7 +109,31 @@ impl Outbox {
         Ok(Outbox { db: Db::open(&home.join("outbox.sqlite"))? })
     }
 
-    /// All releases, by plan and sequence.
+    /// All releases without their bytes, by plan and sequence.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, Fault> {
+        let read = |row: &rusqlite::Row| {
+            Ok(Listed {
+                plan: Digest(row.get(0)?),
+                window: Window { start: Time(row.get(1)?), end: Time(row.get(2)?) },
+                sequence: row.get::<_, i64>(3)?.try_into().unwrap_or(u64::MAX),
+                state: state_of(row, 4)?,
+                refusal: row.get(5)?,
+            })
+        };
+        self.db.run("list the releases of", |c| {
+            c.prepare_cached(
+                "SELECT plan, window_start, window_end, sequence, state, iif(state = 'refused', answer, NULL)
+                 FROM release ORDER BY plan, sequence",
+            )?
+            .query_map([], read)?
+            .collect()
+        })
+    }
+
+    /// All releases with their bytes, by plan and sequence.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -102,12 +141,20 @@ impl Outbox {
         self.select("ORDER BY plan, sequence", params![])
     }
 
-    /// Releases of `plan`, by sequence.
+    /// Releases that the ledger may not name yet, by plan and sequence.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn releases_of(&self, plan: &Digest) -> Result<Vec<Outgoing>, Fault> {
-        self.select("WHERE plan = ?1 ORDER BY sequence", params![plan.0])
+    pub fn prepared(&self) -> Result<Vec<Outgoing>, Fault> {
+        self.select("WHERE state = 'prepared' ORDER BY plan, sequence", params![])
+    }
+
+    /// The last release of `plan`.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn last_of(&self, plan: &Digest) -> Result<Option<Outgoing>, Fault> {
+        Ok(self.select("WHERE plan = ?1 ORDER BY sequence DESC LIMIT 1", params![plan.0])?.pop())
     }
 
     /// The next release to send: the earliest ready one of a plan in which nothing was refused.
@@ -122,8 +169,6 @@ impl Outbox {
 
     fn select(&self, tail: &str, values: impl rusqlite::Params) -> Result<Vec<Outgoing>, Fault> {
         let read = |row: &rusqlite::Row| {
-            let word: String = row.get(7)?;
-            let state = State::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
             Ok(Outgoing {
                 plan: Digest(row.get(0)?),
                 window: Window { start: Time(row.get(1)?), end: Time(row.get(2)?) },
@@ -131,7 +176,7 @@ impl Outbox {
                 envelope: row.get(4)?,
                 artifact: row.get(5)?,
                 salt: row.get(6)?,
-                state: state.ok_or(rusqlite::Error::InvalidQuery)?,
+                state: state_of(row, 7)?,
                 answer: row.get(8)?,
             })
         };
@@ -234,6 +279,17 @@ impl Outbox {
         })
     }
 
+    /// How many entries of the registry are here.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn registry_size(&self) -> Result<u64, Fault> {
+        let count: i64 = self
+            .db
+            .run("count the registry in", |c| c.query_row("SELECT count(*) FROM registry", [], |row| row.get(0)))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// The registry's entries: envelope and artifact, in order.
     ///
     /// # Errors
@@ -274,4 +330,10 @@ impl Outbox {
         }
         done
     }
+}
+
+fn state_of(row: &rusqlite::Row, at: usize) -> rusqlite::Result<State> {
+    let word: String = row.get(at)?;
+    let state = State::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
+    state.ok_or(rusqlite::Error::InvalidQuery)
 }

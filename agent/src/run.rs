@@ -80,10 +80,15 @@ fn done(site: &Site, until: Until) -> Result<bool, Fault> {
     if until == Until::Synced {
         return Ok(true);
     }
-    let releases = site.outbox.releases()?;
+    let releases = site.outbox.list()?;
     if let Some(refused) = releases.iter().find(|release| release.state == State::Refused) {
-        let what = format!("release {} of {} was refused", refused.sequence, refused.window);
-        return Err(Fault::new(Blame::Site, what, refused.answer.clone().unwrap_or_default()));
+        let reason = refused.refusal.clone().unwrap_or_default();
+        let what = format!("release {} of {} was refused: {reason}", refused.sequence, refused.window);
+        return Err(Fault::new(
+            Blame::Site,
+            what,
+            "nothing more of this plan is sent; tell governance and the steward",
+        ));
     }
     Ok(releases.iter().all(|release| release.state == State::Received))
 }

@@ -77,6 +77,9 @@ impl Site {
     /// # Errors
     /// An outbox that is damaged.
     pub fn reload_mirror(&mut self) -> Result<(), Fault> {
+        if self.outbox.registry_size()? == self.mirror.registry().size() {
+            return Ok(());
+        }
         self.mirror = read_mirror(&self.trust, &self.outbox)?;
         Ok(())
     }

@@ -131,7 +131,7 @@ impl<'a> Batch<'a> {
     pub fn prediction(&self, log: &str, position: u64) -> Result<Prediction, Fault> {
         match self.record(log, position)? {
             Record::Prediction(prediction) => Ok(prediction),
-            _ => Err(super::db::damaged(&self.last.db.path, format!("{log}: record {position} is no prediction"))),
+            _ => Err(crate::db::damaged(&self.last.db.path, format!("{log}: record {position} is no prediction"))),
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
                     Record::Outcome(outcome) => found.push(outcome),
                     _ => {
                         let what = format!("{log}: record {position} is no outcome");
-                        return Err(super::db::damaged(&segment.db.path, what));
+                        return Err(crate::db::damaged(&segment.db.path, what));
                     }
                 }
             }
@@ -159,7 +159,7 @@ impl<'a> Batch<'a> {
         let segment = closed.iter().find(|segment| segment.end(id) > position).unwrap_or(self.last);
         let path = &segment.db.path;
         let bytes = segment.record(id, position)?;
-        let bytes = bytes.ok_or_else(|| super::db::damaged(path, format!("{log}: record {position} is missing")))?;
+        let bytes = bytes.ok_or_else(|| crate::db::damaged(path, format!("{log}: record {position} is missing")))?;
         read::decode_named(path, log, position, &bytes)
     }
 

@@ -1,9 +1,9 @@
 //! Where logs go on: their sizes and open blocks.
 
-use super::db::damaged;
 use super::read;
 use super::segment::{Block, LogRow, Segment};
 use super::{BLOCK_LEVEL, last_of};
+use crate::db::damaged;
 use fedaudit_core::event::Record;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
@@ -121,7 +121,7 @@ impl OpenBlock {
 pub(super) fn zone_value(record: &Record) -> Option<i64> {
     match record {
         Record::Prediction(prediction) => Some(prediction.occurred_at.0),
-        Record::Outcome(outcome) => Some(super::db::int(outcome.prediction)),
+        Record::Outcome(outcome) => Some(crate::db::int(outcome.prediction)),
         Record::Pad | Record::Ledger(_) => None,
     }
 }

@@ -1,8 +1,8 @@
 //! Reading: only blocks whose zone can hold what is asked for. No lock is needed, for records never change.
 
-use super::db::damaged;
 use super::segment::{Block, LogRow, Segment, Visit};
 use super::{Journal, LEDGER, last_of};
+use crate::db::damaged;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record};
 use fedaudit_core::fault::{Blame, Fault};
@@ -46,7 +46,7 @@ impl Journal {
         mut f: impl FnMut(u64, &Outcome) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let [_, log] = contract.journal_logs();
-        let zone = (super::db::int(predictions.start), super::db::int(predictions.end.saturating_sub(1)));
+        let zone = (crate::db::int(predictions.start), crate::db::int(predictions.end.saturating_sub(1)));
         self.scan_zone(&log, below, zone, |position, record| match record {
             Record::Outcome(outcome) => {
                 let counts = predictions.contains(&outcome.prediction) && outcome.labelled_at <= labelled_until;

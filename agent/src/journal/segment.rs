@@ -1,6 +1,6 @@
 //! One file of the journal: records in the order of their logs, the roots of full blocks, and what finds them.
 
-use super::db::{Db, count, damaged, int};
+use crate::db::{Db, count, damaged, int};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};

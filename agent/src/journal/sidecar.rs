@@ -1,7 +1,7 @@
 //! What identifies: event ids and their salts. It lies outside the journal's folder and its backups, and rows of it
 //! may be erased; the journal then keeps random tokens.
 
-use super::db::{Db, count, int};
+use crate::db::{Db, count, int};
 use fedaudit_core::fault::{Blame, Fault};
 use rusqlite::{OptionalExtension as _, params};
 use std::ops::Range;
@@ -65,11 +65,14 @@ impl Sidecar {
         })
     }
 
-    /// Deletes the rows from `size` on: a crash left them before their records were durable. How many there were.
-    pub fn sweep(&self, contract: i64, size: u64) -> Result<usize, Fault> {
+    /// Deletes the rows from `size` on: a crash left them before their records were durable. Nothing beyond `size` is
+    /// vouched for any more: should a journal that is longer come back, this file is behind it.
+    pub fn sweep(&self, contract: i64, size: u64) -> Result<(), Fault> {
         self.db.run("write", |c| {
             let mut statement = c.prepare_cached("DELETE FROM event WHERE contract = ? AND position >= ?")?;
-            statement.execute(params![contract, int(size)])
+            statement.execute(params![contract, int(size)])?;
+            let mut statement = c.prepare_cached("UPDATE contract SET size = ?2 WHERE id = ?1 AND size > ?2")?;
+            statement.execute(params![contract, int(size)]).map(|_| ())
         })
     }
 

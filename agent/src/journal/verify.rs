@@ -1,12 +1,12 @@
 //! Checking a whole journal against itself: every record is hashed again, and all that is derived is derived again.
 
 use super::batch::{PREDICTIONS, predictions_log};
-use super::db::damaged;
 use super::head::{OpenBlock, zone_value};
 use super::read::{decode, scan};
 use super::segment::{Block, LogRow, Segment};
 use super::sidecar::Known;
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
+use crate::db::damaged;
 use fedaudit_core::event::{LedgerEntry, Outcome, Record, event_token};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;

@@ -109,3 +109,23 @@ fn a_sidecar_that_is_not_the_journals_takes_no_events() {
     std::fs::remove_file(&sidecar).expect("removed");
     assert!(Journal::open(home.path()).expect_err("missing").what.contains("is missing"));
 }
+
+#[test]
+fn a_journal_set_back_and_forth_takes_no_events_twice() {
+    let (home, mut journal) = new();
+    let contract = contract();
+    journal.record_events(&contract, &rows()[..10], &mut rng(1)).expect("written");
+    drop(journal);
+    let segment = home.path().join("journal/000001.sqlite");
+    let older = std::fs::read(&segment).expect("read");
+    let mut journal = Journal::open(home.path()).expect("opened");
+    journal.record_events(&contract, &rows()[10..20], &mut rng(1)).expect("written");
+    drop(journal);
+    let newer = std::fs::read(&segment).expect("read");
+    std::fs::write(&segment, older).expect("written");
+    drop(Journal::open(home.path()).expect("opened"));
+    std::fs::write(&segment, newer).expect("written");
+    let mut journal = Journal::open(home.path()).expect("opened");
+    let error = journal.record_events(&contract, &rows()[..20], &mut rng(2)).expect_err("its sidecar was cut");
+    assert!(error.what.contains("older than the journal"), "{error}");
+}
