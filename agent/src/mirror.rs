@@ -7,6 +7,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::merkle::{Frontier, leaf_hash};
 use fedaudit_core::note::{Checkpoint, NoteError, VerifierKey};
 use fedaudit_core::roster::{Party, Registry, Trust, registry_origin};
+use fedaudit_link::protocol::Document;
 
 /// A verified copy of the registry.
 #[derive(Clone, Debug)]
@@ -20,13 +21,13 @@ impl Mirror {
     ///
     /// # Errors
     /// An entry that does not pass.
-    pub fn of(trust: &Valid<Trust>, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<Mirror, Refusal> {
+    pub fn of(trust: &Valid<Trust>, entries: &[Document]) -> Result<Mirror, Refusal> {
         let mut mirror = Mirror { registry: Registry::new(trust.clone()), tree: Frontier::new() };
         mirror.take(entries)?;
         Ok(mirror)
     }
 
-    fn take(&mut self, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Refusal> {
+    fn take(&mut self, entries: &[Document]) -> Result<(), Refusal> {
         for (envelope, artifact) in entries {
             self.registry.apply(envelope, artifact)?;
             self.tree.push(leaf_hash(envelope));
@@ -38,7 +39,7 @@ impl Mirror {
     ///
     /// # Errors
     /// An entry that does not pass.
-    pub fn with(&self, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<Mirror, Refusal> {
+    pub fn with(&self, entries: &[Document]) -> Result<Mirror, Refusal> {
         let mut mirror = self.clone();
         mirror.take(entries)?;
         Ok(mirror)

@@ -8,7 +8,7 @@ use crate::db::Db;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::{Time, Window};
-use fedaudit_link::protocol::Refused;
+use fedaudit_link::protocol::{Document, Refused};
 use rusqlite::{OptionalExtension as _, params};
 use std::path::Path;
 
@@ -294,7 +294,7 @@ impl Outbox {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn registry(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    pub fn registry(&self) -> Result<Vec<Document>, Fault> {
         self.db.run("read the registry in", |c| {
             c.prepare_cached("SELECT envelope, artifact FROM registry ORDER BY position")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -306,13 +306,7 @@ impl Outbox {
     ///
     /// # Errors
     /// A disk that fails: nothing was kept.
-    pub fn keep_registry(
-        &self,
-        from: u64,
-        entries: &[(Vec<u8>, Vec<u8>)],
-        origin: &str,
-        note: &str,
-    ) -> Result<(), Fault> {
+    pub fn keep_registry(&self, from: u64, entries: &[Document], origin: &str, note: &str) -> Result<(), Fault> {
         let from =
             i64::try_from(from).map_err(|_| Fault::new(Blame::Aggregator, "an index beyond 2^63", "report it"))?;
         self.db.begin()?;

@@ -10,7 +10,7 @@ use fedaudit_core::key::PublicKey;
 use fedaudit_core::merkle::verify_consistency;
 use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::protocol::{PROTOCOL, Receipt, Refused, RegistryPart, Response, Welcome};
+use fedaudit_link::protocol::{Document, PROTOCOL, Receipt, Refused, RegistryPart, Response, Welcome};
 use std::collections::BTreeMap;
 
 /// What the driver does next.
@@ -40,7 +40,7 @@ pub enum Keep {
         /// Index of the first new entry.
         from: u64,
         /// New entries.
-        entries: Vec<(Vec<u8>, Vec<u8>)>,
+        entries: Vec<Document>,
         /// The signed checkpoint over all of them.
         note: String,
         /// The copy with them.
@@ -59,10 +59,13 @@ pub enum Keep {
     Refused(Refused),
 }
 
+/// The root of the first so many records of one of this site's journal logs, by origin; none if it has fewer.
+pub type RootAt<'a> = dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault> + 'a;
+
 /// What was sent last, as the answer to it is judged by.
 pub enum Asked<'a> {
     /// The hello. The sizes and roots of this site's journal logs at a checkpoint that the aggregator names.
-    Hello(&'a mut dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault>),
+    Hello(&'a mut RootAt<'a>),
     /// Registry entries.
     Registry,
     /// A release.
@@ -84,7 +87,15 @@ pub struct Shipper {
     poll_ns: i64,
     note_key: PublicKey,
     journals: BTreeMap<String, Checkpoint>,
-    part: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>, Mirror)>,
+    part: Option<Part>,
+}
+
+/// Registry entries that lead on from the mirror, but not yet up to the checkpoint.
+#[derive(Debug)]
+struct Part {
+    from: u64,
+    entries: Vec<Document>,
+    copy: Mirror,
 }
 
 #[derive(Debug)]
@@ -126,7 +137,7 @@ impl Shipper {
             State::Down { .. } => Step::Connect,
             State::Connected => Step::Hello,
             State::Up { poll } if *poll <= now => {
-                Step::Registry(self.part.as_ref().map_or(registry, |(_, _, mirror)| mirror.registry().size()))
+                Step::Registry(self.part.as_ref().map_or(registry, |part| part.copy.registry().size()))
             }
             State::Up { .. } if ready => Step::Submit,
             State::Up { poll } => Step::Wait(*poll),
@@ -211,13 +222,7 @@ impl Shipper {
         })
     }
 
-    fn greeted(
-        &mut self,
-        welcome: &Welcome,
-        own: &mut dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault>,
-        mirror: &Mirror,
-        now: Time,
-    ) -> Result<Keep, Judged> {
+    fn greeted(&mut self, welcome: &Welcome, own: &mut RootAt, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
         if welcome.protocol != PROTOCOL {
             let what = format!("the aggregator speaks protocol {}, this agent {PROTOCOL}", welcome.protocol);
             return Err(Judged::Later(Fault::new(
@@ -248,8 +253,8 @@ impl Shipper {
     }
 
     fn registry(&mut self, part: RegistryPart, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
-        let (from, mut entries, copy) =
-            self.part.take().unwrap_or_else(|| (mirror.registry().size(), Vec::new(), mirror.clone()));
+        let begin = || Part { from: mirror.registry().size(), entries: Vec::new(), copy: mirror.clone() };
+        let Part { from, mut entries, copy } = self.part.take().unwrap_or_else(begin);
         if part.from != copy.registry().size() {
             let what = format!("registry entries from {}, asked from {}", part.from, copy.registry().size());
             return Err(Judged::Later(Fault::new(Blame::Aggregator, what, "report it")));
@@ -270,7 +275,7 @@ impl Shipper {
                 let what = "a registry checkpoint without the entries under it";
                 return Err(Judged::Later(Fault::new(Blame::Aggregator, what, "report it")));
             }
-            self.part = Some((from, entries, copy));
+            self.part = Some(Part { from, entries, copy });
             return Ok(Keep::Nothing);
         }
         self.state = State::Up { poll: now.plus_ns(self.poll_ns) };

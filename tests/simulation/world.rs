@@ -19,6 +19,7 @@ use fedaudit_core::report::{Input, compile};
 use fedaudit_core::roster::RosterKey;
 use fedaudit_core::time::{HOUR_NS, Time, Window};
 use fedaudit_link::protocol::{JoinRequest, Request, Response};
+use fedaudit_tests::world::{copy, restore};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::collections::BTreeMap;
@@ -348,8 +349,7 @@ impl World {
     pub fn restore_site(&mut self, site: usize, from: &Path) {
         let to = self.dir.path().join(format!("site-{site}"));
         self.sites[site].0 = None;
-        std::fs::remove_dir_all(&to).expect("removes");
-        copy(from, &to);
+        restore(from, &to);
         self.reopen_site(site);
     }
 
@@ -361,18 +361,6 @@ impl World {
     /// Whether a site's link has halted for good.
     pub fn halted(&mut self, site: usize) -> bool {
         matches!(self.next(site), Step::Halt(_))
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("reads").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), &target).expect("copies");
-        }
     }
 }
 

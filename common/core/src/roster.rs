@@ -45,6 +45,13 @@ pub struct Governance {
     pub keys: Vec<PublicKey>,
 }
 
+impl Trust {
+    /// The witness policy (C2SP tlog-policy) under which this federation's logs are published: it has no witness yet.
+    pub fn policy(&self) -> String {
+        format!("log {}\nquorum none\n", self.registry)
+    }
+}
+
 /// Witness policy: n of m.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -148,6 +148,9 @@ pub struct Welcome {
     pub seen: Vec<String>,
 }
 
+/// An envelope and its artifact, exact bytes.
+pub type Document = (Vec<u8>, Vec<u8>);
+
 /// A part of the registry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegistryPart {
@@ -156,7 +159,7 @@ pub struct RegistryPart {
     /// Index of the first entry.
     pub from: u64,
     /// Envelopes and their artifacts.
-    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+    pub entries: Vec<Document>,
 }
 
 /// A release on its way.

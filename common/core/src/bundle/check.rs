@@ -113,11 +113,13 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
     }
     let registry_key = VerifierKey::parse(&trust.registry).ok()?;
     check_log("registry", &bundle.registry, &registry_origin(&trust.federation), &registry_key.key, verdict)?;
+    check_policy("registry", &bundle.registry, trust, verdict);
     let registry = replay(&bundle.registry, bundle.registry.entries.len(), trust, verdict)?;
     let claim = check_report_signature(bundle, &registry, verdict)?;
     let log_key = registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
     let log_key = log_key.map_err(|refusal| verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal)).ok()?;
     check_log("plan", &bundle.plan, &plan_origin(&trust.federation, &claim.plan), &log_key, verdict)?;
+    check_policy("plan", &bundle.plan, trust, verdict);
     let releases = check_entries(bundle, &registry, &claim, verdict)?;
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
@@ -152,6 +154,15 @@ fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
             format!("{folder}/artifacts"),
             format!("{} files with their digests", part.artifacts.len()),
         );
+    }
+}
+
+/// Who must have cosigned is for the trust file to say, not for the bundle.
+fn check_policy(folder: &str, part: &LogPart, trust: &Trust, verdict: &mut Verdict) {
+    let (expected, found) = (trust.policy(), String::from_utf8_lossy(&part.policy));
+    if part.policy != expected.as_bytes() {
+        let found = found.escape_debug().take(200).collect();
+        verdict.push(&format!("{folder}-checkpoint"), format!("{folder}/policy"), Outcome::Fail, expected, found);
     }
 }
 
@@ -230,7 +241,7 @@ fn check_entries(
 ) -> Option<Vec<(u64, VerifiedRelease)>> {
     let mut releases = Vec::new();
     let mut state = PlanState::default();
-    let mut good = true;
+    let (mut good, mut gap) = (true, false);
     for (index, envelope) in (0..).zip(&bundle.plan.entries) {
         let subject = format!("plan/entries/{index}");
         let release = match verify::entry(envelope, registry) {
@@ -242,7 +253,10 @@ fn check_entries(
         };
         let admitted = release.and_then(|release| {
             crate::roster::same("plan", &claim.plan, &release.claim().plan)?;
-            state.admit(&release).map_err(|conflict| conflict.refusal)?;
+            // Behind an entry that cannot be told, the order cannot be told either.
+            if !gap {
+                state.admit(&release).map_err(|conflict| conflict.refusal)?;
+            }
             Ok(release)
         });
         match admitted {
@@ -251,6 +265,7 @@ fn check_entries(
             Err(refusal) => {
                 good = false;
                 verdict.refuse("release", subject, &refusal);
+                gap |= verdict.checks.last().is_some_and(|check| check.outcome == Outcome::Undecidable);
             }
         }
     }
@@ -259,9 +274,10 @@ fn check_entries(
         verdict.pass("release", "plan/entries", found);
     }
     let logged = bundle.plan.entries.iter().position(|entry| *entry == bundle.report_envelope);
-    let expected = format!("the report at index {} or later", claim.log_size);
+    // Neither earlier nor later: a release logged in between would be left out and nowhere named.
+    let expected = format!("the report at index {}", claim.log_size);
     match logged {
-        Some(index) if index as u64 >= claim.log_size => {
+        Some(index) if index as u64 == claim.log_size => {
             verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
         }
         Some(index) => {

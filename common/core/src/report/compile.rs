@@ -36,6 +36,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     let plan = &published.plan;
     let contract = input.registry.contract_of(plan)?;
     check_windows(plan, input.windows)?;
+    check_roster(input)?;
     let (rows, used) = sort_releases(input);
     let sites = sites(input.registry, plan);
     let federation = &input.registry.trust().federation;
@@ -101,6 +102,18 @@ fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {
         return Err(Refusal::new("window", format!("windows of plan {}", plan.plan), other));
     }
     windows.windows(2).try_for_each(|pair| same("window", &pair[0].end, &pair[1].start))
+}
+
+/// A release by a site that the roster does not hold would be listed and not counted.
+fn check_roster(input: &Input) -> Result<(), Refusal> {
+    let sites: BTreeSet<_> = input.registry.sites().collect();
+    match input.releases.iter().find(|(_, release)| !sites.contains(&release.claim().site)) {
+        Some((index, release)) => {
+            let found = format!("entry {index} by {}, enrolled later", release.claim().site);
+            Err(Refusal::new("roster", "a roster with the site of every release", found))
+        }
+        None => Ok(()),
+    }
 }
 
 type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
