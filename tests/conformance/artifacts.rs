@@ -93,7 +93,8 @@ impl Federation {
     /// The file of an attestation's subject.
     pub fn artifact(&self, subject: &Value) -> PathBuf {
         let (name, digest) = (text(&subject["name"]), text(&subject["digest"]["sha256"]));
-        let places = [name.to_owned(), format!("registry/artifacts/{digest}.json"), format!("plan/artifacts/{digest}.json")];
+        let places =
+            [name.to_owned(), format!("registry/artifacts/{digest}.json"), format!("plan/artifacts/{digest}.json")];
         let found = places.iter().map(|place| self.files.join(place)).find(|path| path.is_file());
         found.unwrap_or_else(|| panic!("no file for {name} {digest}"))
     }
@@ -156,7 +157,8 @@ fn write_scored(folder: &Path) {
     put(&folder.join("contract.toml"), CONTRACT.as_bytes());
     put(&folder.join("plan.toml"), PLAN.as_bytes());
     for (site, share) in [("north", 3), ("south", 5), ("west", 7)] {
-        let mut csv = "event_id,occurred_at,model_id,model_version,score,decision,label,labelled_at,gender,home\n".to_owned();
+        let mut csv =
+            "event_id,occurred_at,model_id,model_version,score,decision,label,labelled_at,gender,home\n".to_owned();
         for event in 0..400_u64 {
             // Any fixed scatter does.
             let scatter = (event * 7_919 + share * 104_729) % 1_000;
@@ -164,12 +166,14 @@ fn write_scored(folder: &Path) {
             let gender = if scatter % share == 0 { "f" } else { "m" };
             // Three events at one place in the north: an intersection that has to be withheld.
             let home = if site == "north" && event < 3 { "far" } else { "near" };
-            let decision = u8::from(scatter > 450);
+            // Three scores, so that histograms hold enough in each bin to be seen.
+            let score = [150, 550, 850][usize::try_from(scatter % 3).expect("below 3")];
+            let decision = u8::from(score > 500);
             let label = u8::from((scatter * 31 + event) % 1_000 > 300);
             let at = format!("2024-{month:02}-{day:02}T08:00:00Z");
             writeln!(
                 csv,
-                "{site}-{event},{at},scorecard,v1,0.{scatter:03},{decision},{label},2024-{month:02}-28T20:00:00Z,{gender},{home}"
+                "{site}-{event},{at},scorecard,v1,0.{score:03},{decision},{label},2024-{month:02}-28T20:00:00Z,{gender},{home}"
             )
             .expect("text grows");
         }

@@ -19,12 +19,15 @@ fn key_of(federation: &Federation, statement: &Value) -> PathBuf {
     federation.files.join(format!("keys/{name}.pem"))
 }
 
-fn verify(federation: &Federation, envelope: &Path, statement: &Value, key: &Path) -> Answer {
+/// The files that a statement speaks of, by name.
+fn subjects(federation: &Federation, statement: &Value) -> Vec<(String, PathBuf)> {
+    let subjects = statement["subject"].as_array().expect("subjects").iter();
+    subjects.map(|subject| (text(&subject["name"]).to_owned(), federation.artifact(subject))).collect()
+}
+
+fn verify(envelope: &Path, key: &Path, subjects: &[(String, PathBuf)]) -> Answer {
     let mut args: Vec<OsString> = vec![envelope.into(), "--key".into(), key.into()];
-    for subject in statement["subject"].as_array().expect("subjects") {
-        let artifact = federation.artifact(subject);
-        args.push(format!("{}={}", text(&subject["name"]), artifact.display()).into());
-    }
+    args.extend(subjects.iter().map(|(name, path)| format!("{name}={}", path.display()).into()));
     python("tests/foreign/verify_attestation.py", &args)
 }
 
@@ -56,7 +59,7 @@ fn every_attestation_verifies_elsewhere() {
         // In the log, and beside the report.
         assert_eq!(kinds("urn:fedaudit:report:v1"), 2);
         side_by_side(&attestations, |(envelope, statement)| {
-            let answer = verify(federation, envelope, statement, &key_of(federation, statement));
+            let answer = verify(envelope, &key_of(federation, statement), &subjects(federation, statement));
             let wanted = format!("ok {}", text(&statement["predicateType"]));
             let good = answer.content && answer.said.trim() == wanted;
             if good { Ok(()) } else { Err(format!("{}: {}", envelope.display(), answer.said)) }
@@ -64,39 +67,38 @@ fn every_attestation_verifies_elsewhere() {
     }
 }
 
-/// Ways to spoil an attestation. Each is given the envelope and changes one byte of what was signed, or the key.
-const SPOILS: [&str; 4] = ["payload", "signature", "artifact", "key"];
+/// What is spoilt: one bit of the payload, of the signature or of a file; or the key asked for.
+const SPOILS: [&str; 4] = ["payload", "signature", "file", "key"];
 
 #[test]
-fn a_changed_byte_is_refused_elsewhere() {
-    let (federation, folder) = (scored(), fresh("flipped"));
+fn a_changed_bit_is_refused_elsewhere() {
+    let (federation, folder) = (scored(), fresh("spoilt"));
     let attestations = federation.attestations();
-    let kinds = ["contract", "plan", "roster-entry", "release", "report"];
     let mut cases = Vec::new();
-    for kind in kinds {
+    for kind in ["contract", "plan", "roster-entry", "release", "report"] {
         let kind = format!("urn:fedaudit:{kind}:v1");
         let found = attestations.iter().find(|(_, statement)| statement["predicateType"] == kind);
-        let (envelope, statement) = found.expect("one of each kind");
-        cases.extend(SPOILS.iter().map(|spoil| (envelope, statement, *spoil)));
+        cases.extend(SPOILS.iter().map(|spoil| (found.expect("one of each kind"), *spoil)));
     }
-    side_by_side(&cases, |(envelope, statement, spoil)| {
-        let mut parsed: Value = serde_json::from_slice(&std::fs::read(envelope).expect("a file")).expect("JSON");
+    side_by_side(&cases, |((envelope, statement), spoil)| {
+        let mut spoilt: Value = serde_json::from_slice(&std::fs::read(envelope).expect("a file")).expect("JSON");
         let mut key = key_of(federation, statement);
-        let mut said = (*statement).clone();
+        let mut subjects = subjects(federation, statement);
+        let name = text(&statement["subject"][0]["digest"]["sha256"]);
         match *spoil {
-            "payload" => flip(&mut parsed["payload"]),
-            "signature" => flip(&mut parsed["signatures"][0]["sig"]),
-            // Another file under the right name: the checker is given the file, so give it another digest's.
-            "artifact" => said["subject"] = attestations.last().expect("one").1["subject"].clone(),
+            "payload" => flip(&mut spoilt["payload"]),
+            "signature" => flip(&mut spoilt["signatures"][0]["sig"]),
+            "file" => {
+                let mut bytes = std::fs::read(&subjects[0].1).expect("a file");
+                bytes[1] ^= 1;
+                subjects[0].1 = folder.join(format!("{name}.json"));
+                put(&subjects[0].1, &bytes);
+            }
             _ => key = federation.files.join("keys/north-note.pem"),
         }
-        let is_report = statement["predicateType"] == "urn:fedaudit:report:v1";
-        if *spoil == "artifact" && is_report {
-            return Ok(());
-        }
-        let path = folder.join(format!("{}-{spoil}.json", text(&statement["subject"][0]["digest"]["sha256"])));
-        put(&path, parsed.to_string().as_bytes());
-        let answer = verify(federation, &path, &said, &key);
+        let path = folder.join(format!("{name}-{spoil}.dsse.json"));
+        put(&path, spoilt.to_string().as_bytes());
+        let answer = verify(&path, &key, &subjects);
         let refused = !answer.content && answer.said.starts_with("refused: ");
         if refused { Ok(()) } else { Err(format!("{spoil} of {}: {}", envelope.display(), answer.said)) }
     });

@@ -40,7 +40,8 @@ fn the_comparison_can_fail() {
         difference("", &a, &b).is_some()
     };
     assert!(!differs(r#"{"a":[1,0.5,null]}"#, r#"{"a":[1,0.50000000001,null]}"#));
-    for other in [r#"{"a":[1,0.500000001,null]}"#, r#"{"a":[1,0.5]}"#, r#"{"a":[2,0.5,null]}"#, r#"{"b":[1,0.5,null]}"#] {
+    for other in [r#"{"a":[1,0.500000001,null]}"#, r#"{"a":[1,0.5]}"#, r#"{"a":[2,0.5,null]}"#, r#"{"b":[1,0.5,null]}"#]
+    {
         assert!(differs(r#"{"a":[1,0.5,null]}"#, other), "{other}");
     }
     assert!(differs("[1]", "[1.0]") && differs("[null]", "[0.0]"));

@@ -4,9 +4,9 @@ use crate::artifacts::{federations, fresh, put, python, root, scored, statement,
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-const SCHEMAS: [&str; 8] =
-    ["contract", "plan", "roster-entry", "trust", "release", "report", "envelope", "statement"];
+const SCHEMAS: [&str; 8] = ["contract", "plan", "roster-entry", "trust", "release", "report", "envelope", "statement"];
 
 /// What jsonschema says of `documents`; every one of them is named in it.
 fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
@@ -19,9 +19,16 @@ fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
     (answer.content, answer.said)
 }
 
+type BySchema = BTreeMap<&'static str, Vec<PathBuf>>;
+
 /// Every artifact of both federations by its schema.
-fn real() -> BTreeMap<&'static str, Vec<PathBuf>> {
-    let mut found: BTreeMap<&'static str, Vec<PathBuf>> = BTreeMap::new();
+fn real() -> &'static BySchema {
+    static ONCE: OnceLock<BySchema> = OnceLock::new();
+    ONCE.get_or_init(gather)
+}
+
+fn gather() -> BySchema {
+    let mut found = BySchema::new();
     for (at, federation) in federations().into_iter().enumerate() {
         let statements = fresh(&format!("statements-{at}"));
         found.entry("trust").or_default().push(federation.out.join("trust.json"));

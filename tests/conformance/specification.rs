@@ -1,0 +1,96 @@
+//! The specification names what the code names: every check, every predicate type, every limit.
+
+use crate::artifacts::root;
+use fedaudit_core::limits;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Rust files of the product below a folder. The statistics refuse nothing.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match path.is_dir() {
+            true if !["tests", "statistics"].contains(&name) => sources(&path, found),
+            false if name.ends_with(".rs") && name != "tests.rs" => {
+                // What stands after the tests' mark is no product.
+                let text = std::fs::read_to_string(&path).expect("text");
+                found.push(text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The text literal that stands right after each `call`, across line ends.
+fn literals(source: &str, call: &str) -> Vec<String> {
+    let after = source.split(call).skip(1);
+    after.filter_map(|text| text.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned)).collect()
+}
+
+/// Names in the first column of the tables of `schemas/checks.md`.
+fn documented() -> BTreeSet<String> {
+    let document = read("schemas/checks.md");
+    let cells = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned));
+    cells.collect()
+}
+
+#[test]
+fn every_check_is_documented_and_every_documented_check_exists() {
+    let mut texts = Vec::new();
+    for folder in ["common/core/src", "common/link/src", "agent/src", "aggregator/src", "verifier/src"] {
+        sources(&root().join(folder), &mut texts);
+    }
+    let calls = ["Refusal::new(", "same(", "conflict(", "verdict.pass(", "verdict.push(", "verdict.refuse("];
+    let mut used = BTreeSet::new();
+    for text in &texts {
+        for call in calls {
+            used.extend(literals(text, call));
+        }
+    }
+    assert!(used.len() > 30, "the calls were found: {used:?}");
+    let documented = documented();
+    let missing: Vec<_> = used.iter().filter(|name| !documented.contains(*name)).collect();
+    assert!(missing.is_empty(), "schemas/checks.md does not list {missing:?}");
+    let code = texts.concat();
+    let gone: Vec<_> = documented
+        .iter()
+        .filter(|name| !code.contains(&format!("\"{name}\"")))
+        // Made of the log's folder and a word.
+        .filter(|name| !["registry-checkpoint", "registry-log", "plan-log"].contains(&name.as_str()))
+        .collect();
+    assert!(gone.is_empty(), "schemas/checks.md lists {gone:?}, which no code names");
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let wire = read("schemas/wire.md");
+    for (limit, what) in [
+        (limits::FRAME_BYTES, "of a site in the roster"),
+        (limits::UNKNOWN_PEER_FRAME_BYTES, "of a key that is not in the roster"),
+        (limits::ENTRIES_PER_RESPONSE, "entries in one `Registry` response"),
+        (limits::PENDING_JOINS, "joins that wait"),
+    ] {
+        let line = wire.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no limit {what}"));
+        assert!(line.replace(',', "").contains(&limit.to_string()), "{limit}: {line}");
+    }
+    let documents = read("schemas/documents.md").replace(',', "");
+    for limit in [limits::ENTRY_BYTES, limits::ARTIFACT_BYTES, limits::BUNDLE_FILES, limits::TOML_BYTES] {
+        assert!(documents.contains(&limit.to_string()), "schemas/documents.md does not name {limit}");
+    }
+    let journal = read("schemas/journal.md").replace(',', "");
+    assert!(journal.contains(&limits::BLOCK_RECORDS.to_string()));
+}
+
+#[test]
+fn every_specification_is_in_the_index() {
+    let index = read("schemas/README.md");
+    for entry in std::fs::read_dir(root().join("schemas")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        assert!(name == "README.md" || index.contains(&name), "schemas/README.md does not name {name}");
+    }
+}
