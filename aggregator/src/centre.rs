@@ -48,6 +48,8 @@ pub struct SeenJournal {
     pub checkpoint: Checkpoint,
     /// The signed note.
     pub note: String,
+    /// The logged envelope that names it.
+    pub envelope: Digest,
 }
 
 impl Centre {
@@ -207,7 +209,10 @@ fn note_journal(journals: &mut BTreeMap<(Name, String), SeenJournal>, release: &
         let key = (release.claim().site.clone(), checkpoint.origin.clone());
         let newer = journals.get(&key).is_none_or(|seen| seen.checkpoint.size < checkpoint.size);
         if newer {
-            journals.insert(key, SeenJournal { checkpoint: checkpoint.clone(), note: note.clone() });
+            journals.insert(
+                key,
+                SeenJournal { checkpoint: checkpoint.clone(), note: note.clone(), envelope: release.envelope() },
+            );
         }
     }
 }

@@ -156,30 +156,28 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
             conflict.against,
         );
     }
-    if let Err(refusal) = check_journal(centre, &release, submission) {
+    if let Err((refusal, against)) = check_journal(centre, &release, submission) {
         let hint = "the journal is not a continuation of what the aggregator saw; its operator must explain";
-        return Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, None);
+        return Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, Some(against));
     }
     let plan = claim.plan;
     let artifacts = vec![submission.artifact.clone()];
     Decision::Append(plan, Box::new(Attestation { envelope: submission.envelope.clone(), artifacts }))
 }
 
-/// Each journal checkpoint must be consistent with the last one seen, whichever is the larger.
-fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), Refusal> {
+/// Each journal checkpoint must be consistent with the last one seen, whichever is the larger; if not, the logged
+/// envelope that names that one.
+fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), (Refusal, Digest)> {
     for checkpoint in release.journal() {
-        let Some(seen) = centre.journal(&release.claim().site, &checkpoint.origin) else { continue };
-        let seen = &seen.checkpoint;
+        let Some(known) = centre.journal(&release.claim().site, &checkpoint.origin) else { continue };
+        let seen = &known.checkpoint;
         let (old, new) = if seen.size <= checkpoint.size { (seen, checkpoint) } else { (checkpoint, seen) };
         let proof =
             submission.journal.iter().find(|p| p.origin == old.origin && (p.old, p.new) == (old.size, new.size));
         let hashes = proof.map(|proof| &proof.hashes[..]).unwrap_or_default();
         verify_consistency(old.size, &old.root, new.size, &new.root, hashes).map_err(|e| {
-            Refusal::new(
-                "journal",
-                format!("{} of {} records to contain that of {}", old.origin, new.size, old.size),
-                e,
-            )
+            let expected = format!("{} of {} records to contain that of {}", old.origin, new.size, old.size);
+            (Refusal::new("journal", expected, e), known.envelope)
         })?;
     }
     Ok(())

@@ -89,7 +89,11 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
 
 fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
     let log = centre.registry_log();
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre), ..LogPart::default() };
+    let mut part = LogPart {
+        checkpoint: log.note().into(),
+        policy: centre.home.trust.policy().into_bytes(),
+        ..LogPart::default()
+    };
     for index in 0..log.size() {
         take(centre, log.entry(index)?, &mut part)?;
     }
@@ -98,7 +102,11 @@ fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
 
 fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
     let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre), ..LogPart::default() };
+    let mut part = LogPart {
+        checkpoint: log.note().into(),
+        policy: centre.home.trust.policy().into_bytes(),
+        ..LogPart::default()
+    };
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
@@ -115,11 +123,6 @@ fn take(centre: &Centre, envelope: Vec<u8>, part: &mut LogPart) -> Result<(), Fa
     part.artifacts.insert(digest, centre.artifact(&digest)?);
     part.entries.push(envelope);
     Ok(())
-}
-
-/// The witness policy (C2SP tlog-policy): this federation has no witness yet.
-fn policy(centre: &Centre) -> Vec<u8> {
-    format!("log {}\nquorum none\n", centre.home.trust.registry).into_bytes()
 }
 
 /// Files for people: public keys as PEM, the counts as CSV.

@@ -172,7 +172,8 @@ fn journal(claim: &ReleaseClaim, contract: &ContractText, registry: &Registry) -
 
 /// Shape, rule, bounds and sums of a release.
 fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
-    same("release", &(RELEASE_FORMAT, RULE, plan.disclosure.k), &(text.format, text.rule.as_str(), text.k))?;
+    same("version", &(RELEASE_FORMAT, RULE), &(text.format, text.rule.as_str()))?;
+    same("release", &plan.disclosure.k, &text.k)?;
     if text.outcomes > text.events || text.events > limits::EVENTS_PER_RELEASE {
         let expected = format!("outcomes <= events <= {}", limits::EVENTS_PER_RELEASE);
         return Err(Refusal::new("release", expected, format!("{} outcomes, {} events", text.outcomes, text.events)));

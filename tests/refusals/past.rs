@@ -1,0 +1,124 @@
+//! Homes that went back in time: restored from an older copy, they halt and say so.
+
+use fedaudit_tests::world::{World, copy, name, restore};
+
+fn world() -> World {
+    World::new(&["dept-a", "dept-b", "dept-c"])
+}
+
+/// The data of a site, imported into its home.
+fn import(world: &World, site: &str) {
+    let (_, file) = world.dataset.sites.iter().find(|(of, _)| *of == name(site)).expect("data");
+    world.agent(site, &["import", &file.to_string_lossy()]).good();
+}
+
+#[test]
+fn an_aggregator_with_older_logs_halts_and_says_so() {
+    let mut world = world();
+    world.enrol("dept-a");
+    import(&world, "dept-a");
+    // Twice: with an older log of the plan, and with an older registry too.
+    let early = world.scratch("logs-before-the-release");
+    copy(&world.home().join("logs"), &early);
+    world.agent("dept-a", &["run", "--once"]).good();
+    let late = world.scratch("logs-of-now");
+    copy(&world.home().join("logs"), &late);
+    world.enrol("dept-b");
+    world.agent("dept-a", &["plan", "list"]).good();
+    for (older, log) in [(&early, "/plan/"), (&late, "/registry with")] {
+        let newest = world.scratch("newest");
+        copy(&world.home().join("logs"), &newest);
+        world.stop();
+        restore(older, &world.home().join("logs"));
+        world.start();
+        let said = world.agent("dept-a", &["plan", "list"]);
+        assert!(said.err.contains("aggregator: "), "{said:?}");
+        assert!(!world.ended().success(), "it ends as a failure");
+        for text in ["this home went back in time: site dept-a holds a checkpoint of", log, "restore the newest copy"] {
+            world.logged(text);
+        }
+        restore(&newest, &world.home().join("logs"));
+        std::fs::remove_dir_all(newest).expect("removes");
+        world.start();
+    }
+    world.ship("dept-c");
+}
+
+#[test]
+fn an_aggregator_that_lost_a_plans_log_halts_and_says_so() {
+    let mut world = world();
+    world.enrol("dept-a");
+    import(&world, "dept-a");
+    let older = world.scratch("older");
+    copy(&world.home().join("logs"), &older);
+    world.agent("dept-a", &["run", "--once"]).good();
+    world.stop();
+    restore(&older, &world.home().join("logs"));
+    world.start();
+    let said = world.agent("dept-a", &["plan", "list"]);
+    assert!(said.err.contains("aggregator: "), "{said:?}");
+    assert!(!world.ended().success(), "it ends as a failure");
+    for text in ["this home went back in time", "/plan/", "with 6 entries", "do not serve from an older one"] {
+        world.logged(text);
+    }
+}
+
+#[test]
+fn a_running_aggregator_whose_logs_shrink_halts_and_says_so() {
+    let mut world = world();
+    world.enrol("dept-a");
+    import(&world, "dept-a");
+    let older = world.scratch("older");
+    copy(&world.home().join("logs"), &older);
+    world.agent("dept-a", &["run", "--once"]).good();
+    restore(&older, &world.home().join("logs"));
+    let said = world.agent("dept-a", &["plan", "list"]);
+    assert!(said.err.contains("aggregator: "), "{said:?}");
+    assert!(!world.ended().success(), "it ends as a failure");
+    world.logged("/plan/");
+}
+
+#[test]
+fn an_agent_with_an_older_home_halts_and_says_so() {
+    let world = world();
+    world.enrol("dept-a");
+    let empty = world.scratch("before-the-import");
+    copy(&world.site("dept-a"), &empty);
+    import(&world, "dept-a");
+    let unsigned = world.scratch("before-the-release");
+    copy(&world.site("dept-a"), &unsigned);
+    world.agent("dept-a", &["run", "--once"]).good();
+    let newest = world.scratch("newest");
+    copy(&world.site("dept-a"), &newest);
+    let logs = world.logs();
+    for older in [&empty, &unsigned] {
+        restore(older, &world.site("dept-a"));
+        let said = world.agent("dept-a", &["run", "--once"]);
+        said.fault("site", &["that this journal does not lead to", "with 1024 records", "older than what it signed"]);
+        let said = world.agent("dept-a", &["plan", "list"]);
+        assert!(said.err.contains("that this journal does not lead to"), "{said:?}");
+        assert_eq!(world.logs(), logs, "nothing new is logged");
+    }
+    restore(&newest, &world.site("dept-a"));
+    world.agent("dept-a", &["run", "--once"]).good();
+    world.ship("dept-c");
+}
+
+#[test]
+fn an_agent_with_an_older_outbox_changes_nothing_that_is_logged() {
+    let world = world();
+    world.enrol("dept-a");
+    import(&world, "dept-a");
+    let older = world.scratch("outbox.sqlite");
+    std::fs::copy(world.site("dept-a").join("outbox.sqlite"), &older).expect("copies");
+    world.agent("dept-a", &["run", "--once"]).good();
+    let logs = world.logs();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(world.site("dept-a").join(format!("outbox.sqlite{suffix}")));
+    }
+    std::fs::copy(&older, world.site("dept-a").join("outbox.sqlite")).expect("copies");
+    // The journal is whole; the outbox has forgotten what was sent.
+    world.agent("dept-a", &["run", "--once"]).fault("site", &[]);
+    assert_eq!(world.logs(), logs, "nothing new is logged");
+    world.ship("dept-c");
+}
