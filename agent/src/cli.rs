@@ -360,5 +360,7 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let colour = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
+    let _ = log.try_init();
 }

@@ -28,7 +28,8 @@ use std::collections::BTreeSet;
 /// is at work nothing is closed.
 ///
 /// # Errors
-/// A journal or outbox that fails. What was closed before stays closed.
+/// A journal or outbox that fails; an outbox that lacks a release which the ledger names. What was closed before stays
+/// closed.
 pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     recover(site)?;
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
@@ -46,6 +47,9 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         let done: BTreeSet<_> = released.iter().filter(|r| r.plan == digest).map(|release| release.window).collect();
         for window in plan.windows_before(now) {
             if plan.release_time(&window) <= now && !done.contains(&window) {
+                if closed == 0 {
+                    check_outbox(site)?;
+                }
                 close(site, &plan, &contract, digest, window, now)?;
                 closed += 1;
             }
@@ -86,6 +90,29 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
         site.journal.append(&entries, &mut site.rng)?;
     }
     prepared.iter().try_for_each(|release| site.outbox.mark_ready(&Digest::of(&release.envelope)))
+}
+
+/// An outbox older than the ledger would have a window signed a second time: the ledger is asked first.
+fn check_outbox(site: &mut Site) -> Result<(), Fault> {
+    let kept: BTreeSet<_> = site.outbox.list()?.into_iter().map(|release| release.envelope).collect();
+    let mut lost = None;
+    site.journal.ledger(|_, entry| {
+        if let LedgerEntry::Released { window, envelope, .. } = entry
+            && !kept.contains(&envelope)
+        {
+            lost.get_or_insert(window);
+        }
+        Ok(())
+    })?;
+    match lost {
+        None => Ok(()),
+        Some(window) => {
+            let what = format!(
+                "outbox.sqlite lacks the release of {window} that the ledger names: it is older than the journal"
+            );
+            Err(Fault::new(Blame::Site, what, "restore the newest outbox.sqlite; nothing is signed until then"))
+        }
+    }
 }
 
 /// Computes and signs the release of one window, and keeps its bytes.

@@ -47,6 +47,8 @@ pub struct Listed {
     pub window: Window,
     /// Number within site and plan.
     pub sequence: u64,
+    /// SHA-256 of its envelope.
+    pub envelope: Digest,
     /// How far it is.
     pub state: State,
     /// The refusal, once refused.
@@ -121,11 +123,12 @@ impl Outbox {
                 sequence: row.get::<_, i64>(3)?.try_into().unwrap_or(u64::MAX),
                 state: state_of(row, 4)?,
                 refusal: row.get(5)?,
+                envelope: Digest(row.get(6)?),
             })
         };
         self.db.run("list the releases of", |c| {
             c.prepare_cached(
-                "SELECT plan, window_start, window_end, sequence, state, iif(state = 'refused', answer, NULL)
+                "SELECT plan, window_start, window_end, sequence, state, iif(state = 'refused', answer, NULL), digest
                  FROM release ORDER BY plan, sequence",
             )?
             .query_map([], read)?

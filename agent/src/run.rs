@@ -9,7 +9,7 @@ use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::limits;
-use fedaudit_core::time::Time;
+use fedaudit_core::time::{SECOND_NS, Time};
 use fedaudit_link::home::{Lock, now};
 use fedaudit_link::protocol::Response;
 use fedaudit_link::quic::{Connection, connect};
@@ -21,6 +21,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const ANSWER: Duration = Duration::from_secs(60);
 /// Longest sleep, so that decisions made by another process of this home are seen.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Longest that a run which is to end waits for an aggregator that is away.
+const PATIENCE_NS: i64 = 15 * 60 * SECOND_NS;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,8 @@ pub enum Until {
 ///
 /// # Errors
 /// Another daemon of this home; a journal or outbox that fails; a contradiction between what was signed; with
-/// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], a release that was refused.
+/// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
+/// hour, or a release that was refused.
 pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
     let _lock = match until {
         Until::Synced => None,
@@ -51,7 +55,7 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
     };
     let terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
-    let mut link = Link { shipper: shipper(&site)?, connection: None, terminate };
+    let mut link = Link { shipper: shipper(&site)?, connection: None, terminate, up: now() };
     loop {
         let step = drive::next(&site, &link.shipper, now())?;
         let Step::Wait(at) = step else {
@@ -97,6 +101,8 @@ struct Link {
     shipper: Shipper,
     connection: Option<Connection>,
     terminate: Signal,
+    /// When the link was up last, or this run began.
+    up: Time,
 }
 
 impl Link {
@@ -125,7 +131,9 @@ impl Link {
                     }
                     Err(fault) => self.lost(site, fault, until)?,
                 }
-                if !self.shipper.is_up() {
+                if self.shipper.is_up() {
+                    self.up = now();
+                } else {
                     self.connection = None;
                 }
             }
@@ -152,7 +160,8 @@ impl Link {
     }
 
     fn report(&self, fault: Fault, until: Until) -> Result<(), Fault> {
-        if until == Until::Synced {
+        let waited_ns = now().0.saturating_sub(self.up.0);
+        if until == Until::Synced || (until == Until::Shipped && waited_ns > PATIENCE_NS) {
             return Err(fault);
         }
         tracing::warn!(blame = %fault.blame, what = %fault.what, hint = %fault.hint, "link");

@@ -203,6 +203,11 @@ impl Shipper {
             (Response::Refused(refused), Asked::Submit { .. }) if refused.blame == Blame::Site => {
                 Ok(Keep::Refused(refused))
             }
+            (Response::Refused(refused), Asked::Hello(_))
+                if refused.refusal.check == "signer" && self.enrolled(mirror) =>
+            {
+                Err(went_back(refused.refusal))
+            }
             (Response::Refused(refused), _) => Err(Judged::Later(Fault::new(
                 refused.blame,
                 format!("the aggregator refused: {}", refused.refusal),
@@ -220,6 +225,11 @@ impl Shipper {
                 fault
             }
         })
+    }
+
+    /// Whether the verified registry holds this site: an aggregator that does not know it any more lost entries.
+    fn enrolled(&self, mirror: &Mirror) -> bool {
+        mirror.registry().owner(&self.note_key.id()).is_some()
     }
 
     fn greeted(&mut self, welcome: &Welcome, own: &mut RootAt, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {

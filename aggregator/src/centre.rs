@@ -41,6 +41,14 @@ pub struct PlanLog {
     read: u64,
 }
 
+impl PlanLog {
+    /// The release at an index of the log, if one stands there.
+    pub fn release_at(&self, index: u64) -> Option<&VerifiedRelease> {
+        let at = self.releases.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+        self.releases.get(at).map(|(_, release)| release)
+    }
+}
+
 /// The largest checkpoint of a journal log that a site signed and the aggregator verified.
 #[derive(Clone, Debug)]
 pub struct SeenJournal {

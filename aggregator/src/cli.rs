@@ -12,6 +12,7 @@ use fedaudit_core::time::HOUR_NS;
 use fedaudit_link::home::{now, write_atomic};
 use fedaudit_link::protocol::governance_fingerprint;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -209,12 +210,9 @@ fn site(command: SiteCommand, centre: &mut Centre, governance: &Path) -> Result<
         SiteCommand::List { json } => {
             let enrolled = centre.registry().sites().map(|site| (site.to_string(), "enrolled"));
             let mut rows: Vec<_> = enrolled.collect();
-            let waiting = std::fs::read_dir(centre.home.dir.join("joins")).map_err(|e| operator(e.to_string()))?;
-            for entry in waiting.flatten() {
-                if let Some(site) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".join"))
-                    && !rows.iter().any(|(known, _)| known == site)
-                {
-                    rows.push((site.to_owned(), "waiting for approval"));
+            for (site, _) in centre.home.joins()? {
+                if !rows.iter().any(|(known, _)| *known == site.to_string()) {
+                    rows.push((site.to_string(), "waiting for approval"));
                 }
             }
             if json {
@@ -288,5 +286,7 @@ fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let colour = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
+    let _ = log.try_init();
 }

@@ -11,7 +11,7 @@ use crate::home::{operator, operator_hint, read_trust, refused};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::{Attestation, Head, attest_contract, attest_plan};
-use fedaudit_core::fault::{Blame, Fault, Refusal};
+use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::roster::{self, Party, RosterEntry, RosterText};
@@ -87,12 +87,11 @@ impl Governance {
         if centre.registry().sites().any(|known| known == site) {
             return Ok(());
         }
-        let path = centre.home.join_path(site);
-        let bytes = std::fs::read(&path).map_err(|_| {
+        let waiting: Vec<_> = centre.home.joins()?.into_iter().filter(|(of, _)| of == site).collect();
+        if waiting.is_empty() {
             let hint = format!("at the site: fedaudit-agent join TOKEN (make one with: site add {site})");
-            operator_hint(format!("site {site} has not asked to join"), hint)
-        })?;
-        let request: JoinRequest = codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?;
+            return Err(operator_hint(format!("site {site} has not asked to join"), hint));
+        }
         let invite = std::fs::read_to_string(self.invite_path(site)).map_err(|_| {
             operator_hint(format!("no token was given out for site {site}"), format!("make one with: site add {site}"))
         })?;
@@ -103,18 +102,16 @@ impl Governance {
                 format!("make a new one: site add {site}"),
             ));
         }
-        request.check_possession().and_then(|()| request.check_secret(&token.secret)).map_err(|refusal: Refusal| {
-            let hint =
-                "whoever asked does not hold the token that you gave out; make a new one and hand it over safely";
-            Fault::new(Blame::Site, format!("join of {site} refused: {refusal}"), hint)
-        })?;
+        let request = find_join(&waiting, site, &token)?;
         let text = RosterText { format: roster::FORMAT, party: Party::Site(site.clone()), keys: request.keys };
         let entry = RosterEntry::new(text).map_err(operator)?;
         let attestation = roster::attest_entry(&entry, self.head(centre, now, None), &[&self.key]).map_err(refused)?;
         centre.publish(&attestation, &lock)?;
         // Only after the entry is durable: a crash in between leaves files that the next approval finds used up.
         let _ = std::fs::remove_file(self.invite_path(site));
-        let _ = std::fs::remove_file(path);
+        for (_, path) in waiting {
+            let _ = std::fs::remove_file(path);
+        }
         Ok(())
     }
 
@@ -148,6 +145,30 @@ impl Governance {
         let attestation = attest_plan(&plan, self.head(centre, now, last), &[&self.key]).map_err(refused)?;
         publish(centre, &attestation, last, &lock).map_err(|fault| fault.while_(source.display()))
     }
+}
+
+/// The one waiting request whose sender holds the token's secret; those of others under the same name change nothing.
+fn find_join(waiting: &[(Name, PathBuf)], site: &Name, token: &Token) -> Result<JoinRequest, Fault> {
+    let (mut proven, mut refused) = (Vec::new(), None);
+    for (_, path) in waiting {
+        let bytes = std::fs::read(path).map_err(|e| operator(format!("{}: {e}", path.display())))?;
+        let request: JoinRequest = codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?;
+        match request.check_possession().and_then(|()| request.check_secret(&token.secret)) {
+            Ok(()) => proven.push(request),
+            Err(refusal) => refused = Some(refusal),
+        }
+    }
+    let (what, hint) = match (proven.pop(), refused) {
+        (Some(request), _) if proven.is_empty() => return Ok(request),
+        (Some(_), _) => {
+            ("two different requests hold the token's secret".to_owned(), "the token is in other hands too")
+        }
+        (None, Some(refusal)) => (refusal.to_string(), "whoever asked does not hold the token that you gave out last"),
+        (None, None) => ("nobody asked".to_owned(), "the site has to join first"),
+    };
+    let what = format!("join of {site} refused: {what}");
+    let hint = format!("{hint}; make a new one (site add {site}) and hand it over safely");
+    Err(Fault::new(Blame::Site, what, hint))
 }
 
 fn publish(

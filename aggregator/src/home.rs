@@ -96,9 +96,28 @@ impl Home {
         self.dir.join("artifacts").join(digest.to_string())
     }
 
-    /// File of a site's join request.
-    pub fn join_path(&self, site: &Name) -> PathBuf {
-        self.dir.join("joins").join(format!("{site}.join"))
+    /// File of a join request: anyone may ask under any name, so that each key has its own.
+    pub fn join_path(&self, site: &Name, transport: &PublicKey) -> PathBuf {
+        self.dir.join("joins").join(format!("{site}@{}.join", transport.id().short()))
+    }
+
+    /// The join requests that wait: site and file, by name.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn joins(&self) -> Result<Vec<(Name, PathBuf)>, Fault> {
+        let folder = self.dir.join("joins");
+        let entries = std::fs::read_dir(&folder).map_err(|e| operator(format!("{}: {e}", folder.display())))?;
+        let mut joins: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let (site, _) = name.to_str()?.strip_suffix(".join")?.split_once('@')?;
+                Some((Name::new(site).ok()?, entry.path()))
+            })
+            .collect();
+        joins.sort();
+        Ok(joins)
     }
 
     /// Lock that every process holds while it appends to a log.

@@ -124,7 +124,10 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     let envelope = Digest::of(&submission.envelope);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| Some((digest, centre.plan(digest)?)));
     if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?))) {
-        return Decision::Again(plan, index);
+        let own = centre.plan(&plan).and_then(|log| log.release_at(index)).is_some_and(|r| r.claim().site == *site);
+        if own {
+            return Decision::Again(plan, index);
+        }
     }
     let release = match verify::release(&submission.envelope, &submission.artifact, centre.registry()) {
         Ok(release) => release,

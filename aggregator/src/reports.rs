@@ -2,6 +2,7 @@
 
 use crate::centre::{Centre, PlanLog};
 use crate::home::{operator, operator_hint, refused};
+use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
 use fedaudit_core::envelope::{Head, ReportClaim};
@@ -89,11 +90,7 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
 
 fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
     let log = centre.registry_log();
-    let mut part = LogPart {
-        checkpoint: log.note().into(),
-        policy: centre.home.trust.policy().into_bytes(),
-        ..LogPart::default()
-    };
+    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         take(centre, log.entry(index)?, &mut part)?;
     }
@@ -102,11 +99,7 @@ fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
 
 fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
     let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
-    let mut part = LogPart {
-        checkpoint: log.note().into(),
-        policy: centre.home.trust.policy().into_bytes(),
-        ..LogPart::default()
-    };
+    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
@@ -116,6 +109,11 @@ fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
         }
     }
     Ok(part)
+}
+
+fn policy(centre: &Centre, log: &LogDir) -> Result<Vec<u8>, Fault> {
+    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log)).map_err(refused)?;
+    Ok(centre.home.trust.policy(log.origin(), &key).into_bytes())
 }
 
 fn take(centre: &Centre, envelope: Vec<u8>, part: &mut LogPart) -> Result<(), Fault> {

@@ -60,7 +60,7 @@ impl Centre {
         match decide(self, peer, request) {
             Decision::Reply(response) => Ok(response),
             Decision::Registry(from) => self.registry_part(from).map_err(Halted),
-            Decision::Join(request) => self.keep_join(&request).map_err(Halted),
+            Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted),
             Decision::Again(plan, index) => {
                 self.receipt(&plan, index, plan_seen.map_or(0, |seen| seen.0)).map_err(Halted)
             }
@@ -103,13 +103,13 @@ impl Centre {
         Ok(Response::Registry(RegistryPart { checkpoint: log.note().to_owned(), from, entries }))
     }
 
-    fn keep_join(&self, request: &JoinRequest) -> Result<Response, Fault> {
+    fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {
         let trust =
             std::fs::read(self.home.dir.join("trust.json")).map_err(|e| operator(format!("trust.json: {e}")))?;
         let enrolled = self.registry().sites().any(|site| *site == request.site);
-        let path = self.home.join_path(&request.site);
+        let path = self.home.join_path(&request.site, peer);
         let bytes = codec::encode(request).map_err(|e| operator(e.to_string()))?;
-        let waiting = std::fs::read_dir(self.home.dir.join("joins")).map_or(0, Iterator::count);
+        let waiting = self.home.joins()?.len();
         if !enrolled && !path.exists() && waiting >= limits::PENDING_JOINS {
             let refusal = Refusal::new("quota", format!("at most {} waiting joins", limits::PENDING_JOINS), waiting);
             return Ok(crate::intake::refused(
@@ -118,7 +118,6 @@ impl Centre {
                 "governance must approve or drop waiting joins",
             ));
         }
-        // A later request replaces an earlier one: only the one that knows the secret can be approved.
         if !enrolled && std::fs::read(&path).ok().as_deref() != Some(&bytes) {
             write_atomic(&path, &bytes, 0o600)?;
         }
@@ -238,6 +237,16 @@ async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
         }
         Err(Halted(fault)) => {
             tracing::error!(%fault, "halted");
+            // What stands in this home is for its operator; the site learns that nothing was taken, and whose fault it is.
+            let refusal = Refusal::new("halted", "an aggregator that can serve", "one that must not");
+            let response = crate::intake::refused(
+                Blame::Aggregator,
+                refusal,
+                "the aggregator's operator must mend it; keep this home",
+            );
+            if let Ok(body) = codec::encode(&response) {
+                let _ = reply.send(&body, REQUEST_TIME).await;
+            }
             *shared.halted.lock().await = Some(fault);
             shared.stop.notify_one();
         }

@@ -153,7 +153,14 @@ fn an_unknown_key_may_only_join_and_only_briefly() {
     refused(&enrolled, "federation");
     let answer = stranger.ask(&Request::Join(Box::new(good)));
     assert!(matches!(answer, Ok(Response::Joined { .. })), "{answer:?}");
-    // The keys of an enrolled site, under another name.
+    // Two requests that both hold the secret: governance does not choose.
+    let (second, transport) = request(&token, 20);
+    let answer = Client::connect(&world, &transport).ask(&Request::Join(Box::new(second)));
+    assert!(matches!(answer, Ok(Response::Joined { .. })), "{answer:?}");
+    world.aggregator(&["site", "approve", "dept-b"]).fault("site", &["two different requests hold the token's secret"]);
+    // The keys of an enrolled site, under another name. A new token makes the requests under the old one void.
+    let token = world.aggregator(&["site", "add", "dept-b"]).good();
+    let token = Token::parse(&token.out).expect("a token");
     let known = key(&world, "dept-a", "transport");
     let keys = ["attest", "note", "transport"].map(|usage| key(&world, "dept-a", usage));
     let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport].iter().zip(&keys);

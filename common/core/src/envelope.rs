@@ -64,7 +64,7 @@ pub fn attest_release(
     claim: ReleaseClaim,
     key: &SigningKey,
 ) -> Result<Attestation, Refusal> {
-    seal(head.predicate(Claim::Release(claim)), vec![("release.json", json(release)?)], &[key])
+    seal(head.predicate(Claim::Release(claim)), vec![json(release)?], &[key])
 }
 
 /// Attests a contract.
@@ -73,7 +73,7 @@ pub fn attest_release(
 /// An envelope over [`limits::ENTRY_BYTES`].
 pub fn attest_contract(contract: &Contract, head: Head, keys: &[&SigningKey]) -> Result<Attestation, Refusal> {
     let claim = Published { name: contract.contract.clone(), version: contract.version, replaces: head.replaces };
-    seal(head.predicate(Claim::Contract(claim)), vec![("contract.json", json(contract)?)], keys)
+    seal(head.predicate(Claim::Contract(claim)), vec![json(contract)?], keys)
 }
 
 /// Attests a plan.
@@ -82,7 +82,7 @@ pub fn attest_contract(contract: &Contract, head: Head, keys: &[&SigningKey]) ->
 /// An envelope over [`limits::ENTRY_BYTES`].
 pub fn attest_plan(plan: &Plan, head: Head, keys: &[&SigningKey]) -> Result<Attestation, Refusal> {
     let claim = Published { name: plan.plan.clone(), version: plan.version, replaces: head.replaces };
-    seal(head.predicate(Claim::Plan(claim)), vec![("plan.json", json(plan)?)], keys)
+    seal(head.predicate(Claim::Plan(claim)), vec![json(plan)?], keys)
 }
 
 /// What a signer adds to its claim.
@@ -115,16 +115,19 @@ pub(crate) fn json<T: Serialize>(document: &T) -> Result<Vec<u8>, Refusal> {
     codec::to_json(document).map_err(|e| Refusal::new("artifact", "a document that encodes", e))
 }
 
-/// Signs a statement about `files`. Only typed functions call it, so that nothing skips disclosure control.
+/// Signs a statement about `artifacts`, the files of its claim in order. Only typed functions call it, so that nothing skips disclosure control.
 pub(crate) fn seal(
     predicate: Predicate,
-    files: Vec<(&str, Vec<u8>)>,
+    artifacts: Vec<Vec<u8>>,
     keys: &[&SigningKey],
 ) -> Result<Attestation, Refusal> {
     let statement = Statement {
         kind: STATEMENT_TYPE.to_owned(),
-        subject: files
+        subject: predicate
+            .claim
+            .files()
             .iter()
+            .zip(&artifacts)
             .map(|(name, bytes)| Subject { name: (*name).to_owned(), digest: Digests { sha256: Digest::of(bytes) } })
             .collect(),
         predicate_type: predicate.claim.predicate_type().to_owned(),
@@ -145,7 +148,7 @@ pub(crate) fn seal(
     if envelope.len() > limits::ENTRY_BYTES {
         return Err(Refusal::new("envelope", format!("at most {} bytes", limits::ENTRY_BYTES), envelope.len()));
     }
-    Ok(Attestation { envelope, artifacts: files.into_iter().map(|(_, bytes)| bytes).collect() })
+    Ok(Attestation { envelope, artifacts })
 }
 
 /// DSSE v1.0.2: the bytes that are signed.
@@ -181,6 +184,10 @@ impl Claimed {
             let (Some(keyid), Some(sig)) = (keyid, base64(&signature.sig)) else {
                 return Err(Refusal::new("envelope", "a keyid in hexadecimal and a sig in base64", "something else"));
             };
+            // A widely used verifier demands that key ids are unique in an envelope.
+            if signatures.iter().any(|(known, _)| *known == keyid) {
+                return Err(Refusal::new("envelope", "each key id once", format!("{} twice", keyid.short())));
+            }
             signatures.push((keyid, sig));
         }
         Ok(Claimed { payload, signatures })

@@ -11,7 +11,7 @@ pub const UNKNOWN_PEER_FRAME_BYTES: usize = 16 << 10;
 /// Bytes of a contract or plan in TOML.
 pub const TOML_BYTES: usize = 1 << 20;
 /// Bytes of a bundle once unpacked.
-pub const BUNDLE_BYTES: u64 = 4 << 30;
+pub const BUNDLE_BYTES: u64 = 1 << 30;
 /// Files in a bundle.
 pub const BUNDLE_FILES: usize = 1_000_000;
 /// Bytes of a checkpoint note.

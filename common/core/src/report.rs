@@ -49,6 +49,8 @@ pub struct Report {
     pub retrospective: bool,
     /// The windows added, in order.
     pub windows: Vec<Window>,
+    /// Windows that the plan has in all.
+    pub plan_windows: u64,
     /// Disclosure rule and its k.
     pub disclosure: DisclosureRef,
     /// Least events a group at a site, for pooled effects.
@@ -373,5 +375,5 @@ pub fn attest(
     head: Head,
     key: &SigningKey,
 ) -> Result<Attestation, Refusal> {
-    seal(head.predicate(Claim::Report(claim)), vec![("report.json", json), ("report.html", html)], &[key])
+    seal(head.predicate(Claim::Report(claim)), vec![json, html], &[key])
 }

@@ -1,5 +1,9 @@
 //! Who is who, and which contracts and plans hold: what follows from the registry, entry by entry.
 
+mod trust;
+
+pub use trust::{Governance, Trust, Witnesses};
+
 use crate::codec::{self, Rules, Valid};
 use crate::contract::Contract;
 use crate::envelope::{Attestation, Claim, Claimed, Head, Published, Statement, json, seal};
@@ -16,72 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Format of `roster-entry.json` and `trust.json`.
 pub const FORMAT: u32 = 1;
-
-/// All that a relying party needs to know beforehand (`trust.json`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trust {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// Version of this file, from 1.
-    pub version: u32,
-    /// The federation.
-    pub federation: Name,
-    /// Who signs the registry's entries.
-    pub governance: Governance,
-    /// Verifier key of the registry's checkpoints (C2SP signed-note); its name is the registry's origin.
-    pub registry: String,
-    /// Who must have cosigned the registry's checkpoints.
-    pub witnesses: Witnesses,
-}
-
-/// Governance: n of m.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Governance {
-    /// How many of `keys` must sign.
-    pub threshold: usize,
-    /// The keys.
-    pub keys: Vec<PublicKey>,
-}
-
-impl Trust {
-    /// The witness policy (C2SP tlog-policy) under which this federation's logs are published: it has no witness yet.
-    pub fn policy(&self) -> String {
-        format!("log {}\nquorum none\n", self.registry)
-    }
-}
-
-/// Witness policy: n of m.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Witnesses {
-    /// How many of `keys` must have cosigned; 0 where the federation has no witness.
-    pub threshold: usize,
-    /// Verifier keys.
-    pub keys: Vec<String>,
-}
-
-impl Rules for Trust {
-    fn check(&self) -> Result<(), String> {
-        if self.format != FORMAT {
-            return Err(format!("`format` is {}; this program knows {FORMAT}", self.format));
-        }
-        let keys: BTreeSet<_> = self.governance.keys.iter().map(PublicKey::id).collect();
-        if self.governance.threshold == 0 || self.governance.threshold > keys.len() {
-            return Err(format!("`governance.threshold` is {}; 1 to {} keys", self.governance.threshold, keys.len()));
-        }
-        if self.witnesses.threshold > 0 {
-            return Err("`witnesses.threshold` is above 0; this version cannot check cosignatures".to_owned());
-        }
-        let key = VerifierKey::parse(&self.registry).map_err(|e| format!("`registry`: {e}"))?;
-        let origin = registry_origin(&self.federation);
-        if key.name != origin {
-            return Err(format!("`registry` is a key of {}; it must be of {origin}", key.name));
-        }
-        Ok(())
-    }
-}
 
 /// Origin of the registry's checkpoints.
 pub fn registry_origin(federation: &Name) -> String {
@@ -106,6 +44,22 @@ pub enum Party {
     Aggregator,
     /// A site.
     Site(Name),
+}
+
+/// The aggregator's name in claims and file names; no site may have it.
+const AGGREGATOR: &str = "aggregator";
+
+impl Party {
+    /// The party's name in claims and file names.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn name(&self) -> Result<Name, Refusal> {
+        match self {
+            Party::Site(site) => Ok(site.clone()),
+            Party::Aggregator => Name::new(AGGREGATOR).map_err(|e| Refusal::new("roster", "a name", e)),
+        }
+    }
 }
 
 /// A roster entry that keeps its rules.
@@ -139,6 +93,9 @@ impl Rules for RosterText {
         if self.format != FORMAT {
             return Err(format!("`format` is {}; this program knows {FORMAT}", self.format));
         }
+        if matches!(&self.party, Party::Site(site) if site.as_str() == AGGREGATOR) {
+            return Err(format!("`party` is a site called {AGGREGATOR}; choose another name"));
+        }
         let wanted: BTreeSet<_> = match self.party {
             Party::Aggregator => [KeyUse::Attest, KeyUse::Log, KeyUse::Transport],
             Party::Site(_) => [KeyUse::Attest, KeyUse::Note, KeyUse::Transport],
@@ -171,12 +128,8 @@ impl RosterText {
 /// # Errors
 /// An envelope over [`limits::ENTRY_BYTES`].
 pub fn attest_entry(entry: &RosterEntry, head: Head, keys: &[&SigningKey]) -> Result<Attestation, Refusal> {
-    let name = match &entry.party {
-        Party::Site(site) => site.clone(),
-        Party::Aggregator => Name::new("aggregator").map_err(|e| Refusal::new("artifact", "a name", e))?,
-    };
-    let claim = Published { name, version: 1, replaces: head.replaces };
-    seal(head.predicate(Claim::Roster(claim)), vec![("roster-entry.json", json(entry)?)], keys)
+    let claim = Published { name: entry.party.name()?, version: 1, replaces: head.replaces };
+    seal(head.predicate(Claim::Roster(claim)), vec![json(entry)?], keys)
 }
 
 /// What follows from the first `size` entries of the registry.
@@ -217,7 +170,12 @@ impl Registry {
         statement.check_artifacts(&[artifact])?;
         let digest = statement.only_subject()?;
         match &statement.predicate.claim {
-            Claim::Roster(_) => self.apply_entry(parse(artifact)?)?,
+            Claim::Roster(claim) => {
+                let entry: RosterEntry = parse(artifact)?;
+                let wanted = Published { name: entry.party.name()?, version: 1, replaces: None };
+                same("roster", &wanted, claim)?;
+                self.apply_entry(entry)?;
+            }
             Claim::Contract(claim) => {
                 let contract: Contract = parse(artifact)?;
                 same("contract", &(&contract.contract, contract.version), &(&claim.name, claim.version))?;

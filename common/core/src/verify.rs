@@ -1,16 +1,16 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod numbers;
+
 use crate::codec;
 use crate::contract::ContractText;
-use crate::disclosure::{Cell, Counts, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::disclosure::ReleaseText;
 use crate::envelope::{Claim, Claimed, ReleaseClaim, ReportClaim, Statement};
-use crate::event::SCORE_ONE;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::key::KeyUse;
 use crate::limits;
 use crate::note::{Checkpoint, NoteError};
-use crate::plan::PlanText;
 use crate::roster::{Party, Registry, check_federation, journal_origin, same};
 use crate::time::{Time, Window};
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     }
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
-    check_numbers(&text, plan, contract)?;
+    numbers::check_numbers(&text, plan, contract)?;
     let journal = journal(claim, contract, registry)?;
     Ok(VerifiedRelease {
         envelope: Digest::of(envelope),
@@ -168,119 +168,6 @@ fn journal(claim: &ReleaseClaim, contract: &ContractText, registry: &Registry) -
         Ok(checkpoint)
     });
     opened.collect()
-}
-
-/// Shape, rule, bounds and sums of a release.
-fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
-    same("version", &(RELEASE_FORMAT, RULE), &(text.format, text.rule.as_str()))?;
-    same("release", &plan.disclosure.k, &text.k)?;
-    if text.outcomes > text.events || text.events > limits::EVENTS_PER_RELEASE {
-        let expected = format!("outcomes <= events <= {}", limits::EVENTS_PER_RELEASE);
-        return Err(Refusal::new("release", expected, format!("{} outcomes, {} events", text.outcomes, text.events)));
-    }
-    let versions: Vec<_> = text.strata.iter().map(|stratum| &stratum.model_version).collect();
-    same("release", &plan.model_versions.iter().collect::<Vec<_>>(), &versions)?;
-    let mut whole = Some((0, 0));
-    for stratum in &text.strata {
-        check_slices(&stratum.slices, plan, contract, text.k)?;
-        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
-        whole = whole.zip(counts).map(|((events, outcomes), counts)| {
-            (events + total(counts), outcomes + counts.iter().map(|row| row[0] + row[1]).sum::<u64>())
-        });
-    }
-    match whole {
-        Some(sums) => same("release", &(text.events, text.outcomes), &sums),
-        None => Ok(()),
-    }
-}
-
-fn check_slices(slices: &[ReleasedSlice], plan: &PlanText, contract: &ContractText, k: u64) -> Result<(), Refusal> {
-    let mut wanted = vec![(Vec::new(), vec![Vec::new()])];
-    wanted.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
-    if slices.len() != wanted.len() {
-        return Err(Refusal::new("release", format!("{} slices", wanted.len()), slices.len()));
-    }
-    let whole = slices[0].groups.first().and_then(|group| group.counts.value());
-    for (slice, (attributes, groups)) in slices.iter().zip(&wanted) {
-        same("release", attributes, &slice.attributes)?;
-        let found: Vec<_> = slice.groups.iter().map(|group| group.group.clone()).collect();
-        same("release", groups, &found)?;
-        let hidden = slice.groups.iter().filter(|group| group.counts.value().is_none()).count();
-        if hidden != 0 && hidden != slice.groups.len() {
-            return Err(Refusal::new("release", "a slice whole or withheld whole", format!("{hidden} groups hidden")));
-        }
-        for group in &slice.groups {
-            check_group(group, contract, k)?;
-        }
-        if hidden == 0 {
-            let mut sum = [[0_u64; 3]; 3];
-            for counts in slice.groups.iter().filter_map(|group| group.counts.value()) {
-                for (decision, row) in counts.iter().enumerate() {
-                    for (label, count) in row.iter().enumerate() {
-                        sum[decision][label] = sum[decision][label].saturating_add(*count);
-                    }
-                }
-            }
-            same("release", &whole, &Some(&sum))?;
-        }
-    }
-    Ok(())
-}
-
-fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result<(), Refusal> {
-    same("release", &contract.score.is_some(), &group.scores.is_some())?;
-    let Some(counts) = group.counts.value() else {
-        return match &group.scores {
-            Some(Cell::Value(_)) => Err(Refusal::new("release", "no histogram of a withheld group", "one")),
-            _ => Ok(()),
-        };
-    };
-    for count in counts.iter().flatten() {
-        check_count(*count, k)?;
-    }
-    match (&group.scores, &contract.score) {
-        (Some(Cell::Value(scores)), Some(score)) => check_scores(scores, counts, score.bins, k),
-        _ => Ok(()),
-    }
-}
-
-fn check_count(count: u64, k: u64) -> Result<(), Refusal> {
-    if (count == 0 || count >= k) && count <= limits::EVENTS_PER_RELEASE {
-        return Ok(());
-    }
-    Err(Refusal::new("release", format!("counts of 0 or {k} to {}", limits::EVENTS_PER_RELEASE), count))
-}
-
-fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(), Refusal> {
-    let nested = scores.bins >= 10 && bins.is_multiple_of(scores.bins) && (bins / scores.bins).is_power_of_two();
-    if !nested {
-        return Err(Refusal::new("release", format!("{bins} bins, halved down to 10"), scores.bins));
-    }
-    for label in 0..3 {
-        let mut sum = scores.no_score[label];
-        let mut next = 0;
-        check_count(sum, k)?;
-        for bin in &scores.histogram[label] {
-            check_count(bin.1, k)?;
-            let most = u128::from(bin.1) * u128::from(SCORE_ONE);
-            if bin.0 < next || bin.0 >= scores.bins || bin.1 == 0 || bin.2.0 > most {
-                return Err(Refusal::new("release", "ascending bins with events and sums inside the range", bin.0));
-            }
-            next = bin.0 + 1;
-            sum = sum.saturating_add(bin.1);
-        }
-        let margin = counts.iter().map(|row| row[label]).sum::<u64>();
-        same("release", &margin, &sum)?;
-        let most = u128::from(margin) * u128::from(SCORE_ONE) * u128::from(SCORE_ONE);
-        if scores.square_sums[label].0 > most {
-            return Err(Refusal::new("release", format!("at most {most}"), scores.square_sums[label].0));
-        }
-    }
-    Ok(())
-}
-
-fn total(counts: &Counts) -> u64 {
-    counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// What a plan's log holds so far, site by site: the order that releases must come in.

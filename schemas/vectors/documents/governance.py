@@ -210,7 +210,7 @@ def envelopes():
     yield case("stranger-beside", "signatures by others are ignored", seal(payload, stranger, GOVERNANCE))
     yield case("two-of-two", "both signed", seal(payload, GOVERNANCE, second), None, both, 2)
     yield case("one-of-two", "one did not sign", seal(payload, GOVERNANCE), "signer: expected 2 of the keys", both, 2)
-    yield case("one-twice", "one key signed twice", seal(payload, GOVERNANCE, GOVERNANCE), "signer: ", both, 2)
+    yield case("one-twice", "one key signed twice", seal(payload, GOVERNANCE, GOVERNANCE), "envelope: expected each key id once", both, 2)
     yield case("stranger", "signed by another key", seal(payload, stranger), "signer: ")
     yield case("unsigned", "no signature", seal(payload), "signer: ")
     yield case("flipped", "one bit of the signature", with_(["signatures", 0, "sig"], flipped), "signature: ")
@@ -249,7 +249,7 @@ def payloads():
          "statement: expected https://in-toto.io/Statement/v1"),
         ("predicate-type", "the type of a plan over the claim of a contract",
          statement(claim, files, "urn:fedaudit:plan:v1"), "statement: expected urn:fedaudit:contract:v1"),
-        ("format-2", "a later format", statement(claim, files, predicate={"format": 2}), "statement: expected format 1"),
+        ("format-2", "a later format", statement(claim, files, predicate={"format": 2}), "version: expected format 1"),
         ("unknown-key", "a key that nobody reads", statement(claim, files, predicate={"note": ""}), "unknown field `note`"),
         ("claim-unknown", "a claim of a later version",
          statement({"verdict": {}}, files, "urn:fedaudit:verdict:v1"), "unknown variant `verdict`"),
@@ -314,10 +314,18 @@ def registry():
         "roster", "site-b", document(broken), "roster-entry.json"), "artifact: expected a valid document")
     claim = {"roster": {"name": "site-b", "version": 1, "replaces": None}}
     none = seal(statement(claim, []), GOVERNANCE)
-    yield case("no-subject", "a statement about nothing", {"envelope": none, "artifact": site_b}, "artifact: expected 0 files")
+    yield case("no-subject", "a statement about nothing", {"envelope": none, "artifact": site_b}, "statement: expected subjects")
     two = seal(statement(claim, [("roster-entry.json", site_b), ("b.json", site_b)]), GOVERNANCE)
-    yield case("two-subjects", "a statement about two files", {"envelope": two, "artifact": site_b}, "artifact: expected 2 files")
+    yield case("two-subjects", "a statement about two files", {"envelope": two, "artifact": site_b}, "statement: expected subjects")
     report = {"report": {"plan": "0" * 64, "windows": [], "log_size": 0, "registry_size": 0, "method": "1"}}
-    stray = seal(statement(report, [("report.json", "{}")]), GOVERNANCE)
-    yield case("report", "a report does not belong here", {"envelope": stray, "artifact": "{}"},
-               "registry: expected a contract, plan or roster entry")
+    stray = seal(statement(report, [("report.json", "{}"), ("report.html", "{}")]), GOVERNANCE)
+    yield case("report", "a report does not belong here", {"envelope": stray, "artifact": "{}"}, "artifact: expected 2 files")
+    for name, about, claim in [
+        ("claim-name", "the claim names another party than the file", {"name": "site-z", "version": 1, "replaces": None}),
+        ("claim-replaces", "an entry replaces nothing yet", {"name": "site-b", "version": 1, "replaces": "0" * 64}),
+    ]:
+        entry = seal(statement({"roster": claim}, [("roster-entry.json", site_b)]), GOVERNANCE)
+        yield case(name, about, {"envelope": entry, "artifact": site_b}, "roster: ")
+    named = changed(SITE_B, ["party"], {"site": "aggregator"})
+    yield case("site-aggregator", "a site with the aggregator's name", published(
+        "roster", "aggregator", document(named), "roster-entry.json"), "choose another name")

@@ -105,8 +105,12 @@ def texts():
     yield case("withheld", "only the whole is visible", attested(withheld))
     nothing = changed(withheld, ["strata", 0, "slices", 0, "groups"], [hidden([])])
     yield case("nothing-visible", "nothing but the two public numbers", attested(nothing))
-    only_counts = changed(RELEASE, WHOLE + ["scores"], "suppressed")
-    yield case("counts-without-histogram", "the histogram alone is withheld", attested(only_counts))
+    only_counts = RELEASE
+    for at in range(4):
+        only_counts = changed(only_counts, GENDER + ["groups", at, "scores"], "suppressed")
+    yield case("counts-without-histogram", "the histograms of a slice alone are withheld", attested(only_counts))
+    for name, about, path, new in HISTOGRAMS:
+        yield case(name, about, attested(changed(RELEASE, path, new)), "release: ")
     for name, about, path, new, reject in TEXTS:
         yield case(name, about, attested(changed(RELEASE, path, new)), reject)
     text = document(RELEASE).replace('"k":5', '"k":5,"k":5')
@@ -117,12 +121,18 @@ def texts():
     yield case("altered", "the file is not the one that was signed", altered, "artifact: ")
 
 
+HISTOGRAMS = [
+    ("whole-without-histogram", "withheld of all events, visible of its parts", WHOLE + ["scores"], "suppressed"),
+    ("group-without-histogram", "withheld of one group of a slice", F + ["scores"], "suppressed"),
+    ("histograms-differ", "groups whose sums are not the whole's", WHOLE + ["scores", "value", "square_sums", 1], "0"),
+]
+
 TEXTS = [
     ("unknown-key", "a key that nobody reads", ["note"], "", "unknown field `note`"),
     ("no-k", "a key is missing", ["k"], DELETE, "missing field `k`"),
-    ("format-2", "a later format", ["format"], 2, "release: expected (1, \"blunt-1\", 5)"),
-    ("rule", "another rule", ["rule"], "blunt-0", "release: expected (1, \"blunt-1\", 5)"),
-    ("k", "another k than the plan's", ["k"], 1, "release: expected (1, \"blunt-1\", 5)"),
+    ("format-2", "a later format", ["format"], 2, "version: expected (1, \"blunt-1\")"),
+    ("rule", "another rule", ["rule"], "blunt-0", "version: expected (1, \"blunt-1\")"),
+    ("k", "another k than the plan's", ["k"], 1, "release: expected 5"),
     ("site", "the document names another site", ["site"], "site-b", "release: "),
     ("window", "the document names another window", ["window"], NEXT, "release: "),
     ("window-key", "a key that nobody reads, in the window", ["window", "tz"], "UTC", "unknown field `tz`"),
@@ -174,7 +184,7 @@ TEXTS = [
     ("histogram-sum", "the bins do not add up to the counts", F_SCORES + ["histogram", 0, 0, 1], 16, "release: "),
     ("no-score-below-k", "a hidden count of missing scores", F_SCORES + ["no_score", 0], 1, "release: expected counts of 0"),
     ("square-sum", "a sum of squares beyond the range", F_SCORES + ["square_sums", 0], str((15 << 64) + 1),
-     "release: expected at most"),
+     "release: expected a sum of squares"),
     ("decimal-zero", "a leading zero", F_SCORES + ["square_sums", 2], "00", "not a plain decimal integer"),
     ("decimal-plus", "a sign", F_SCORES + ["square_sums", 2], "+0", "not a plain decimal integer"),
     ("decimal-number", "a number where text stands", F_SCORES + ["square_sums", 2], 0, "release: expected a release document"),

@@ -85,7 +85,7 @@ impl Verdict {
     fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
         let outcome = match refusal.check.as_str() {
             "signer" | "missing" | "version" => Outcome::Undecidable,
-            "bundle" => Outcome::Malformed,
+            "bundle" | "envelope" => Outcome::Malformed,
             _ => Outcome::Fail,
         };
         let found = format!("{}: {}", refusal.check, refusal.found);
@@ -112,14 +112,16 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
         check_artifacts(folder, part, verdict);
     }
     let registry_key = VerifierKey::parse(&trust.registry).ok()?;
-    check_log("registry", &bundle.registry, &registry_origin(&trust.federation), &registry_key.key, verdict)?;
-    check_policy("registry", &bundle.registry, trust, verdict);
+    let origin = registry_origin(&trust.federation);
+    check_log("registry", &bundle.registry, &origin, &registry_key.key, verdict)?;
+    check_policy("registry", &bundle.registry, &trust.policy(&origin, &registry_key.key), verdict);
     let registry = replay(&bundle.registry, bundle.registry.entries.len(), trust, verdict)?;
     let claim = check_report_signature(bundle, &registry, verdict)?;
     let log_key = registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
     let log_key = log_key.map_err(|refusal| verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal)).ok()?;
-    check_log("plan", &bundle.plan, &plan_origin(&trust.federation, &claim.plan), &log_key, verdict)?;
-    check_policy("plan", &bundle.plan, trust, verdict);
+    let origin = plan_origin(&trust.federation, &claim.plan);
+    check_log("plan", &bundle.plan, &origin, &log_key, verdict)?;
+    check_policy("plan", &bundle.plan, &trust.policy(&origin, &log_key), verdict);
     let releases = check_entries(bundle, &registry, &claim, verdict)?;
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
@@ -158,11 +160,11 @@ fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
 }
 
 /// Who must have cosigned is for the trust file to say, not for the bundle.
-fn check_policy(folder: &str, part: &LogPart, trust: &Trust, verdict: &mut Verdict) {
-    let (expected, found) = (trust.policy(), String::from_utf8_lossy(&part.policy));
+fn check_policy(folder: &str, part: &LogPart, expected: &str, verdict: &mut Verdict) {
     if part.policy != expected.as_bytes() {
-        let found = found.escape_debug().take(200).collect();
-        verdict.push(&format!("{folder}-checkpoint"), format!("{folder}/policy"), Outcome::Fail, expected, found);
+        let found = String::from_utf8_lossy(&part.policy).escape_debug().take(200).collect();
+        let subject = format!("{folder}/policy");
+        verdict.push(&format!("{folder}-checkpoint"), subject, Outcome::Fail, expected.to_owned(), found);
     }
 }
 
@@ -375,6 +377,10 @@ impl Verdict {
         let (known, all) = scope(report);
         let retrospective =
             if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let windows = match report.windows.len() as u64 {
+            added if added < report.plan_windows => format!("; {added} of the plan's {} windows", report.plan_windows),
+            _ => String::new(),
+        };
         let hidden = report
             .scopes
             .iter()
@@ -383,7 +389,7 @@ impl Verdict {
             .count();
         let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
         format!(
-            "{}: {} v{}, {known} of {all} sites{retrospective}{hidden}",
+            "{}: {} v{}, {known} of {all} sites{retrospective}{windows}{hidden}",
             self.word(),
             report.plan.name,
             report.plan.version

@@ -61,6 +61,17 @@ impl Claim {
             Claim::Report(_) => "urn:fedaudit:report:v1",
         }
     }
+
+    /// Names of the files spoken of, in order.
+    pub fn files(&self) -> &'static [&'static str] {
+        match self {
+            Claim::Contract(_) => &["contract.json"],
+            Claim::Plan(_) => &["plan.json"],
+            Claim::Roster(_) => &["roster-entry.json"],
+            Claim::Release(_) => &["release.json"],
+            Claim::Report(_) => &["report.json", "report.html"],
+        }
+    }
 }
 
 /// A governance document.
@@ -167,11 +178,19 @@ impl Statement {
             return Err(Refusal::new("statement", STATEMENT_TYPE, self.kind.escape_debug()));
         }
         if self.predicate.format != PREDICATE_FORMAT {
-            return Err(Refusal::new("statement", format!("format {PREDICATE_FORMAT}"), self.predicate.format));
+            return Err(Refusal::new("version", format!("format {PREDICATE_FORMAT}"), self.predicate.format));
         }
         let named = self.predicate.claim.predicate_type();
         if self.predicate_type != named {
             return Err(Refusal::new("statement", named, self.predicate_type.escape_debug()));
+        }
+        let files: Vec<_> = self.subject.iter().map(|subject| subject.name.as_str()).collect();
+        if files != self.predicate.claim.files() {
+            return Err(Refusal::new(
+                "statement",
+                format!("subjects {:?}", self.predicate.claim.files()),
+                format!("{files:?}"),
+            ));
         }
         Ok(())
     }

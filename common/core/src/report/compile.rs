@@ -84,6 +84,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         },
         retrospective: published.issued_at > plan.windows.start,
         windows: input.windows.to_vec(),
+        plan_windows: plan.all_windows().len() as u64,
         disclosure: DisclosureRef { rule: RULE.to_owned(), k: plan.disclosure.k },
         min_site_n: plan.min_site_n,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },

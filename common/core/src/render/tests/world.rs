@@ -189,7 +189,7 @@ impl World {
             raw: Digest([0; 32]),
             software: "test".to_owned(),
         };
-        let files = vec![("release.json", json(&text).expect("encodes"))];
+        let files = vec![json(&text).expect("encodes")];
         let made = seal(head().predicate(Claim::Release(claim)), files, &[&key(seed(at), 0)]).expect("seals");
         Some(verify::release(&made.envelope, &made.artifacts[0], registry).expect("a verified release"))
     }

@@ -1,0 +1,168 @@
+//! Shape, rule, bounds and sums of a release: whatever its site computed, these must hold.
+
+use crate::contract::ContractText;
+use crate::disclosure::{Bin, Cell, Counts, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::event::edge;
+use crate::fault::Refusal;
+use crate::limits;
+use crate::plan::PlanText;
+use crate::roster::same;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Checks the numbers of a release against its plan and contract.
+pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
+    same("version", &(RELEASE_FORMAT, RULE), &(text.format, text.rule.as_str()))?;
+    same("release", &plan.disclosure.k, &text.k)?;
+    if text.outcomes > text.events || text.events > limits::EVENTS_PER_RELEASE {
+        let expected = format!("outcomes <= events <= {}", limits::EVENTS_PER_RELEASE);
+        return Err(Refusal::new("release", expected, format!("{} outcomes, {} events", text.outcomes, text.events)));
+    }
+    let versions: Vec<_> = text.strata.iter().map(|stratum| &stratum.model_version).collect();
+    same("release", &plan.model_versions.iter().collect::<Vec<_>>(), &versions)?;
+    let mut whole = Some((0, 0));
+    for stratum in &text.strata {
+        check_slices(&stratum.slices, plan, contract, text.k)?;
+        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
+        whole = whole.zip(counts).map(|((events, outcomes), counts)| {
+            (events + total(counts), outcomes + counts.iter().map(|row| row[0] + row[1]).sum::<u64>())
+        });
+    }
+    match whole {
+        Some(sums) => same("release", &(text.events, text.outcomes), &sums),
+        None => Ok(()),
+    }
+}
+
+fn check_slices(slices: &[ReleasedSlice], plan: &PlanText, contract: &ContractText, k: u64) -> Result<(), Refusal> {
+    let mut wanted = vec![(Vec::new(), vec![Vec::new()])];
+    wanted.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
+    if slices.len() != wanted.len() {
+        return Err(Refusal::new("release", format!("{} slices", wanted.len()), slices.len()));
+    }
+    let whole = slices[0].groups.first();
+    let mut intersections = BTreeSet::new();
+    for (slice, (attributes, groups)) in slices.iter().zip(&wanted) {
+        same("release", attributes, &slice.attributes)?;
+        let found: Vec<_> = slice.groups.iter().map(|group| group.group.clone()).collect();
+        same("release", groups, &found)?;
+        for group in &slice.groups {
+            check_group(group, contract, k)?;
+        }
+        let seen: BTreeSet<_> = slice.groups.iter().map(visible).collect();
+        if seen.len() != 1 {
+            return Err(Refusal::new("release", "a slice whole or withheld whole, at one resolution", "parts of one"));
+        }
+        if attributes.len() >= 2 {
+            intersections.extend(seen);
+        }
+        check_sums(slice, whole)?;
+    }
+    if intersections.len() > 1 {
+        let expected = "all slices of two or more attributes released alike, or withheld all together";
+        return Err(Refusal::new("release", expected, "some of them"));
+    }
+    Ok(())
+}
+
+/// Whether a group's counts are visible, and at how many bins its scores are.
+fn visible(group: &ReleasedGroup) -> (bool, Option<u32>) {
+    (group.counts.value().is_some(), group.scores.as_ref().and_then(Cell::value).map(|scores| scores.bins))
+}
+
+/// The groups of a slice add up to the slice without attributes, counts and histograms alike.
+fn check_sums(slice: &ReleasedSlice, whole: Option<&ReleasedGroup>) -> Result<(), Refusal> {
+    let counts: Option<Vec<_>> = slice.groups.iter().map(|group| group.counts.value()).collect();
+    if let Some(counts) = counts {
+        let sum = counts.into_iter().fold([[0_u64; 3]; 3], |mut sum, counts| {
+            for (sum, count) in sum.iter_mut().flatten().zip(counts.iter().flatten()) {
+                *sum = sum.saturating_add(*count);
+            }
+            sum
+        });
+        same("release", &whole.and_then(|whole| whole.counts.value()), &Some(&sum))?;
+    }
+    let scores: Option<Vec<_>> = slice.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
+    let Some(bins) = scores.as_ref().and_then(|scores| scores.first()).map(|scores| scores.bins) else { return Ok(()) };
+    let whole = whole.and_then(|whole| whole.scores.as_ref()?.value()).filter(|whole| whole.bins >= bins);
+    let Some(whole) = whole else {
+        return Err(Refusal::new("release", "a histogram of all events, at least as fine", "none"));
+    };
+    same("release", &histogram(&[whole], bins), &histogram(&scores.unwrap_or_default(), bins))
+}
+
+/// Events and sums by (label, bin) at `bins` bins, added over groups; the bins beyond hold events without score and q^2.
+fn histogram(groups: &[&Scores], bins: u32) -> BTreeMap<(usize, u32), (u64, u128)> {
+    let mut sums = BTreeMap::new();
+    let mut add = |label: usize, bin: u32, count: u64, sum: u128| {
+        let entry: &mut (u64, u128) = sums.entry((label, bin)).or_default();
+        *entry = (entry.0.saturating_add(count), entry.1.saturating_add(sum));
+    };
+    for scores in groups {
+        for label in 0..3 {
+            add(label, bins, scores.no_score[label], scores.square_sums[label].0);
+            for Bin(bin, count, sum) in &scores.histogram[label] {
+                add(label, bin / (scores.bins / bins).max(1), *count, sum.0);
+            }
+        }
+    }
+    sums
+}
+
+fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result<(), Refusal> {
+    same("release", &contract.score.is_some(), &group.scores.is_some())?;
+    let Some(counts) = group.counts.value() else {
+        return match &group.scores {
+            Some(Cell::Value(_)) => Err(Refusal::new("release", "no histogram of a withheld group", "one")),
+            _ => Ok(()),
+        };
+    };
+    for count in counts.iter().flatten() {
+        check_count(*count, k)?;
+    }
+    match (&group.scores, &contract.score) {
+        (Some(Cell::Value(scores)), Some(score)) => check_scores(scores, counts, score.bins, k),
+        _ => Ok(()),
+    }
+}
+
+fn check_count(count: u64, k: u64) -> Result<(), Refusal> {
+    if (count == 0 || count >= k) && count <= limits::EVENTS_PER_RELEASE {
+        return Ok(());
+    }
+    Err(Refusal::new("release", format!("counts of 0 or {k} to {}", limits::EVENTS_PER_RELEASE), count))
+}
+
+fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(), Refusal> {
+    let nested = scores.bins >= 10 && bins.is_multiple_of(scores.bins) && (bins / scores.bins).is_power_of_two();
+    if !nested {
+        return Err(Refusal::new("release", format!("{bins} bins, halved down to 10"), scores.bins));
+    }
+    for label in 0..3 {
+        let mut events = scores.no_score[label];
+        let (mut next, mut squares) = (0, (0, 0));
+        check_count(events, k)?;
+        for Bin(bin, count, sum) in &scores.histogram[label] {
+            check_count(*count, k)?;
+            // q is an integer: above the lower edge, up to the upper one; the first bin holds 0.
+            let lower = if *bin == 0 { 0 } else { u128::from(edge(u64::from(*bin), scores.bins)) + 1 };
+            let upper = u128::from(edge(u64::from(*bin) + 1, scores.bins));
+            let n = u128::from(*count);
+            if *bin < next || *bin >= scores.bins || *count == 0 || !(n * lower..=n * upper).contains(&sum.0) {
+                return Err(Refusal::new("release", "ascending bins with events and sums inside their edges", bin));
+            }
+            next = bin + 1;
+            events = events.saturating_add(*count);
+            squares = (squares.0 + n * lower * lower, squares.1 + n * upper * upper);
+        }
+        same("release", &counts.iter().map(|row| row[label]).sum::<u64>(), &events)?;
+        if !(squares.0..=squares.1).contains(&scores.square_sums[label].0) {
+            let expected = format!("a sum of squares from {} to {}", squares.0, squares.1);
+            return Err(Refusal::new("release", expected, scores.square_sums[label].0));
+        }
+    }
+    Ok(())
+}
+
+fn total(counts: &Counts) -> u64 {
+    counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
+}
