@@ -1,4 +1,4 @@
-//! Drives the [`Shipper`](crate::ship::Shipper) with a site's home: builds requests, keeps what was verified.
+//! Drives the [`Shipper`] with a site's home: builds requests, keeps what was verified.
 
 use crate::home::SOFTWARE;
 use crate::outbox::Outgoing;
