@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod evidence;
+pub mod figures;
 pub mod forge;
 pub mod raw;
 pub mod world;

@@ -32,6 +32,9 @@ pub struct PlanText {
     /// Sites with fewer events than this in either group are named and left out of pooled effects.
     #[serde(default = "default_min_site_n")]
     pub min_site_n: u64,
+    /// Least share of events with a label, 0 to 1: below it, figures that need labels are immature and not shown.
+    #[serde(default = "default_min_coverage")]
+    pub min_coverage: f64,
     /// When.
     pub windows: Windows,
     /// What may leave.
@@ -43,6 +46,10 @@ pub struct PlanText {
 
 fn default_min_site_n() -> u64 {
     10
+}
+
+fn default_min_coverage() -> f64 {
+    0.8
 }
 
 /// One fixed window, or tumbling ones.
@@ -218,6 +225,9 @@ impl Rules for PlanText {
         if self.min_site_n == 0 {
             return Err("`min_site_n` is 0; at least 1".to_owned());
         }
+        if !(0.0..=1.0).contains(&self.min_coverage) {
+            return Err(format!("`min_coverage` is {}; a share from 0 to 1", self.min_coverage));
+        }
         if self.disclosure.k == 0 {
             return Err("`disclosure.k` is 0; at least 1 (1 hides nothing)".to_owned());
         }
@@ -347,6 +357,7 @@ reference = ["Male", "near"]
     #[test]
     fn errors_name_the_key_and_what_would_be_right() {
         let cases = [
+            ("[windows]", "min_coverage = 80.0\n[windows]", "`min_coverage` is 80; a share from 0 to 1"),
             ("k = 5", "k = 0", "`disclosure.k` is 0; at least 1"),
             ("T00:00:00Z\"\nend", "T00:30:00Z\"\nend", "windows begin and end on whole hours"),
             ("\"2026-03-01", "\"2026-03-02", "the window that holds it ends 2026-04-01T00:00:00Z"),

@@ -6,6 +6,7 @@
 mod forest;
 mod format;
 mod open;
+mod outcomes;
 mod provenance;
 mod tables;
 #[cfg(test)]
@@ -76,6 +77,7 @@ fn verdict(report: &Report, title: &str) -> Markup {
                 dd {
                     "decision " q { bdi { (plain(&report.decision.selected)) } } "; favourable: "
                     q { bdi { (plain(&report.decision.favourable)) } }
+                    @if let Some(label) = &report.positive_label { "; positive label: " q { bdi { (plain(label)) } } }
                 }
             }
         }
@@ -170,6 +172,7 @@ fn scopes(report: &Report) -> Markup {
             h2 { "Model version " bdi { (plain(&scope.model_version)) } }
             @for (number, slice) in scope.slices.iter().enumerate() {
                 (slice_part(report, slice, &format!("s{at}-{number}"), &mut rows))
+                @if number == 0 { (outcomes::windows(report, scope)) }
             }
         }
     }
@@ -180,6 +183,7 @@ fn slice_part(report: &Report, slice: &SliceFigures, id: &str, rows: &mut usize)
         section {
             h3 id=(id) { bdi { (open::slice_title(slice)) } }
             (tables::groups(slice))
+            (outcomes::tables(slice))
             @if slice.sites.iter().any(|site| site.state == State::Released) {
                 (tables::parity(slice))
                 @for (at, pair) in slice.pairs.iter().enumerate() {

@@ -5,11 +5,18 @@
 
 mod compile;
 mod figure;
+mod group;
+mod histogram;
+mod pair;
+mod parity;
 mod slices;
 mod story;
 
 pub use compile::{Input, compile};
 pub use figure::{Estimate, Figure, TestFigure};
+pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
+pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
+pub use parity::{Gap, OutcomeParity, Parity};
 pub use story::story;
 
 use crate::disclosure::Tier;
@@ -45,6 +52,8 @@ pub struct Report {
     pub model: String,
     /// How the data write decision 1, the one called selected, and the decision that favours the person.
     pub decision: DecisionRef,
+    /// How the data write the positive label; absent where outcomes are never known.
+    pub positive_label: Option<String>,
     /// Whether governance signed the plan after its first window began.
     pub retrospective: bool,
     /// The windows added, in order.
@@ -55,6 +64,8 @@ pub struct Report {
     pub disclosure: DisclosureRef,
     /// Least events a group at a site, for pooled effects.
     pub min_site_n: u64,
+    /// Least share of labelled events, for figures that need labels.
+    pub min_coverage: f64,
     /// The plan's log: every entry below `size` was considered.
     pub log: LogRef,
     /// The registry: the roster is as of `size`.
@@ -167,6 +178,20 @@ pub struct Scope {
     pub tier: Tier,
     /// The slice without attributes, then the plan's.
     pub slices: Vec<SliceFigures>,
+    /// All events of each window that the report adds, in order.
+    pub windows: Vec<WindowFigures>,
+}
+
+/// All events of one window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowFigures {
+    /// The window.
+    pub window: Window,
+    /// Sites whose counts are known in this window.
+    pub sites: u64,
+    /// Over these sites; absent where there is none.
+    pub pooled: Option<Measures>,
 }
 
 /// Figures of one slice.
@@ -197,6 +222,8 @@ pub struct SiteState {
     pub site: Name,
     /// Its state.
     pub state: State,
+    /// The same for its score histograms; absent where there are none, or where its counts are not known.
+    pub scores: Option<State>,
 }
 
 /// Whether a site's counts of a slice are known, in every window that the report adds.
@@ -209,159 +236,6 @@ pub enum State {
     Suppressed,
     /// At least one window has no release.
     Missing,
-}
-
-/// One group, pooled and at each site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GroupFigures {
-    /// A category of each attribute.
-    pub group: Vec<String>,
-    /// Whether it takes part in comparisons.
-    pub compared: bool,
-    /// Over the sites that released the slice; absent where none did.
-    pub pooled: Option<Selection>,
-    /// In the order of the slice's sites; absent where the site's counts are not known.
-    pub sites: Vec<Option<Selection>>,
-}
-
-/// Selection in one group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Selection {
-    /// Events.
-    pub n: u64,
-    /// Events with a decision.
-    pub decided: u64,
-    /// Events with decision 1.
-    pub selected: u64,
-    /// Events with a label.
-    pub labelled: u64,
-    /// `selected / decided`, Wilson interval.
-    pub selection_rate: Figure,
-}
-
-/// Gaps over all compared groups with a defined rate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parity {
-    /// Compared groups with a defined rate.
-    pub groups_defined: u64,
-    /// Compared groups with events.
-    pub groups: u64,
-    /// Demographic parity difference: greatest less least selection rate.
-    pub difference: Figure,
-    /// Demographic parity ratio: least by greatest selection rate.
-    pub ratio: Figure,
-    /// Pearson's test that selection does not depend on the group.
-    pub chi2: TestFigure,
-}
-
-/// One group against the reference group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PairFigures {
-    /// The group.
-    pub group: Vec<String>,
-    /// Sites as if they were one.
-    pub crude: Contrast,
-    /// Each site, in the order of the slice's sites.
-    pub sites: Vec<SiteContrast>,
-    /// Sites where the group is selected more often than the reference.
-    pub favouring_group: Vec<Name>,
-    /// Sites where the reference is selected more often.
-    pub favouring_reference: Vec<Name>,
-    /// Adjusted for site.
-    pub mantel_haenszel: AdjustedFigures,
-    /// Risk differences of the sites pooled by inverse variance.
-    pub pooled: PooledFigures,
-    /// Whether the crude and the adjusted difference tell different stories.
-    pub simpson: SimpsonFigures,
-}
-
-/// Differences and ratios of selection rates, group against reference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Contrast {
-    /// Selection rate of the group less that of the reference; Newcombe.
-    pub difference: Figure,
-    /// Selection rate of the group by that of the reference; Katz, or a score interval beside a 0.
-    pub selection_ratio: Figure,
-    /// The same ratio for the favourable decision.
-    pub impact_ratio: Figure,
-    /// Odds ratio of selection; Woolf.
-    pub odds_ratio: Figure,
-}
-
-/// A contrast at one site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteContrast {
-    /// The contrast; hidden or missing where the site's counts are.
-    pub contrast: Option<Contrast>,
-    /// Variance of the difference, p(1-p)/n summed over both groups.
-    pub variance: Option<f64>,
-    /// Share of the fixed-effect weight; absent where the site is left out.
-    pub weight: Option<f64>,
-    /// Why the site is left out of pooled effects; absent where it is in.
-    pub left_out: Option<String>,
-}
-
-/// Stratified by site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdjustedFigures {
-    /// Sites with events in both groups.
-    pub sites: Vec<Name>,
-    /// Mantel-Haenszel odds ratio; Robins, Breslow and Greenland.
-    pub odds_ratio: Figure,
-    /// Mantel-Haenszel risk ratio; Greenland and Robins.
-    pub risk_ratio: Figure,
-    /// Mantel-Haenszel risk difference; Sato.
-    pub risk_difference: Figure,
-    /// Cochran-Mantel-Haenszel test.
-    pub cmh: TestFigure,
-    /// The same with continuity correction.
-    pub cmh_corrected: TestFigure,
-    /// Breslow-Day test that the odds ratio is the same at all sites.
-    pub breslow_day: TestFigure,
-    /// The same with Tarone's correction.
-    pub breslow_day_tarone: TestFigure,
-}
-
-/// Inverse-variance pooling of the sites' risk differences.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PooledFigures {
-    /// Sites used.
-    pub sites: Vec<Name>,
-    /// Fixed effect.
-    pub fixed: Figure,
-    /// Random effects, DerSimonian and Laird.
-    pub random: Figure,
-    /// Random effects with the Hartung-Knapp-Sidik-Jonkman interval.
-    pub random_hksj: Figure,
-    /// Cochran's Q.
-    pub q: TestFigure,
-    /// Share of the variation that is between sites.
-    pub i2: Figure,
-    /// Between-site variance, DerSimonian and Laird, not below 0.
-    pub tau2: Figure,
-}
-
-/// Crude against adjusted risk difference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SimpsonFigures {
-    /// Both can be told.
-    Compared {
-        /// They point opposite ways.
-        reversal: bool,
-        /// They differ by more than 20 % of an adjusted difference of at least 0.01.
-        material: bool,
-    },
-    /// Undefined, and why.
-    NotEstimable(String),
 }
 
 /// Attests a report: `report.json` and `report.html`.

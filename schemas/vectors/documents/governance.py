@@ -94,6 +94,7 @@ PLANS = [
     ("site-uppercase", "no name", ["required_sites", 0], "Site-A", "is not a name"),
     ("k-zero", "k counts from 1", ["disclosure", "k"], 0, "`disclosure.k` is 0"),
     ("k-negative", "a negative k", ["disclosure", "k"], -5, "invalid value: integer `-5`, expected u64"),
+    ("min-coverage-percent", "a share, not a percentage", ["min_coverage"], 80.0, "`min_coverage` is 80"),
     ("min-site-n-zero", "at least one event", ["min_site_n"], 0, "`min_site_n` is 0"),
     ("digest-uppercase", "digests are lowercase", ["contract_digest"], digest_of(CONTRACT_ENTRY).upper(),
      "a digest is 64 lowercase hexadecimal digits"),

@@ -80,6 +80,7 @@ PLAN = {
     "model_versions": ["v1"],
     "required_sites": ["site-a"],
     "min_site_n": 10,
+    "min_coverage": 0.8,
     "windows": {
         "start": "2026-01-01T00:00:00Z",
         "end": "2026-03-01T00:00:00Z",

@@ -3,7 +3,7 @@
 mod draw;
 
 use super::format::{count, fixed, group, percent, plain, points, state, with_interval};
-use crate::report::{Figure, GroupFigures, PairFigures, Selection, SiteContrast, SiteState, SliceFigures, State};
+use crate::report::{Figure, GroupFigures, Measures, PairFigures, SiteContrast, SiteState, SliceFigures, State};
 use crate::statistics::Interval;
 use draw::{Layout, WIDTH};
 use maud::{Markup, html};
@@ -133,7 +133,7 @@ fn pooled(group: Option<&GroupFigures>) -> String {
 }
 
 /// `89/108`: selected of decided.
-fn share(selection: &Selection) -> String {
+fn share(selection: &Measures) -> String {
     format!("{}/{}", count(selection.selected), count(selection.decided))
 }
 

@@ -1,11 +1,17 @@
 //! What could not be evaluated: sites without release, suppressed slices, figures without a value.
 
 use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
-use crate::report::{Figure, PairFigures, Report, Scope, SimpsonFigures, SliceFigures, State, TestFigure};
+use crate::report::{
+    Figure, Gap, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteState, SliceFigures,
+    State, TestFigure,
+};
 use maud::{Markup, html};
 
-/// Method of a figure that has no interval by its nature.
-const DESCRIPTIVE: &str = "descriptive";
+/// Why a figure has no interval by its nature.
+const BY_NATURE: [&str; 3] =
+    ["descriptive", "fourth powers of scores are not released", "biased upwards; compare with chance"];
+/// The state of a figure that waits for labels.
+const IMMATURE: &str = "not estimable (immature)";
 
 /// The list, or that nothing is open.
 pub(super) fn list(report: &Report) -> Markup {
@@ -13,7 +19,8 @@ pub(super) fn list(report: &Report) -> Markup {
     for scope in &report.scopes {
         for slice in &scope.slices {
             let name = slice_name(report, scope, slice);
-            items.extend(suppressed(&name, slice));
+            items.extend(suppressed(&name, slice, "", |site| site.state));
+            items.extend(suppressed(&name, slice, "score histograms ", |site| site.scores.unwrap_or(State::Released)));
             if slice.sites.iter().all(|site| site.state != State::Released) {
                 items.push(format!("{name}: no figures, as no site gave this slice."));
                 continue;
@@ -50,12 +57,12 @@ fn sites(report: &Report) -> Vec<String> {
     .collect()
 }
 
-fn suppressed(name: &str, slice: &SliceFigures) -> Option<String> {
-    let hidden: Vec<_> = slice.sites.iter().filter(|site| site.state == State::Suppressed).collect();
+fn suppressed(name: &str, slice: &SliceFigures, what: &str, of: fn(&SiteState) -> State) -> Option<String> {
+    let hidden: Vec<_> = slice.sites.iter().filter(|site| of(site) == State::Suppressed).collect();
     let names: Vec<_> = hidden.iter().map(|site| site.site.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "{name}: suppressed at {} of {} ({}).",
+            "{name}: {what}suppressed at {} of {} ({}).",
             names.len(),
             plural(slice.sites.len(), "site"),
             names.join(", ")
@@ -66,17 +73,50 @@ fn suppressed(name: &str, slice: &SliceFigures) -> Option<String> {
 fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
     let mut gaps = Gaps::default();
     for group in &slice.groups {
-        let rate = group.pooled.as_ref().filter(|pooled| pooled.n > 0).map(|pooled| &pooled.selection_rate);
-        if let Some(rate) = rate {
-            gaps.figure(&format!("selection rate of {}", super::group(&group.group)), rate);
+        let Some(pooled) = group.pooled.as_ref().filter(|pooled| pooled.n > 0) else { continue };
+        let name = super::group(&group.group);
+        gaps.figure(&format!("selection rate of {name}"), &pooled.selection_rate);
+        if let Some(outcomes) = &pooled.outcomes {
+            outcome_gaps(&name, outcomes, pooled.scores.as_ref(), &mut gaps);
         }
     }
     if let Some(parity) = &slice.parity {
-        gaps.figure("demographic parity difference", &parity.difference);
-        gaps.figure("demographic parity ratio", &parity.ratio);
+        gaps.gap("demographic parity", &parity.demographic_parity);
         gaps.test("chi-square", &parity.chi2);
+        if let Some(outcomes) = &parity.outcomes {
+            gaps.gap("equal opportunity", &outcomes.equal_opportunity);
+            gaps.gap("predictive equality", &outcomes.predictive_equality);
+            gaps.gap("equalized odds", &outcomes.equalized_odds);
+            gaps.gap("predictive parity", &outcomes.predictive_parity);
+            gaps.gap("accuracy", &outcomes.accuracy);
+        }
     }
     gaps.lines(name)
+}
+
+fn outcome_gaps(name: &str, outcomes: &OutcomeFigures, scores: Option<&ScoreFigures>, gaps: &mut Gaps) {
+    // One line instead of one a figure: none of them is shown while labels are missing.
+    if state(&outcomes.accuracy).as_deref() == Some(IMMATURE) {
+        return gaps.add(IMMATURE.to_owned(), &format!("what needs labels, of {name}"));
+    }
+    let o = outcomes;
+    let rates = [
+        ("base rate", &o.prevalence),
+        ("accuracy", &o.accuracy),
+        ("true positive rate", &o.tpr),
+        ("false positive rate", &o.fpr),
+        ("positive predictive value", &o.ppv),
+        ("negative predictive value", &o.npv),
+        ("balanced accuracy", &o.balanced_accuracy),
+    ];
+    for (rate, figure) in rates {
+        gaps.figure(&format!("{rate} of {name}"), figure);
+    }
+    let Some(s) = scores else { return };
+    for (score, figure) in [("AUC", &s.auc), ("Brier score", &s.brier), ("ECE", &s.ece), ("mean score", &s.mean_score)]
+    {
+        gaps.figure(&format!("{score} of {name}"), figure);
+    }
 }
 
 fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
@@ -113,9 +153,14 @@ impl Gaps {
     fn figure(&mut self, name: &str, figure: &Figure) {
         if let Some(state) = state(figure) {
             self.add(state, name);
-        } else if let Some(reason) = no_interval(figure).filter(|reason| reason != DESCRIPTIVE) {
+        } else if let Some(reason) = no_interval(figure).filter(|reason| !BY_NATURE.contains(&reason.as_str())) {
             self.add(format!("no interval ({reason})"), name);
         }
+    }
+
+    fn gap(&mut self, name: &str, gap: &Gap) {
+        self.figure(&format!("{name} difference"), &gap.difference);
+        self.figure(&format!("{name} ratio"), &gap.ratio);
     }
 
     fn test(&mut self, name: &str, test: &TestFigure) {

@@ -22,6 +22,10 @@ pub(super) fn provenance(report: &Report) -> Markup {
             dt { "Disclosure rule" }
             dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) ": a count that is seen is 0 or at least k" }
             dt { "Least n to pool" } dd { "min_site_n = " (count(report.min_site_n)) " events a group at a site" }
+            @if report.positive_label.is_some() {
+                dt { "Least label coverage" }
+                dd { "min_coverage = " (fixed(report.min_coverage * 100.0, 0)) " %: below it, figures that need labels are immature" }
+            }
             dt { "Method version" } dd { (plain(&report.method)) ", report format " (report.format) }
             @if report.windows.len() > 1 {
                 dt { "Windows (UTC)" }
@@ -93,9 +97,16 @@ pub(super) fn limits(report: &Report) -> Markup {
     }
 }
 
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 17] = [
     ("Selected", "an event with decision 1; the selection rate is selected by decided events."),
     ("Labelled", "an event whose outcome was known in time."),
+    ("Label coverage", "share of the events that are labelled. Those still without label may differ from the others."),
+    ("Equalized odds", "the greater of two gaps between groups: in true positive rate and in false positive rate."),
+    ("AUC", "probability that a positive scores above a negative; 0.5 is chance."),
+    (
+        "ECE",
+        "expected calibration error: mean distance of observed share and mean score over ten bins. By chance: what it would be if every score were exactly right.",
+    ),
     ("Reference", "the group that the others are compared with, named by the plan."),
     ("Difference", "selection rate of the group less that of the reference, in percentage points."),
     ("Impact ratio", "rate of the favourable decision in the group by that in the reference."),

@@ -4,7 +4,7 @@ use super::format::{
     count, fixed, gap, group, interval, method, no_interval, not_estimable, percent, plural, points, ratio, state,
     variance,
 };
-use crate::report::{Figure, GroupFigures, PairFigures, Selection, SliceFigures, State, TestFigure};
+use crate::report::{Figure, GroupFigures, Measures, PairFigures, SliceFigures, State, TestFigure};
 use maud::{Markup, html};
 
 /// Groups of a slice with events.
@@ -47,7 +47,7 @@ pub(super) fn groups(slice: &SliceFigures) -> Markup {
     }
 }
 
-fn group_row(slice: &SliceFigures, row: &GroupFigures, pooled: &Selection) -> Markup {
+fn group_row(slice: &SliceFigures, row: &GroupFigures, pooled: &Measures) -> Markup {
     let reference = !slice.attributes.is_empty() && row.group == slice.reference;
     html! {
         tr {
@@ -99,15 +99,17 @@ fn bar(figure: &Figure) -> Markup {
 /// Gaps over all compared groups.
 pub(super) fn parity(slice: &SliceFigures) -> Markup {
     let Some(parity) = &slice.parity else { return html! {} };
+    let selection = &parity.demographic_parity;
     let rows = [
-        Row("Demographic parity difference (greatest less least), points", &parity.difference, gap),
-        Row("Demographic parity ratio (least by greatest)", &parity.ratio, ratio),
+        Row("Demographic parity difference (greatest less least), points", &selection.difference, gap),
+        Row("Demographic parity ratio (least by greatest)", &selection.ratio, ratio),
     ];
     let tests = [("Pearson chi-square: selection does not depend on the group", &parity.chi2)];
     html! {
-        p.note { "Over " (parity.groups_defined) " of " (parity.groups) " compared groups with events." }
+        p.note { "Over " (selection.groups_defined) " of " (parity.groups) " compared groups with events." }
         (figures(&[("", &rows)], false))
         (test_table(&tests))
+        (super::outcomes::gaps(parity))
     }
 }
 
@@ -149,12 +151,14 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
     html! {
         (figures(&[("Crude, sites as if they were one", &crude), (&adjusted, &stratified), (&pooled, &effects)], true))
         (test_table(&tests))
+        (super::outcomes::pair(pair))
     }
 }
 
-struct Row<'a>(&'static str, &'a Figure, fn(f64) -> String);
+/// Name, figure, and how its numbers are written.
+pub(super) struct Row<'a>(pub &'static str, pub &'a Figure, pub fn(f64) -> String);
 
-fn figures(parts: &[(&str, &[Row])], titled: bool) -> Markup {
+pub(super) fn figures(parts: &[(&str, &[Row])], titled: bool) -> Markup {
     html! {
         div.scroll tabindex="0" {
             table {

@@ -1,10 +1,9 @@
 //! From verified releases to a report.
 
-use super::slices::{SiteCounts, slice_figures};
-use super::{
-    DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, State, Use,
-};
-use crate::disclosure::{Counts, RULE, ReleasedSlice, Tier};
+use super::group::Terms;
+use super::slices::{slice_figures, window_figures};
+use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
+use crate::disclosure::{RULE, ReleasedSlice, Tier};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::plan::{Plan, Slice};
@@ -40,27 +39,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     let (rows, used) = sort_releases(input);
     let sites = sites(input.registry, plan);
     let federation = &input.registry.trust().federation;
-    let scopes = plan.model_versions.iter().enumerate().map(|(stratum, version)| {
-        let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
-        let slices = std::iter::once(&whole).chain(&plan.slices).enumerate();
-        Scope {
-            model_version: version.clone(),
-            tier: Tier::Full,
-            slices: slices
-                .map(|(at, slice)| {
-                    let counts: Vec<_> =
-                        sites.iter().map(|site| site_counts(site, input.windows, &used, stratum, at)).collect();
-                    slice_figures(
-                        slice,
-                        &slice.groups(contract),
-                        &counts,
-                        contract.decision.favourable_code(),
-                        plan.min_site_n,
-                    )
-                })
-                .collect(),
-        }
-    });
+    let terms = Terms { contract, min_coverage: plan.min_coverage, min_site_n: plan.min_site_n };
+    let all = Part { sites: &sites, windows: input.windows, used: &used, stratum: 0, slice: 0 };
+    let strata = plan.model_versions.iter().enumerate();
+    let scopes = strata.map(|(stratum, version)| scope(version, plan, &Part { stratum, ..all }, &terms)).collect();
     Ok(Report {
         format: FORMAT,
         method: METHOD.to_owned(),
@@ -82,17 +64,34 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
             selected: contract.decision.values[1].clone(),
             favourable: contract.decision.favourable.clone(),
         },
+        positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
         retrospective: published.issued_at > plan.windows.start,
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
         disclosure: DisclosureRef { rule: RULE.to_owned(), k: plan.disclosure.k },
         min_site_n: plan.min_site_n,
+        min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
         registry: LogRef { origin: registry_origin(federation), size: input.registry.size() },
         sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used)).collect(),
-        scopes: scopes.collect(),
+        scopes,
         releases: rows,
     })
+}
+
+/// Figures of one model version, whose slice without attributes `part` is.
+fn scope(version: &str, plan: &Plan, part: &Part, terms: &Terms) -> Scope {
+    let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
+    let slices = std::iter::once(&whole).chain(&plan.slices).enumerate();
+    let figures = |(at, slice): (usize, &Slice)| {
+        slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
+    };
+    Scope {
+        model_version: version.to_owned(),
+        tier: Tier::Full,
+        slices: slices.map(figures).collect(),
+        windows: window_figures(part, terms),
+    }
 }
 
 fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {
@@ -163,24 +162,23 @@ fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used) -> SiteRo
     }
 }
 
-/// A site's counts of one slice, added over the windows.
-fn site_counts(site: &Name, windows: &[Window], used: &Used, stratum: usize, slice: usize) -> SiteCounts {
-    let slices: Option<Vec<&ReleasedSlice>> = windows
-        .iter()
-        .map(|window| used.get(&(site, *window))?.text().strata.get(stratum)?.slices.get(slice))
-        .collect();
-    let Some(slices) = slices else {
-        return SiteCounts { site: site.clone(), state: State::Missing, groups: Vec::new() };
-    };
-    let visible = |slice: &&ReleasedSlice| {
-        slice.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<Vec<Counts>>>()
-    };
-    let Some(parts) = slices.iter().map(visible).collect::<Option<Vec<_>>>() else {
-        return SiteCounts { site: site.clone(), state: State::Suppressed, groups: Vec::new() };
-    };
-    let groups = parts.into_iter().reduce(|mut sum, part| {
-        sum.iter_mut().zip(part).for_each(|(sum, part)| super::slices::add(sum, &part));
-        sum
-    });
-    SiteCounts { site: site.clone(), state: State::Released, groups: groups.unwrap_or_default() }
+/// One slice of one model version, at all sites and in all windows.
+pub(super) struct Part<'a> {
+    pub sites: &'a [Name],
+    pub windows: &'a [Window],
+    used: &'a Used<'a>,
+    stratum: usize,
+    slice: usize,
+}
+
+impl<'a> Part<'a> {
+    /// What `site` released in `window`.
+    pub fn slice(&self, site: &'a Name, window: &Window) -> Option<&'a ReleasedSlice> {
+        self.used.get(&(site, *window))?.text().strata.get(self.stratum)?.slices.get(self.slice)
+    }
+
+    /// What `site` released, one a window; none if a window has no release.
+    pub fn slices(&self, site: &'a Name) -> Option<Vec<&'a ReleasedSlice>> {
+        self.windows.iter().map(|window| self.slice(site, window)).collect()
+    }
 }

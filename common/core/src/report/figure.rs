@@ -1,6 +1,6 @@
 //! A figure is an estimate, hidden, or undefined with the reason; never 0 for hidden or undefined.
 
-use crate::statistics::Interval;
+use crate::statistics::{self as st, Chi2Test, Interval, LEVEL, NotEstimable};
 use serde::{Deserialize, Serialize};
 
 /// A figure: an estimate, hidden, or undefined with the reason.
@@ -23,6 +23,50 @@ impl Figure {
             _ => None,
         }
     }
+
+    /// Undefined for `why`.
+    pub(super) fn undefined(why: NotEstimable) -> Figure {
+        Figure::NotEstimable(why.reason().to_owned())
+    }
+}
+
+/// A figure from an estimate with its interval, or with the reason why it has none.
+pub(super) fn figure(estimate: Result<(f64, Result<Interval, NotEstimable>), NotEstimable>, method: &str) -> Figure {
+    let (value, interval, method) = match estimate {
+        Ok((value, Ok(interval))) => (value, Some(interval), method.to_owned()),
+        Ok((value, Err(why))) => (value, None, format!("no interval: {}", why.reason())),
+        Err(why) => return Figure::undefined(why),
+    };
+    Figure::Estimate(Estimate { value, interval, method, bounds: None })
+}
+
+/// A figure that has no interval, for `reason`.
+pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
+    match value {
+        Ok(value) => {
+            let method = format!("no interval: {reason}");
+            Figure::Estimate(Estimate { value, interval: None, method, bounds: None })
+        }
+        Err(why) => Figure::undefined(why),
+    }
+}
+
+/// The proportion `x / n` with Wilson's interval.
+pub(super) fn proportion(x: u64, n: u64) -> Figure {
+    figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")
+}
+
+/// The difference of two proportions with Newcombe's interval.
+pub(super) fn difference((x1, n1): (u64, u64), (x0, n0): (u64, u64)) -> Figure {
+    let value = st::difference(x1, n1, x0, n0);
+    figure(value.map(|value| (value, st::newcombe_difference(x1, n1, x0, n0, LEVEL))), "newcombe")
+}
+
+pub(super) fn test(test: Result<Chi2Test, NotEstimable>) -> TestFigure {
+    match test {
+        Ok(Chi2Test { statistic, dof, p }) => TestFigure::Test { statistic, dof, p },
+        Err(why) => TestFigure::NotEstimable(why.reason().to_owned()),
+    }
 }
 
 /// A point estimate with its interval.
@@ -35,6 +79,9 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// How the interval was made, or why there is none.
     pub method: String,
+    /// Where the figure lies for certain, whatever the bins hide; absent where nothing is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Interval>,
 }
 
 /// A test, or why there is none.

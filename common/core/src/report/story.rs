@@ -1,12 +1,17 @@
 //! The report in sentences: what a reader should know first. Every number comes from the report.
 
-use super::{Figure, GroupFigures, PairFigures, Report, SimpsonFigures, SliceFigures, State, TestFigure};
+use super::{
+    Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SliceFigures, State,
+    TestFigure,
+};
 use crate::ids::Name;
+use crate::statistics::NotEstimable;
 
 /// Sentences about each slice with attributes, the most telling first.
 pub fn story(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for scope in &report.scopes {
+        lines.extend(whole_story(report, scope));
         for slice in scope.slices.iter().filter(|slice| !slice.attributes.is_empty()) {
             let name = match report.scopes.len() {
                 1 => slice.attributes.join(" x "),
@@ -16,27 +21,124 @@ pub fn story(report: &Report) -> Vec<String> {
             if known < slice.sites.len() {
                 lines.push(format!("{name}: {known} of {} sites released this slice.", slice.sites.len()));
             }
-            for pair in &slice.pairs {
-                let favours = report.decision.favourable == report.decision.selected;
-                pair_story(&name, slice, pair, favours, &mut lines);
+            let favours = report.decision.favourable == report.decision.selected;
+            match &slice.pairs[..] {
+                [pair] => pair_story(&name, slice, pair, favours, &mut lines),
+                pairs => many_story(&name, slice, pairs, &mut lines),
             }
         }
     }
     lines
 }
 
+/// How good decisions and scores are over all events; nothing where there is no label.
+fn whole_story(report: &Report, scope: &Scope) -> Option<String> {
+    let pooled = scope.slices.first()?.groups.first()?.pooled.as_ref()?;
+    let outcomes = pooled.outcomes.as_ref()?;
+    let name = match report.scopes.len() {
+        1 => "all events".to_owned(),
+        _ => format!("all events ({})", scope.model_version),
+    };
+    let coverage = format!("{name}: {} of {} labelled ({})", pooled.labelled, pooled.n, rate(&outcomes.label_coverage));
+    if matches!(&outcomes.accuracy, Figure::NotEstimable(reason) if reason == NotEstimable::Immature.reason()) {
+        let least = percent(report.min_coverage);
+        return Some(format!("{coverage}: too few for figures that need labels (the plan asks for {least})."));
+    }
+    let scores = pooled.scores.as_ref().map_or(String::new(), |scores| {
+        let text = |figure: &Figure| shown(figure, |value| format!("{value:.3}"), "");
+        format!(
+            ", AUC {}, Brier score {}, calibration error {}",
+            text(&scores.auc),
+            text(&scores.brier),
+            text(&scores.ece)
+        )
+    });
+    Some(format!("{coverage}: accuracy {}{scores}.", rate(&outcomes.accuracy)))
+}
+
+/// Several groups against the reference: the gaps over all of them, then a line each; of intersections only the widest.
+fn many_story(name: &str, slice: &SliceFigures, pairs: &[PairFigures], lines: &mut Vec<String>) {
+    let Some(parity) = &slice.parity else { return };
+    let gap = |gap: &Gap| {
+        let of = format!("{} of {} groups", gap.groups_defined, parity.groups);
+        gap.difference.value().map(|value| format!("{:.1} points ({of})", value * 100.0))
+    };
+    let selection = gap(&parity.demographic_parity).map(|text| format!("selection rate {text}"));
+    let odds = parity.outcomes.as_ref().and_then(|outcomes| gap(&outcomes.equalized_odds));
+    let odds = odds.map(|text| format!("true or false positive rate {text}"));
+    let gaps: Vec<_> = selection.into_iter().chain(odds).collect();
+    if !gaps.is_empty() {
+        lines.push(format!("{name}: greatest gap between groups: {}.", gaps.join("; ")));
+    }
+    let size = |pair: &PairFigures| pair.crude.difference.value().map_or(-1.0, f64::abs);
+    let widest = pairs.iter().max_by(|a, b| size(a).total_cmp(&size(b)));
+    let shown = pairs.iter().filter(|pair| slice.attributes.len() < 2 || widest.is_some_and(|w| w.group == pair.group));
+    for pair in shown {
+        let odds = &pair.mantel_haenszel.odds_ratio;
+        lines.push(format!(
+            "{name}: {} selected {}, {} {}; crude difference {}; adjusted for site, odds ratio {}{}.",
+            pair.group.join(" x "),
+            selection_rate(slice, &pair.group),
+            slice.reference.join(" x "),
+            selection_rate(slice, &slice.reference),
+            points(&pair.crude.difference),
+            number(odds),
+            shows(odds)
+        ));
+        lines.extend(outcome_story(name, slice, pair));
+        lines.extend(simpson_story(name, pair));
+    }
+}
+
+/// Rates that need labels, a group against the reference.
+fn outcome_story(name: &str, slice: &SliceFigures, pair: &PairFigures) -> Option<String> {
+    let of = |group: &[String]| -> Option<&OutcomeFigures> {
+        slice.groups.iter().find(|found| found.group == group)?.pooled.as_ref()?.outcomes.as_ref()
+    };
+    let (group, reference) = (of(&pair.group)?, of(&slice.reference)?);
+    let contrast = pair.outcomes.as_ref()?;
+    let (one, other) = (pair.group.join(" x "), slice.reference.join(" x "));
+    let positive = contrast.fpr.value().map(|_| {
+        let difference = points(&contrast.fpr);
+        format!("false positive rate {}, {other} {}; difference {difference}", rate(&group.fpr), rate(&reference.fpr))
+    });
+    let negative = contrast
+        .tpr
+        .value()
+        .map(|_| format!("false negative rate {}, {other} {}", rate(&group.fnr), rate(&reference.fnr)));
+    let parts: Vec<_> = positive.into_iter().chain(negative).collect();
+    (!parts.is_empty()).then(|| format!("{name}: {one} {}.", parts.join("; ")))
+}
+
+fn simpson_story(name: &str, pair: &PairFigures) -> Option<String> {
+    let SimpsonFigures::Compared { reversal, material } = pair.simpson else { return None };
+    let how = match (reversal, material) {
+        (true, _) => "Simpson's paradox: crude and adjusted difference point opposite ways",
+        (false, true) => "crude and adjusted difference are more than a fifth apart",
+        (false, false) => return None,
+    };
+    let (crude, adjusted) = (points(&pair.crude.difference), points(&pair.mantel_haenszel.risk_difference));
+    Some(format!("{name}: {how} ({crude} against {adjusted})."))
+}
+
+fn selection_rate(slice: &SliceFigures, of: &[String]) -> String {
+    let found = slice.groups.iter().find(|g| g.group == of).and_then(|g: &GroupFigures| g.pooled.as_ref());
+    found.and_then(|pooled| pooled.selection_rate.value()).map_or("no rate".to_owned(), percent)
+}
+
+fn rate(figure: &Figure) -> String {
+    figure.value().map_or_else(|| shown(figure, percent, ""), percent)
+}
+
 fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, favours: bool, lines: &mut Vec<String>) {
     let (group, reference) = (pair.group.join(" x "), slice.reference.join(" x "));
-    let rate = |of: &[String]| {
-        let found = slice.groups.iter().find(|g| g.group == of).and_then(|g: &GroupFigures| g.pooled.as_ref());
-        found.and_then(|pooled| pooled.selection_rate.value()).map_or("no rate".to_owned(), percent)
-    };
     lines.push(format!(
         "{name}: {group} selected {}, {reference} {}; crude difference {}.",
-        rate(&pair.group),
-        rate(&slice.reference),
+        selection_rate(slice, &pair.group),
+        selection_rate(slice, &slice.reference),
         points(&pair.crude.difference)
     ));
+    lines.extend(outcome_story(name, slice, pair));
     lines.push(format!(
         "{name}: {}, {}.",
         sites_favour(&pair.favouring_group, &group, favours),
@@ -52,19 +154,7 @@ fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, favours: boo
         let differ = if p < 0.05 { "sites differ" } else { "no sign that sites differ" };
         lines.push(format!("{name}: {differ} (Breslow-Day {}).", p_value(p)));
     }
-    if let SimpsonFigures::Compared { reversal, material } = pair.simpson
-        && (reversal || material)
-    {
-        let how = match reversal {
-            true => "Simpson's paradox: crude and adjusted difference point opposite ways",
-            false => "crude and adjusted difference are more than a fifth apart",
-        };
-        lines.push(format!(
-            "{name}: {how} ({} against {}).",
-            points(&pair.crude.difference),
-            points(&pair.mantel_haenszel.risk_difference)
-        ));
-    }
+    lines.extend(simpson_story(name, pair));
 }
 
 fn shows(odds: &Figure) -> &'static str {

@@ -15,6 +15,7 @@
 //! # Ok::<(), NotEstimable>(())
 //! ```
 
+mod calibration;
 mod contingency;
 mod groups;
 mod homogeneity;
@@ -25,16 +26,19 @@ mod meta;
 #[cfg(test)]
 mod oracle;
 mod proportion;
+mod ranking;
 mod ratio;
 mod simpson;
 mod tail;
 
+pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expected_calibration_error, mean_of_sums};
 pub use contingency::{odds_ratio, pearson_chi2};
 pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
-pub use proportion::{difference, newcombe_difference, rate, wilson};
+pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
+pub use ranking::{Auc, auc};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use simpson::{Simpson, simpson};
 pub use tail::{chi2_upper_tail, normal_quantile, student_quantile};
@@ -73,6 +77,10 @@ pub enum NotEstimable {
     InvalidLevel,
     /// An input, or a result, is not a finite number.
     NotFinite,
+    /// Too small a share of the events has a label yet.
+    Immature,
+    /// The score's range is not 0 to 1, so it claims no probability.
+    NotAProbability,
 }
 
 impl NotEstimable {
@@ -91,6 +99,8 @@ impl NotEstimable {
             NotEstimable::UnequalRows => "unequal_rows",
             NotEstimable::InvalidLevel => "invalid_level",
             NotEstimable::NotFinite => "not_finite",
+            NotEstimable::Immature => "immature",
+            NotEstimable::NotAProbability => "not_a_probability",
         }
     }
 }
@@ -190,6 +200,8 @@ mod tests {
             UnequalRows,
             InvalidLevel,
             NotFinite,
+            Immature,
+            NotAProbability,
         ] {
             let text = serde_json::to_string(&reason).unwrap_or_default();
             assert_eq!(text, format!("\"{reason}\""));

@@ -1,6 +1,6 @@
 //! One proportion, and the difference of two independent ones.
 
-use super::{Interval, NotEstimable, normal_quantile};
+use super::{Estimate, Interval, NotEstimable, normal_quantile};
 
 /// The proportion `x / n`, between 0 and 1.
 ///
@@ -56,6 +56,21 @@ pub fn newcombe_difference(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Re
     let below = ((p1 - w1.lower).powi(2) + (w0.upper - p0).powi(2)).sqrt();
     let above = ((w1.upper - p1).powi(2) + (p0 - w0.lower).powi(2)).sqrt();
     Ok(Interval { lower: (difference - below).max(-1.0), upper: (difference + above).min(1.0) })
+}
+
+/// Balanced accuracy: the mean of two independent proportions, true positive and true negative rate.
+///
+/// Normal interval with the delta method's variance, held inside 0 to 1; `ZeroVariance` if both rates are 0 or 1.
+///
+/// # Errors
+/// Those of [`rate`], for either proportion; `InvalidLevel`.
+pub fn balanced_accuracy(tp: u64, p: u64, tn: u64, n: u64, level: f64) -> Result<Estimate, NotEstimable> {
+    let (tpr, tnr, z) = (rate(tp, p)?, rate(tn, n)?, normal_quantile(level)?);
+    let value = (tpr + tnr) / 2.0;
+    let variance = (tpr * (1.0 - tpr) / p as f64 + tnr * (1.0 - tnr) / n as f64) / 4.0;
+    let interval = Interval::around(value, z * variance.sqrt());
+    let interval = interval.map(|i| Interval { lower: i.lower.max(0.0), upper: i.upper.min(1.0) });
+    Ok(Estimate { value, interval })
 }
 
 #[cfg(test)]

@@ -1,0 +1,274 @@
+//! Figures of one group: selection, outcomes, scores.
+
+use super::figure::{Figure, figure, point, proportion};
+use super::histogram::Histogram;
+use crate::contract::ContractText;
+use crate::disclosure::Counts;
+use crate::statistics::{self as st, CalibrationBin, LEVEL, NotEstimable};
+use serde::{Deserialize, Serialize};
+
+/// One group, pooled and at each site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupFigures {
+    /// A category of each attribute.
+    pub group: Vec<String>,
+    /// Whether it takes part in comparisons.
+    pub compared: bool,
+    /// Over the sites that released the slice; absent where none did.
+    pub pooled: Option<Measures>,
+    /// In the order of the slice's sites; absent where the site's counts are not known.
+    pub sites: Vec<Option<Measures>>,
+    /// Reliability diagram of the pooled scores, ten bins; empty where they are not known or no probabilities.
+    pub reliability: Vec<ReliabilityBin>,
+}
+
+/// Counts and figures of one group, pooled or at a site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measures {
+    /// Events.
+    pub n: u64,
+    /// Events with a decision.
+    pub decided: u64,
+    /// Events with decision 1.
+    pub selected: u64,
+    /// Events with a label.
+    pub labelled: u64,
+    /// `selected / decided`, Wilson interval.
+    pub selection_rate: Figure,
+    /// Decisions against labels; absent where the contract has no label.
+    pub outcomes: Option<OutcomeFigures>,
+    /// Scores against labels; absent where the contract has no label or no score.
+    pub scores: Option<ScoreFigures>,
+}
+
+/// Decisions against labels: decision 1 predicts the positive label. Rates have Wilson intervals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeFigures {
+    /// Share of the events that have a label. Below the plan's `min_coverage` what follows is immature.
+    pub label_coverage: Figure,
+    /// Decision 1, label 1.
+    pub tp: u64,
+    /// Decision 1, label 0.
+    pub fp: u64,
+    /// Decision 0, label 1.
+    #[serde(rename = "fn")]
+    pub fn_: u64,
+    /// Decision 0, label 0.
+    pub tn: u64,
+    /// Base rate: (TP + FN) / n, over events with decision and label.
+    pub prevalence: Figure,
+    /// (TP + TN) / n.
+    pub accuracy: Figure,
+    /// TP / (TP + FN).
+    pub tpr: Figure,
+    /// FN / (TP + FN).
+    #[serde(rename = "fnr")]
+    pub fnr: Figure,
+    /// FP / (FP + TN).
+    pub fpr: Figure,
+    /// TN / (FP + TN).
+    pub tnr: Figure,
+    /// TP / (TP + FP).
+    pub ppv: Figure,
+    /// TN / (TN + FN).
+    pub npv: Figure,
+    /// (TPR + TNR) / 2.
+    pub balanced_accuracy: Figure,
+}
+
+/// Scores against labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreFigures {
+    /// Events with a score and a label; absent where hidden.
+    pub scored: Option<u64>,
+    /// Bins of the histogram behind the figures; absent where hidden.
+    pub bins: Option<u32>,
+    /// Area under the ROC curve; DeLong on bins, with guaranteed bounds.
+    pub auc: Figure,
+    /// Mean of (score - label)^2, exact.
+    pub brier: Figure,
+    /// Expected calibration error over ten bins, from exact sums.
+    pub ece: Figure,
+    /// What the expected calibration error would be on average if every score were exactly right.
+    pub ece_by_chance: Figure,
+    /// Mean score.
+    pub mean_score: Figure,
+}
+
+/// A bin of a reliability diagram.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReliabilityBin {
+    /// Lower edge, not inside (but 0 is).
+    pub lower: f64,
+    /// Upper edge, inside.
+    pub upper: f64,
+    /// Events with a score and a label.
+    pub n: u64,
+    /// Those with label 1.
+    pub positives: u64,
+    /// Mean score.
+    pub mean_score: Figure,
+    /// Observed share of label 1; Wilson.
+    pub observed: Figure,
+}
+
+/// What contract and plan say about figures.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub contract: &'a ContractText,
+    pub min_coverage: f64,
+    pub min_site_n: u64,
+}
+
+/// Counts of a group and, where they are known, its scores.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub counts: &'a Counts,
+    pub scores: Option<&'a Histogram>,
+}
+
+impl Terms<'_> {
+    /// Whether enough of the events have a label (METRICS rule P).
+    pub fn is_mature(&self, counts: &Counts) -> bool {
+        let (labelled, n) = (labelled(counts), total(counts));
+        n == 0 || labelled as f64 >= self.min_coverage * n as f64
+    }
+
+    fn is_probability(&self) -> bool {
+        self.contract.score.as_ref().is_some_and(|score| score.min == 0.0 && score.max == 1.0)
+    }
+
+    pub fn measures(&self, known: Known) -> Measures {
+        let (selected, decided) = decided(known.counts);
+        let label = self.contract.label.is_some();
+        Measures {
+            n: total(known.counts),
+            decided,
+            selected,
+            labelled: labelled(known.counts),
+            selection_rate: proportion(selected, decided),
+            outcomes: label.then(|| self.outcomes(known.counts)),
+            scores: (label && self.contract.score.is_some()).then(|| self.scores(known)),
+        }
+    }
+
+    fn outcomes(&self, counts: &Counts) -> OutcomeFigures {
+        let [[tn, fn_, _], [fp, tp, _], _] = *counts;
+        let mature = self.is_mature(counts);
+        let rate = |x: u64, n: u64| if mature { proportion(x, n) } else { Figure::undefined(NotEstimable::Immature) };
+        let (positives, negatives) = (tp + fn_, fp + tn);
+        let balanced = st::balanced_accuracy(tp, positives, tn, negatives, LEVEL);
+        let balanced = if mature { balanced } else { Err(NotEstimable::Immature) };
+        OutcomeFigures {
+            label_coverage: proportion(labelled(counts), total(counts)),
+            tp,
+            fp,
+            fn_,
+            tn,
+            prevalence: rate(positives, positives + negatives),
+            accuracy: rate(tp + tn, positives + negatives),
+            tpr: rate(tp, positives),
+            fnr: rate(fn_, positives),
+            fpr: rate(fp, negatives),
+            tnr: rate(tn, negatives),
+            ppv: rate(tp, tp + fp),
+            npv: rate(tn, tn + fn_),
+            balanced_accuracy: figure(balanced.map(|b| (b.value, b.interval)), "delta"),
+        }
+    }
+
+    fn scores(&self, known: Known) -> ScoreFigures {
+        let Some(scores) = known.scores else {
+            let [auc, brier, ece, ece_by_chance, mean_score] = [const { Figure::Suppressed }; 5];
+            return ScoreFigures { scored: None, bins: None, auc, brier, ece, ece_by_chance, mean_score };
+        };
+        let mature = if self.is_mature(known.counts) { Ok(()) } else { Err(NotEstimable::Immature) };
+        let probability = if self.is_probability() { mature } else { mature.and(Err(NotEstimable::NotAProbability)) };
+        let [n0, n1] = scores.totals();
+        let [sum0, sum1] = scores.score_sums();
+        let bins = scores.reliability();
+        let over_bins = |of: fn(&[CalibrationBin]) -> Result<f64, NotEstimable>| {
+            probability.and_then(|()| of(bins.as_ref().map_err(|why| *why)?))
+        };
+        ScoreFigures {
+            scored: Some(n0 + n1),
+            bins: Some(scores.bins()),
+            auc: mature.map_or_else(Figure::undefined, |()| auc(scores)),
+            brier: point(
+                probability.and_then(|()| st::brier(n0 + n1, n1, scores.square_sum(), sum1)),
+                "fourth powers of scores are not released",
+            ),
+            ece: point(over_bins(st::expected_calibration_error), "biased upwards; compare with chance"),
+            ece_by_chance: point(over_bins(st::calibration_error_by_chance), "descriptive"),
+            mean_score: mature.map_or_else(Figure::undefined, |()| self.mean_score(n0 + n1, sum0 + sum1, scores)),
+        }
+    }
+
+    fn mean_score(&self, n: u64, sum: f64, scores: &Histogram) -> Figure {
+        let (min, max) = self.contract.score.as_ref().map_or((0.0, 1.0), |score| (score.min, score.max));
+        let scale = |x: f64| min + x * (max - min);
+        let mean = st::mean_of_sums(n, sum, scores.square_sum(), LEVEL).map(|mean| {
+            let scaled = |i: st::Interval| st::Interval { lower: scale(i.lower), upper: scale(i.upper) };
+            (scale(mean.value), mean.interval.map(scaled))
+        });
+        figure(mean, "normal")
+    }
+
+    /// The reliability diagram of pooled scores; empty where scores are not known or claim no probability.
+    pub fn reliability(&self, known: Known) -> Vec<ReliabilityBin> {
+        let bins = known.scores.filter(|_| self.is_probability()).and_then(|scores| scores.reliability().ok());
+        let bins = bins.unwrap_or_default();
+        let mature = self.is_mature(known.counts);
+        let edge = |at: usize| at as f64 / bins.len() as f64;
+        let row = |(at, bin): (usize, &CalibrationBin)| ReliabilityBin {
+            lower: edge(at),
+            upper: edge(at + 1),
+            n: bin.n,
+            positives: bin.positives,
+            mean_score: point(
+                if bin.n == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(bin.score_sum / bin.n as f64) },
+                "descriptive",
+            ),
+            observed: if mature { proportion(bin.positives, bin.n) } else { Figure::undefined(NotEstimable::Immature) },
+        };
+        bins.iter().enumerate().map(row).collect()
+    }
+}
+
+fn auc(scores: &Histogram) -> Figure {
+    let [negatives, positives] = scores.counts();
+    let auc = st::auc(positives, negatives, LEVEL);
+    match (figure(auc.map(|a| (a.estimate.value, a.estimate.interval)), "delong_on_bins"), auc) {
+        (Figure::Estimate(mut estimate), Ok(auc)) => {
+            estimate.bounds = Some(auc.bounds);
+            Figure::Estimate(estimate)
+        }
+        (other, _) => other,
+    }
+}
+
+/// All events.
+pub(super) fn total(counts: &Counts) -> u64 {
+    counts.iter().flatten().sum()
+}
+
+/// Events with a label.
+pub(super) fn labelled(counts: &Counts) -> u64 {
+    counts.iter().map(|row| row[0] + row[1]).sum()
+}
+
+/// (events with decision `code`, events with a decision).
+pub(super) fn rate_of(counts: &Counts, code: usize) -> (u64, u64) {
+    let row = |decision: usize| counts[decision].iter().sum::<u64>();
+    (row(code), row(0) + row(1))
+}
+
+/// (selected, decided).
+pub(super) fn decided(counts: &Counts) -> (u64, u64) {
+    rate_of(counts, 1)
+}

@@ -1,0 +1,156 @@
+//! Score histograms of labelled events, at whatever resolution sites released them, added up.
+
+use crate::disclosure::{Bin, Scores};
+use crate::event::SCORE_ONE;
+use crate::statistics::{CalibrationBin, NotEstimable};
+
+/// Bins of a reliability diagram, and of the expected calibration error.
+pub(super) const RELIABILITY_BINS: u32 = 10;
+
+/// Scores of the events of one group that have a label, in integers.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Histogram {
+    bins: u32,
+    /// `[label 0, 1][bin]`.
+    counts: [Vec<u64>; 2],
+    /// Sum of q, `[label 0, 1][bin]`.
+    sums: [Vec<u128>; 2],
+    /// Sum of q^2, `[label 0, 1]`.
+    square_sums: [u128; 2],
+}
+
+impl Histogram {
+    /// The histogram that a site released.
+    pub fn new(scores: &Scores) -> Histogram {
+        let size = scores.bins as usize;
+        let (mut counts, mut sums) = ([vec![0; size], vec![0; size]], [vec![0; size], vec![0; size]]);
+        for label in 0..2 {
+            for Bin(bin, count, sum) in &scores.histogram[label] {
+                // Verified releases have no bin beyond the last.
+                if let (Some(c), Some(s)) = (counts[label].get_mut(*bin as usize), sums[label].get_mut(*bin as usize)) {
+                    (*c, *s) = (*count, sum.0);
+                }
+            }
+        }
+        Histogram { bins: scores.bins, counts, sums, square_sums: [0, 1].map(|label| scores.square_sums[label].0) }
+    }
+
+    /// Adds `other`; the coarser of the two resolutions holds.
+    pub fn add(&mut self, other: &Histogram) {
+        if other.bins < self.bins {
+            self.coarsen(other.bins);
+        }
+        let width = (other.bins / self.bins).max(1) as usize;
+        for label in 0..2 {
+            for (at, (count, sum)) in other.counts[label].iter().zip(&other.sums[label]).enumerate() {
+                self.counts[label][at / width] += count;
+                self.sums[label][at / width] += sum;
+            }
+            self.square_sums[label] += other.square_sums[label];
+        }
+    }
+
+    /// Merges neighbours until `bins` are left; released resolutions are halvings of one another.
+    fn coarsen(&mut self, bins: u32) {
+        let width = (self.bins / bins).max(1) as usize;
+        for label in 0..2 {
+            self.counts[label] = self.counts[label].chunks(width).map(|part| part.iter().sum()).collect();
+            self.sums[label] = self.sums[label].chunks(width).map(|part| part.iter().sum()).collect();
+        }
+        self.bins = bins;
+    }
+
+    /// Bins of this histogram.
+    pub fn bins(&self) -> u32 {
+        self.bins
+    }
+
+    /// Events by bin: of label 0, of label 1.
+    pub fn counts(&self) -> [&[u64]; 2] {
+        [&self.counts[0], &self.counts[1]]
+    }
+
+    /// Events: of label 0, of label 1.
+    pub fn totals(&self) -> [u64; 2] {
+        [0, 1].map(|label| self.counts[label].iter().sum())
+    }
+
+    /// Sum of the scores of label 0 and label 1, as shares of the contract's range.
+    pub fn score_sums(&self) -> [f64; 2] {
+        [0, 1].map(|label| unit(self.sums[label].iter().sum()))
+    }
+
+    /// Sum of the squared scores over both labels, as shares of the contract's range.
+    pub fn square_sum(&self) -> f64 {
+        unit(self.square_sums[0] + self.square_sums[1]) / SCORE_ONE as f64
+    }
+
+    /// The ten bins of a reliability diagram, from exact sums.
+    ///
+    /// # Errors
+    /// `NotFinite`: fewer than ten bins, which no verified release has.
+    pub fn reliability(&self) -> Result<Vec<CalibrationBin>, NotEstimable> {
+        if self.bins < RELIABILITY_BINS {
+            return Err(NotEstimable::NotFinite);
+        }
+        let mut ten = self.clone();
+        ten.coarsen(RELIABILITY_BINS);
+        let bins = (0..ten.counts[0].len()).map(|at| CalibrationBin {
+            n: ten.counts[0][at] + ten.counts[1][at],
+            positives: ten.counts[1][at],
+            score_sum: unit(ten.sums[0][at] + ten.sums[1][at]),
+        });
+        Ok(bins.collect())
+    }
+}
+
+/// q as a share of the range.
+fn unit(q: u128) -> f64 {
+    q as f64 / SCORE_ONE as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disclosure::Decimal;
+    use proptest::prelude::*;
+
+    /// Scores (label, q) at `bins` bins, as a site would release them.
+    fn released(scores: &[(usize, u64)], bins: u32) -> Scores {
+        let mut released = Scores {
+            bins,
+            no_score: [0; 3],
+            square_sums: [Decimal(0); 3],
+            histogram: [Vec::new(), Vec::new(), Vec::new()],
+        };
+        for (label, q) in scores {
+            released.square_sums[*label].0 += u128::from(*q) * u128::from(*q);
+            let bin = crate::event::bin_of(*q, bins) as u32;
+            let row = &mut released.histogram[*label];
+            match row.iter_mut().find(|found| found.0 == bin) {
+                Some(found) => (found.1, found.2.0) = (found.1 + 1, found.2.0 + u128::from(*q)),
+                None => row.push(Bin(bin, 1, Decimal(u128::from(*q)))),
+            }
+        }
+        released
+    }
+
+    fn scores() -> impl Strategy<Value = Vec<(usize, u64)>> {
+        proptest::collection::vec((0..2_usize, 0..=SCORE_ONE), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn resolutions_merge_in_any_order(a in scores(), b in scores(), i in 0..5_u32, j in 0..5_u32) {
+            let (fine, coarse) = (10 << i, 10 << j);
+            let mut ab = Histogram::new(&released(&a, fine));
+            ab.add(&Histogram::new(&released(&b, coarse)));
+            let mut ba = Histogram::new(&released(&b, coarse));
+            ba.add(&Histogram::new(&released(&a, fine)));
+            prop_assert_eq!(&ab, &ba);
+            let both: Vec<_> = a.iter().chain(&b).copied().collect();
+            prop_assert_eq!(&ab, &Histogram::new(&released(&both, fine.min(coarse))));
+            prop_assert_eq!(ab.reliability().map(|bins| bins.len()), Ok(10));
+        }
+    }
+}

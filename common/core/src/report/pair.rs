@@ -1,0 +1,285 @@
+//! One group against the reference: crude, at each site, adjusted for site, pooled.
+
+use super::figure::{Figure, TestFigure, difference, figure, point, test};
+use super::group::{Terms, decided, rate_of};
+use super::parity::{correct, false_positives, predicted_positives, true_positives};
+use super::{State, slices::SiteCounts};
+use crate::disclosure::Counts;
+use crate::ids::Name;
+use crate::statistics::{self as st, Effect, LEVEL, MeanEffect, NotEstimable, RatioMethod, Stratum, meta_analysis};
+use serde::{Deserialize, Serialize};
+
+/// One group against the reference group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairFigures {
+    /// The group.
+    pub group: Vec<String>,
+    /// Sites as if they were one.
+    pub crude: Contrast,
+    /// Each site, in the order of the slice's sites.
+    pub sites: Vec<SiteContrast>,
+    /// Sites where the group is selected more often than the reference.
+    pub favouring_group: Vec<Name>,
+    /// Sites where the reference is selected more often.
+    pub favouring_reference: Vec<Name>,
+    /// Adjusted for site.
+    pub mantel_haenszel: AdjustedFigures,
+    /// Risk differences of the sites pooled by inverse variance.
+    pub pooled: PooledFigures,
+    /// Whether the crude and the adjusted difference tell different stories.
+    pub simpson: SimpsonFigures,
+    /// Rates that need labels, sites as if they were one; absent where the contract has no label.
+    pub outcomes: Option<OutcomeContrast>,
+}
+
+/// Rates of the group less those of the reference; Newcombe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeContrast {
+    /// True positive rate.
+    pub tpr: Figure,
+    /// False positive rate.
+    pub fpr: Figure,
+    /// Positive predictive value.
+    pub ppv: Figure,
+    /// Accuracy.
+    pub accuracy: Figure,
+}
+
+/// Differences and ratios of selection rates, group against reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contrast {
+    /// Selection rate of the group less that of the reference; Newcombe.
+    pub difference: Figure,
+    /// Selection rate of the group by that of the reference; Katz, or a score interval beside a 0.
+    pub selection_ratio: Figure,
+    /// The same ratio for the favourable decision.
+    pub impact_ratio: Figure,
+    /// Odds ratio of selection; Woolf.
+    pub odds_ratio: Figure,
+}
+
+/// A contrast at one site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteContrast {
+    /// The contrast; hidden or missing where the site's counts are.
+    pub contrast: Option<Contrast>,
+    /// Variance of the difference, p(1-p)/n summed over both groups.
+    pub variance: Option<f64>,
+    /// Share of the fixed-effect weight; absent where the site is left out.
+    pub weight: Option<f64>,
+    /// Why the site is left out of pooled effects; absent where it is in.
+    pub left_out: Option<String>,
+}
+
+/// Stratified by site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustedFigures {
+    /// Sites with events in both groups.
+    pub sites: Vec<Name>,
+    /// Mantel-Haenszel odds ratio; Robins, Breslow and Greenland.
+    pub odds_ratio: Figure,
+    /// Mantel-Haenszel risk ratio; Greenland and Robins.
+    pub risk_ratio: Figure,
+    /// Mantel-Haenszel risk difference; Sato.
+    pub risk_difference: Figure,
+    /// Cochran-Mantel-Haenszel test.
+    pub cmh: TestFigure,
+    /// The same with continuity correction.
+    pub cmh_corrected: TestFigure,
+    /// Breslow-Day test that the odds ratio is the same at all sites.
+    pub breslow_day: TestFigure,
+    /// The same with Tarone's correction.
+    pub breslow_day_tarone: TestFigure,
+}
+
+/// Inverse-variance pooling of the sites' risk differences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PooledFigures {
+    /// Sites used.
+    pub sites: Vec<Name>,
+    /// Fixed effect.
+    pub fixed: Figure,
+    /// Random effects, DerSimonian and Laird.
+    pub random: Figure,
+    /// Random effects with the Hartung-Knapp-Sidik-Jonkman interval.
+    pub random_hksj: Figure,
+    /// Cochran's Q.
+    pub q: TestFigure,
+    /// Share of the variation that is between sites.
+    pub i2: Figure,
+    /// Between-site variance, DerSimonian and Laird, not below 0.
+    pub tau2: Figure,
+}
+
+/// Crude against adjusted risk difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SimpsonFigures {
+    /// Both can be told.
+    Compared {
+        /// They point opposite ways.
+        reversal: bool,
+        /// They differ by more than 20 % of an adjusted difference of at least 0.01.
+        material: bool,
+    },
+    /// Undefined, and why.
+    NotEstimable(String),
+}
+
+/// One group against the reference.
+pub(super) struct Pair<'a> {
+    pub sites: &'a [SiteCounts],
+    pub group: usize,
+    pub reference: usize,
+    pub terms: Terms<'a>,
+}
+
+impl Pair<'_> {
+    /// `name` is the group's; `group` and `reference` are pooled over the sites that released the slice.
+    pub fn figures(&self, name: Vec<String>, group: &Counts, reference: &Counts) -> PairFigures {
+        let strata: Vec<_> = self.sites.iter().map(|site| self.stratum(site)).collect();
+        let known: Vec<(&Name, Stratum)> =
+            self.sites.iter().zip(&strata).filter_map(|(site, stratum)| Some((&site.site, (*stratum)?))).collect();
+        let favouring = |sign: f64| {
+            let difference = |s: &Stratum| st::difference(s.x1, s.n1, s.x0, s.n0).unwrap_or(0.0) * sign;
+            known.iter().filter(|(_, s)| difference(s) > 0.0).map(|(site, _)| (*site).clone()).collect()
+        };
+        let (sites, pooled) = self.pool(&strata);
+        PairFigures {
+            group: name,
+            crude: contrast(group, reference, self.favourable()),
+            sites,
+            favouring_group: favouring(1.0),
+            favouring_reference: favouring(-1.0),
+            mantel_haenszel: adjusted(&known),
+            pooled,
+            simpson: simpson(&known),
+            outcomes: self.terms.contract.label.is_some().then(|| self.outcomes(group, reference)),
+        }
+    }
+
+    fn favourable(&self) -> usize {
+        self.terms.contract.decision.favourable_code()
+    }
+
+    fn outcomes(&self, group: &Counts, reference: &Counts) -> OutcomeContrast {
+        let mature = self.terms.is_mature(group) && self.terms.is_mature(reference);
+        let of = |rate: fn(&Counts) -> (u64, u64)| match mature {
+            true => difference(rate(group), rate(reference)),
+            false => Figure::undefined(NotEstimable::Immature),
+        };
+        OutcomeContrast {
+            tpr: of(true_positives),
+            fpr: of(false_positives),
+            ppv: of(predicted_positives),
+            accuracy: of(correct),
+        }
+    }
+
+    fn stratum(&self, site: &SiteCounts) -> Option<Stratum> {
+        let (x1, n1) = decided(site.groups.get(self.group)?);
+        let (x0, n0) = decided(site.groups.get(self.reference)?);
+        Some(Stratum { x1, n1, x0, n0 })
+    }
+
+    /// Inverse-variance pooling: sites where both groups have at least `min_site_n` and the variance is above 0.
+    fn pool(&self, strata: &[Option<Stratum>]) -> (Vec<SiteContrast>, PooledFigures) {
+        let effects: Vec<Result<Effect, String>> =
+            self.sites.iter().zip(strata).map(|(site, stratum)| self.effect(site, *stratum)).collect();
+        let used: Vec<Effect> = effects.iter().filter_map(|effect| effect.as_ref().ok().copied()).collect();
+        let weights: f64 = used.iter().map(|effect| 1.0 / effect.variance).sum();
+        let rows = self.sites.iter().zip(strata).zip(&effects).map(|((site, stratum), effect)| SiteContrast {
+            contrast: stratum.and_then(|_| {
+                Some(contrast(site.groups.get(self.group)?, site.groups.get(self.reference)?, self.favourable()))
+            }),
+            variance: stratum.and_then(|stratum| st::risk_difference_effect(stratum).ok()).map(|e| e.variance),
+            weight: effect.as_ref().ok().map(|effect| 1.0 / effect.variance / weights),
+            left_out: effect.as_ref().err().cloned(),
+        });
+        let names = self.sites.iter().zip(&effects).filter(|(_, effect)| effect.is_ok());
+        (rows.collect(), pooled_figures(names.map(|(site, _)| site.site.clone()).collect(), &used))
+    }
+
+    fn effect(&self, site: &SiteCounts, stratum: Option<Stratum>) -> Result<Effect, String> {
+        let stratum = match (site.state, stratum) {
+            (State::Suppressed, _) => return Err("suppressed".to_owned()),
+            (State::Missing, _) | (_, None) => return Err("no release".to_owned()),
+            (State::Released, Some(stratum)) => stratum,
+        };
+        if stratum.n1 < self.terms.min_site_n || stratum.n0 < self.terms.min_site_n {
+            return Err(format!("a group below {} events", self.terms.min_site_n));
+        }
+        let effect = st::risk_difference_effect(stratum).map_err(|e| e.reason().to_owned())?;
+        if effect.variance > 0.0 { Ok(effect) } else { Err(NotEstimable::ZeroVariance.reason().to_owned()) }
+    }
+}
+
+fn contrast(group: &Counts, reference: &Counts, favourable: usize) -> Contrast {
+    let ((x1, n1), (x0, n0)) = (decided(group), decided(reference));
+    let ((f1, _), (f0, _)) = (rate_of(group, favourable), rate_of(reference, favourable));
+    Contrast {
+        difference: difference((x1, n1), (x0, n0)),
+        selection_ratio: ratio(x1, n1, x0, n0),
+        impact_ratio: ratio(f1, n1, f0, n0),
+        odds_ratio: figure(st::odds_ratio(x1, n1, x0, n0, LEVEL).map(|e| (e.value, e.interval)), "woolf"),
+    }
+}
+
+fn ratio(x1: u64, n1: u64, x0: u64, n0: u64) -> Figure {
+    let estimate = st::katz_ratio(x1, n1, x0, n0, LEVEL);
+    let method = match &estimate {
+        Ok(estimate) if estimate.method == RatioMethod::KoopmanScore => "koopman_score",
+        _ => "katz_log",
+    };
+    figure(estimate.map(|e| (e.value, Ok(e.interval))), method)
+}
+
+fn adjusted(known: &[(&Name, Stratum)]) -> AdjustedFigures {
+    let strata: Vec<_> = known.iter().map(|(_, stratum)| *stratum).collect();
+    let pooled = st::mantel_haenszel(&strata, LEVEL);
+    let part = |of: fn(&st::MantelHaenszel) -> Result<st::Estimate, NotEstimable>, method: &str| {
+        figure(pooled.as_ref().map_err(|e| *e).and_then(of).map(|e| (e.value, e.interval)), method)
+    };
+    let cmh = st::cochran_mantel_haenszel(&strata);
+    let breslow_day = st::breslow_day(&strata);
+    AdjustedFigures {
+        sites: pooled.as_ref().map_or(Vec::new(), |p| p.used.iter().map(|&at| known[at].0.clone()).collect()),
+        odds_ratio: part(|p| p.odds_ratio, "robins_breslow_greenland"),
+        risk_ratio: part(|p| p.risk_ratio, "greenland_robins"),
+        risk_difference: part(|p| Ok(p.risk_difference), "sato"),
+        cmh: test(cmh.as_ref().map(|c| c.plain).map_err(|e| *e)),
+        cmh_corrected: test(cmh.map(|c| c.corrected)),
+        breslow_day: test(breslow_day.as_ref().map(|b| b.plain).map_err(|e| *e)),
+        breslow_day_tarone: test(breslow_day.map(|b| b.tarone)),
+    }
+}
+
+fn pooled_figures(sites: Vec<Name>, effects: &[Effect]) -> PooledFigures {
+    let meta = meta_analysis(effects, LEVEL);
+    let mean = |m: MeanEffect| (m.estimate, Ok(m.interval));
+    let heterogeneity = meta.and_then(|m| m.heterogeneity);
+    let random = meta.and_then(|m| m.random);
+    PooledFigures {
+        sites,
+        fixed: figure(meta.map(|m| mean(m.fixed)), "inverse_variance"),
+        random: figure(random.map(|r| (r.estimate, r.interval)), "dersimonian_laird"),
+        random_hksj: figure(random.map(|r| (r.estimate, r.hksj)), "hartung_knapp_sidik_jonkman"),
+        q: test(heterogeneity.map(|h| h.q)),
+        i2: point(heterogeneity.map(|h| h.i2), "descriptive"),
+        tau2: point(heterogeneity.map(|h| h.tau2_dl), "descriptive"),
+    }
+}
+
+fn simpson(known: &[(&Name, Stratum)]) -> SimpsonFigures {
+    let strata: Vec<_> = known.iter().map(|(_, stratum)| *stratum).collect();
+    match st::simpson(&strata, LEVEL) {
+        Ok(s) => SimpsonFigures::Compared { reversal: s.reversal, material: s.material },
+        Err(reason) => SimpsonFigures::NotEstimable(reason.reason().to_owned()),
+    }
+}
