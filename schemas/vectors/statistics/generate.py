@@ -69,6 +69,12 @@ CONVENTIONS = {
     "is checked to agree to 1e-4",
     "hksj": "mean -+ t(k-1) * sqrt(statsmodels' var_hksj); modified: max(1, scale)",
     "prediction": "mean -+ t(k-2) * sqrt(tau2 + se^2)",
+    "balanced_accuracy": "mean of both rates, delta method's variance in fractions, ends held inside 0 to 1",
+    "auc": "scipy mannwhitneyu over the ten right-closed bins: U / (P N); limits by DeLong 1988 from the matrix of all pairs, "
+    "ends held inside 0 to 1; null where a label has one event or the variance is 0",
+    "auc_bounds": "mannwhitneyu with the positives of each bin below, and above, its negatives",
+    "ece": "mean of |labels - scores| summed by bin, in fractions; brier: mean of (score - label)^2, in fractions",
+    "mean": "mean -+ z * numpy std(ddof=1) / sqrt(n)",
 }
 
 
@@ -152,6 +158,7 @@ def pair(x1, n1, x0, n0):
     score = koopman(x1, n1, x0, n0, ALPHA)
     katz = x1 > 0 and x0 > 0 and (x1 < n1 or x0 < n0)
     case = {
+        "balanced_accuracy": balanced_accuracy(x1, n1, x0, n0),
         "counts": [x1, n1, x0, n0],
         "katz": nums(confint_proportions_2indep(x1, n1, x0, n0, method="log", compare="ratio")) if katz else None,
         "koopman": None if score is None else [None if end is None else num(end) for end in score],
@@ -339,6 +346,79 @@ BERKELEY = [
 ]
 
 
+def balanced_accuracy(x1, n1, x0, n0):
+    if n1 == 0 or n0 == 0:
+        return None
+    a, b = Fraction(x1, n1), Fraction(x0, n0)
+    variance = (a * (1 - a) / n1 + b * (1 - b) / n0) / 4
+    value = float((a + b) / 2)
+    if variance == 0:
+        return [num(value), None, None]
+    half = Z * math.sqrt(variance)
+    return nums([value, max(0.0, value - half), min(1.0, value + half)])
+
+
+def concordance(positives, negatives):
+    return stats.mannwhitneyu(positives, negatives, method="asymptotic").statistic / (len(positives) * len(negatives))
+
+
+def auc(positives, negatives):
+    """From bins; the variance from the whole matrix of pairs, as DeLong, DeLong and Clarke-Pearson define it."""
+    value = concordance(positives, negatives)
+    x, y = np.array(positives)[:, None], np.array(negatives)[None, :]
+    psi = (x > y) + 0.5 * (x == y)
+    if min(len(positives), len(negatives)) < 2:
+        return [num(value), None, None]
+    variance = np.var(psi.mean(axis=1), ddof=1) / len(positives) + np.var(psi.mean(axis=0), ddof=1) / len(negatives)
+    if variance < 1e-20:
+        return [num(value), None, None]
+    half = Z * math.sqrt(variance)
+    return nums([value, max(0.0, value - half), min(1.0, value + half)])
+
+
+def scores(events):
+    """`events` are (label, score in thousandths); ten bins, closed on the right."""
+    def bin_of(score):
+        return max(0, (score - 1) // 100)
+
+    by_label = [[bin_of(s) for label, s in events if label == wanted] for wanted in (0, 1)]
+    negatives, positives = by_label
+    both = bool(negatives and positives)
+    bins = [[(label, Fraction(s, 1000)) for label, s in events if bin_of(s) == b] for b in range(10)]
+    error = sum(abs(sum(label - s for label, s in rows)) for rows in bins) / len(events)
+    values = np.array([s / 1000 for _, s in events])
+    spread = values.std(ddof=1) if len(events) > 1 and len(set(values)) > 1 else 0
+    mean = [num(values.mean()), None, None]
+    if spread:
+        half = Z * spread / math.sqrt(len(events))
+        mean = nums([values.mean(), values.mean() - half, values.mean() + half])
+    bounds = [
+        num(concordance([2 * b + shift for b in positives], [2 * b for b in negatives])) for shift in (-1, 1)
+    ] if both else None
+    return {
+        "events": events,
+        "auc": auc(positives, negatives) if both else None,
+        "auc_bounds": bounds,
+        "brier": num(sum((s - label) ** 2 for rows in bins for label, s in rows) / len(events)),
+        "ece": num(error),
+        "mean": mean,
+    }
+
+
+def score_cases(rng):
+    known = [[(1, 0)], [(0, 1000)], [(0, 100), (1, 101)], [(1, 100), (0, 101)], [(0, 50), (0, 60), (1, 70), (1, 55)]]
+    drawn = []
+    for i in range(90):
+        prevalence, skew = rng.choice([0.05, 0.3, 0.5, 0.9]), rng.choice([0, 0, 150, 400])
+        rows = []
+        for _ in range(rng.choice([2, 5, 20, 120])):
+            label = int(rng.random() < prevalence)
+            score = rng.choice([rng.randint(0, 1000), 100 * rng.randint(0, 10)])
+            rows.append((label, min(1000, max(0, score + skew * (2 * label - 1)))))
+        drawn.append(rows)
+    return known + drawn
+
+
 def random_group(rng, largest, empty=False):
     n = rng.randint(0 if empty else 1, rng.choice([1, 3, 10, 60, largest]))
     kind = rng.randrange(8)
@@ -401,6 +481,7 @@ def main(path):
         "strata": [strata(case) for case in strata_cases(rng)],
         "tables": [contingency(case) for case in table_cases(rng)],
         "meta": [meta(case) for case in effect_cases(rng)],
+        "scores": [scores(case) for case in score_cases(rng)],
     }
 
     def compact(value):

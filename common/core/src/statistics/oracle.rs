@@ -81,6 +81,9 @@ fn two_proportions_match() {
             }
         }
 
+        let balanced = balanced_accuracy(x1, n1, x0, n0, LEVEL);
+        same("balanced accuracy", &case, estimate(balanced), &case["balanced_accuracy"]);
+
         let or = odds_ratio(x1, n1, x0, n0, LEVEL).ok().filter(|or| or.interval.is_ok());
         same("odds ratio", &case, or.and_then(|or| estimate(Ok(or))), &case["odds_ratio"]);
     }
@@ -165,5 +168,33 @@ fn meta_analyses_match() {
         ] {
             same(name, &case, interval(ours.unwrap_or(Err(NotEstimable::TooFewStudies))), &theirs[name]);
         }
+    }
+}
+
+#[test]
+fn scores_match() {
+    for case in cases("scores") {
+        let events: Vec<[u64; 2]> =
+            case["events"].as_array().expect("a list").iter().map(|e| [counts(e)[0], counts(e)[1]]).collect();
+        let mut bins = [CalibrationBin { n: 0, positives: 0, score_sum: 0.0 }; 10];
+        let (mut squares, mut positive_sum) = (0.0, 0.0);
+        for [label, thousandths] in &events {
+            let score = *thousandths as f64 / 1000.0;
+            let bin = &mut bins[(thousandths.saturating_sub(1) / 100) as usize];
+            *bin = CalibrationBin { n: bin.n + 1, positives: bin.positives + label, score_sum: bin.score_sum + score };
+            squares += score * score;
+            positive_sum += score * *label as f64;
+        }
+        let positives = bins.map(|bin| bin.positives);
+        let area = auc(&positives, &bins.map(|bin| bin.n - bin.positives), LEVEL);
+        same("AUC", &case, estimate(area.map(|a| a.estimate)), &case["auc"]);
+        same("AUC bounds", &case, interval(area.map(|a| a.bounds)), &case["auc_bounds"]);
+        let (n, p) = (events.len() as u64, positives.iter().sum());
+        let brier = brier(n, p, squares, positive_sum).ok();
+        same("Brier", &case, Some(vec![brier]), &Value::from(vec![case["brier"].clone()]));
+        let error = expected_calibration_error(&bins).ok();
+        same("ECE", &case, Some(vec![error]), &Value::from(vec![case["ece"].clone()]));
+        let mean = mean_of_sums(n, bins.iter().map(|bin| bin.score_sum).sum(), squares, LEVEL);
+        same("mean", &case, estimate(mean), &case["mean"]);
     }
 }
