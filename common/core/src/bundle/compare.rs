@@ -5,12 +5,15 @@ use serde_json::Value;
 /// Largest difference of two floating-point figures, relative to max(1, |x|).
 const TOLERANCE: f64 = 1e-9;
 
-/// The first place where `found` differs from `expected`: path, expected, found.
-pub(super) fn difference(expected: &Value, found: &Value) -> Option<(String, String, String)> {
+/// A place, what was expected there, and what was found.
+pub(super) type Difference = (String, String, String);
+
+/// The first place where `found` differs from `expected`.
+pub(super) fn difference(expected: &Value, found: &Value) -> Option<Difference> {
     differ("", expected, found)
 }
 
-fn differ(path: &str, expected: &Value, found: &Value) -> Option<(String, String, String)> {
+fn differ(path: &str, expected: &Value, found: &Value) -> Option<Difference> {
     let here = || Some((path.to_owned(), short(expected), short(found)));
     match (expected, found) {
         (Value::Object(a), Value::Object(b)) => {

@@ -52,19 +52,13 @@ fn decisions(slice: &SliceFigures) -> Markup {
 }
 
 fn rates(slice: &SliceFigures) -> Markup {
-    let columns = [
-        "True positive rate",
-        "False negative rate",
-        "False positive rate",
-        "True negative rate",
-        "Positive predictive value",
-        "Negative predictive value",
-        "Balanced accuracy",
-    ];
+    let columns = ["TPR", "FNR", "FPR", "TNR", "PPV", "NPV", "Balanced accuracy"];
     html! {
         div.scroll tabindex="0" {
             table {
-                caption { "Rates with 95 % intervals." }
+                caption {
+                    "True positive rate (sensitivity), false negative, false positive and true negative rate (specificity); positive and negative predictive value; with 95 % intervals."
+                }
                 (head(&columns))
                 tbody {
                     @for (row, pooled) in groups(slice) {

@@ -56,7 +56,7 @@ fn whole_story(report: &Report, scope: &Scope) -> Option<String> {
     Some(format!("{coverage}: accuracy {}{scores}.", rate(&outcomes.accuracy)))
 }
 
-/// Several groups against the reference: the gaps over all of them, then a line each; of intersections only the widest.
+/// Several groups against the reference: the gaps over all of them, then a line each; of intersections only the clearest.
 fn many_story(name: &str, slice: &SliceFigures, pairs: &[PairFigures], lines: &mut Vec<String>) {
     let Some(parity) = &slice.parity else { return };
     let gap = |gap: &Gap| {
@@ -70,9 +70,9 @@ fn many_story(name: &str, slice: &SliceFigures, pairs: &[PairFigures], lines: &m
     if !gaps.is_empty() {
         lines.push(format!("{name}: greatest gap between groups: {}.", gaps.join("; ")));
     }
-    let size = |pair: &PairFigures| pair.crude.difference.value().map_or(-1.0, f64::abs);
-    let widest = pairs.iter().max_by(|a, b| size(a).total_cmp(&size(b)));
-    let shown = pairs.iter().filter(|pair| slice.attributes.len() < 2 || widest.is_some_and(|w| w.group == pair.group));
+    let clearest = pairs.iter().max_by(|a, b| clear_by(a).total_cmp(&clear_by(b)));
+    let shown =
+        pairs.iter().filter(|pair| slice.attributes.len() < 2 || clearest.is_some_and(|c| c.group == pair.group));
     for pair in shown {
         let odds = &pair.mantel_haenszel.odds_ratio;
         lines.push(format!(
@@ -87,6 +87,14 @@ fn many_story(name: &str, slice: &SliceFigures, pairs: &[PairFigures], lines: &m
         ));
         lines.extend(outcome_story(name, slice, pair));
         lines.extend(simpson_story(name, pair));
+    }
+}
+
+/// How far the interval of the crude difference stays from 0; below 0 where it holds 0.
+fn clear_by(pair: &PairFigures) -> f64 {
+    match &pair.crude.difference {
+        Figure::Estimate(estimate) => estimate.interval.map_or(-1.0, |i| i.lower.max(-i.upper)),
+        _ => -1.0,
     }
 }
 
