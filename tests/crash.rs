@@ -1,5 +1,6 @@
 //! Kill -9 at any moment: nothing is lost, nothing counts twice, the report is the same.
 
+use fedaudit_core::bundle::unpack;
 use fedaudit_core::codec;
 use fedaudit_core::report::{Report, Use};
 use fedaudit_examples::dataset::Dataset;
@@ -9,6 +10,8 @@ use fedaudit_examples::ucb;
 use fedaudit_tests::{programs, run};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -113,30 +116,54 @@ fn an_aggregator_that_is_away_costs_nothing_but_time() {
     berkeley.check();
 }
 
+/// How many kills: ten in every run of the tests, as many as `FEDAUDIT_KILLS` says in a long one.
+fn kills() -> u32 {
+    std::env::var("FEDAUDIT_KILLS").ok().map_or(10, |text| text.parse().expect("FEDAUDIT_KILLS is a number"))
+}
+
+/// What must not depend on who was killed when: every release byte for byte, and every figure of the report.
+fn outcome(berkeley: &Berkeley) -> (BTreeSet<Vec<u8>>, String) {
+    let out = berkeley.dir.path().join("out");
+    let bundle = unpack(&std::fs::read(out.join("bundle.zip")).expect("written")).expect("a bundle");
+    let report: Value = serde_json::from_slice(&bundle.report_json).expect("a report");
+    let figures = [&report["scopes"], &report["sites"], &report["windows"]].map(Value::to_string);
+    (bundle.plan.artifacts.into_values().collect(), figures.concat())
+}
+
 #[test]
 fn killed_at_random_moments_it_is_the_same_report() {
     let seed = u64::from(std::process::id());
-    println!("seed {seed}");
+    println!("seed {seed}, {} kills", kills());
+    let undisturbed = Berkeley::new();
+    (0..6).for_each(|site| undisturbed.import(site));
+    undisturbed.check();
+
     let mut rng = StdRng::seed_from_u64(seed);
     let mut berkeley = Berkeley::new();
     let sites: Vec<_> = berkeley.dataset.sites.iter().map(|(site, file)| (site.clone(), file.clone())).collect();
-    for (at, (site, file)) in sites.iter().enumerate() {
-        // An import is killed twice on its way; the third goes through.
-        for _ in 0..2 {
-            let mut import = berkeley.federation.start_import(site, file).expect("starts");
-            std::thread::sleep(after(&mut rng, 60));
-            import.kill();
-        }
-        berkeley.import(at);
-        // The agent is killed while it closes and ships; the aggregator now and then.
-        for round in 0..2 {
-            let mut agent = berkeley.federation.start_agent(site, true).expect("starts");
-            std::thread::sleep(after(&mut rng, 80));
-            if (at + round) % 3 == 0 {
+    let (plan, out) = (berkeley.dataset.plans[0].1.plan.clone(), berkeley.dir.path().join("killed"));
+    let mut done = 0;
+    while done < kills() {
+        let (site, file) = &sites[rng.next_u32() as usize % sites.len()];
+        let mut victim = match rng.next_u32() % 8 {
+            0..=2 => berkeley.federation.start_import(site, file),
+            3..=5 => berkeley.federation.start_agent(site, false),
+            6 => berkeley.federation.start_report(&plan, &out),
+            _ => {
+                // The aggregator, in the middle of a site's shipping.
+                let agent = berkeley.federation.start_agent(site, true).expect("starts");
+                std::thread::sleep(after(&mut rng, 80));
                 berkeley.restart_aggregator();
+                done += 1;
+                Ok(agent)
             }
-            agent.kill();
         }
+        .expect("starts");
+        std::thread::sleep(after(&mut rng, 120));
+        victim.kill();
+        done += 1;
     }
+    (0..6).for_each(|site| berkeley.import(site));
     berkeley.check();
+    assert!(outcome(&berkeley) == outcome(&undisturbed), "the report or a release is another");
 }

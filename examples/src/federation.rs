@@ -90,6 +90,15 @@ impl Federation {
         Running::spawn(command(&self.programs.agent, &self.agent_args(site, &["import", &file.to_string_lossy()])))
     }
 
+    /// Starts building a report without waiting for its end.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_report(&self, plan: &Name, out: &Path) -> Result<Running, Fault> {
+        let args = ["report", "build", plan.as_str(), "--out", &out.to_string_lossy()];
+        Running::spawn(command(&self.programs.aggregator, &self.aggregator_args(&args)))
+    }
+
     /// Makes a site's home and enrols it: init, token, join, approval.
     ///
     /// # Errors
