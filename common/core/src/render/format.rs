@@ -87,6 +87,12 @@ pub(super) fn interval(interval: &Interval, text: fn(f64) -> String) -> String {
     format!("{} to {}", text(interval.lower), text(interval.upper))
 }
 
+/// `60.9 to 64.2`: an interval under its estimate, which has the unit.
+pub(super) fn bare_interval(interval: &Interval, text: fn(f64) -> String) -> String {
+    let bare = |value| text(value).trim_end_matches(" %").to_owned();
+    format!("{} to {}", bare(interval.lower), bare(interval.upper))
+}
+
 /// The state of a figure that has no estimate, in words.
 pub(super) fn state(figure: &Figure) -> Option<String> {
     match figure {
@@ -200,6 +206,13 @@ pub(super) fn window(window: &Window) -> String {
     }
 }
 
+/// `January 2026` for a whole month, else as [`window`].
+pub(super) fn short_window(of: &Window) -> String {
+    let month = crate::time::tumbling(crate::time::Every::Month, of.start) == *of;
+    let day = Stamp::of(of.start).day;
+    if month { day.strip_prefix("1 ").map_or_else(|| window(of), str::to_owned) } else { window(of) }
+}
+
 /// From the first to the last window, in words.
 pub(super) fn windows(all: &[Window]) -> String {
     let (Some(first), Some(last)) = (all.first(), all.last()) else { return "no window".to_owned() };
@@ -251,6 +264,9 @@ mod tests {
         assert_eq!(text("1973-01-01T00:00:00Z", "1974-01-01T00:00:00Z"), "1 January 1973 to 31 December 1973");
         assert_eq!(text("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"), "1 March 2026");
         assert_eq!(text("2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z"), "1 March 2026 13:00 to 1 March 2026 14:00");
+        let short = |start: &str, end: &str| short_window(&Window { start: at(start), end: at(end) });
+        assert_eq!(short("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"), "March 2026");
+        assert_eq!(short("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"), "2 March 2026");
         assert!(!window(&Window { start: Time(i64::MIN), end: Time(i64::MIN) }).is_empty());
     }
 

@@ -1,6 +1,8 @@
 //! What needs labels: decisions and scores against labels, reliability diagrams, and the windows one after another.
 
-use super::format::{count, fixed, gap, group, interval, percent, plural, points, ratio, shorten, state, window};
+use super::format::{
+    bare_interval, count, fixed, gap, group, interval, percent, plural, points, ratio, short_window, shorten, state,
+};
 use super::tables::{Row, figures};
 use crate::report::{
     Estimate, Figure, Gap, GroupFigures, Measures, PairFigures, Parity, ReliabilityBin, Report, Scope, SliceFigures,
@@ -128,7 +130,7 @@ fn cell(figure: &Figure, text: fn(f64) -> String) -> Markup {
 fn with_range(figure: &Figure, text: fn(f64) -> String) -> Markup {
     match (figure, state(figure)) {
         (Figure::Estimate(Estimate { value, interval: Some(i), .. }), None) => html! {
-            td.n { (text(*value)) br; span.note { (interval(i, text)) } }
+            td.n { (text(*value)) br; span.note { (bare_interval(i, text)) } }
         },
         _ => cell(figure, text),
     }
@@ -262,7 +264,7 @@ pub(super) fn windows(report: &Report, scope: &Scope) -> Markup {
                 tbody {
                     @for row in &scope.windows {
                         tr {
-                            th scope="row" { (window(&row.window)) }
+                            th scope="row" { (short_window(&row.window)) }
                             td.n { (row.sites) " of " (report.sites.len()) }
                             (window_cells(row.pooled.as_ref(), labels))
                         }
