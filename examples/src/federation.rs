@@ -123,7 +123,11 @@ impl Federation {
         for (_, plan) in &dataset.plans {
             self.agent(site, &["plan", "accept", plan.plan.as_str()])?;
         }
-        let imported = self.agent(site, &["import", &file.to_string_lossy()])?;
+        let file = file.to_string_lossy();
+        let map = dataset.map.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mut args = vec!["import", &file];
+        args.extend(map.iter().flat_map(|map| ["--map", map]));
+        let imported = self.agent(site, &args)?;
         self.agent(site, &["run", "--once"])?;
         Ok(imported)
     }

@@ -42,13 +42,14 @@ pub fn command(program: &[OsString], args: &[OsString]) -> Command {
     command
 }
 
-/// Runs a party to its end and gives its standard output.
+/// Runs a party to its end and gives its standard output; what it said on standard error is passed on.
 ///
 /// # Errors
 /// What it said on standard error, if it failed.
 pub fn finish(mut command: Command) -> Result<String, Fault> {
     let output = command.output().map_err(|e| failed(format!("{:?}: {e}", command.get_program())))?;
     if output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
