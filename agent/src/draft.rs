@@ -173,7 +173,8 @@ impl<'a> Places<'a> {
 }
 
 fn say_columns(table: &Table, roles: &Roles) {
-    println!("read {} files, {} rows", table.files.len(), table.rows());
+    let files = if table.files.len() == 1 { "file" } else { "files" };
+    println!("read {} {files}, {} rows", table.files.len(), table.rows());
     for file in &table.files {
         let between = match file.separator {
             b',' => "",
@@ -181,16 +182,16 @@ fn say_columns(table: &Table, roles: &Roles) {
             b'\t' => ", separated by tabs",
             _ => ", separated by bars",
         };
-        println!("  {:<15} {} rows{between}: {}", file.site, file.rows, file.path.display());
+        println!("  {:<20} {} rows{between}: {}", file.site, file.rows, file.path.display());
     }
     println!("columns");
     for (ours, what) in &roles.said {
-        println!("  {ours:<15} {what}");
+        println!("  {ours:<20} {what}");
     }
 }
 
 fn say_guess(guess: &Guess) {
-    let line = |key: &str, what: &str| println!("  {key:<15} {what}");
+    let line = |key: &str, what: &str| println!("  {key:<20} {what}");
     println!("guessed");
     let pairs = [("decision", "favourable", Some(&guess.decision)), ("label", "positive", guess.label.as_ref())];
     for (ours, good, pair) in pairs {
@@ -202,12 +203,12 @@ fn say_guess(guess: &Guess) {
         line("score", &format!("{min} to {max}"));
     }
     line("model", &format!("{}, version {}", shown(&guess.model), list(&guess.versions)));
-    let wait = match (&guess.label, guess.release_after_hours) {
-        (None, _) => "no labels to wait for".to_owned(),
-        (_, 0) => "all labels are known by its end".to_owned(),
-        (_, hours) => format!("{hours} hours more until the last label is known"),
-    };
-    line("window", &format!("{}, the whole {} of all events; {wait}", guess.window, guess.unit()));
+    line("window", &format!("{}, the whole {} that cover all events", guess.window, guess.unit()));
+    match (&guess.label, guess.release_after_hours) {
+        (None, _) => {}
+        (_, 0) => line("release", "at its end: all labels are known by then"),
+        (_, hours) => line("release", &format!("{hours} hours after its end, when the last label is known")),
+    }
     for attribute in &guess.attributes {
         let name = std::slice::from_ref(&attribute.name);
         let cut = if guess.slices.iter().any(|slice| slice == name) {
@@ -249,6 +250,9 @@ fn say_trial(table: &Table, guess: &Guess, tried: &[Tried]) {
     for (slice, sites) in withheld(table, tried) {
         let what = if slice.is_empty() { "all events".to_owned() } else { slice.join(" x ") };
         println!("  {} would withhold {}: a count in it is from 1 to 9, below k = 10", sites.join(", "), shown(&what));
+    }
+    if tried.iter().any(|tried| !tried.withheld.is_empty()) {
+        println!("  to see more: coarser groups, fewer attributes at once, or a lower k in plan.toml");
     }
     for note in &guess.notes {
         println!("  note: {note}");

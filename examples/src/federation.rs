@@ -1,7 +1,7 @@
 //! A federation in a folder: `aggregator/`, `governance/` and a folder a site under `sites/`.
 
 use crate::dataset::Dataset;
-use crate::process::{Programs, Running, command, failed, finish};
+use crate::process::{Programs, Running, command, failed, finish, finish_both};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
 use std::ffi::OsString;
@@ -127,7 +127,8 @@ impl Federation {
         let map = dataset.map.as_ref().map(|path| path.to_string_lossy().into_owned());
         let mut args = vec!["import", &file];
         args.extend(map.iter().flat_map(|map| ["--map", map]));
-        let imported = self.agent(site, &args)?;
+        let (imported, warned) = finish_both(command(&self.programs.agent, &self.agent_args(site, &args)))?;
+        eprint!("{warned}");
         self.agent(site, &["run", "--once"])?;
         Ok(imported)
     }

@@ -42,19 +42,26 @@ pub fn command(program: &[OsString], args: &[OsString]) -> Command {
     command
 }
 
-/// Runs a party to its end and gives its standard output; what it said on standard error is passed on.
+/// Runs a party to its end and gives its standard output.
 ///
 /// # Errors
 /// What it said on standard error, if it failed.
-pub fn finish(mut command: Command) -> Result<String, Fault> {
+pub fn finish(command: Command) -> Result<String, Fault> {
+    finish_both(command).map(|(out, _)| out)
+}
+
+/// Runs a party to its end and gives its standard output, and what it said on standard error although it succeeded.
+///
+/// # Errors
+/// What it said on standard error, if it failed.
+pub fn finish_both(mut command: Command) -> Result<(String, String), Fault> {
     let output = command.output().map_err(|e| failed(format!("{:?}: {e}", command.get_program())))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
-        eprint!("{}", String::from_utf8_lossy(&output.stderr));
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok((text(&output.stdout), text(&output.stderr)));
     }
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(format!("{} ({}): {}", args.join(" "), output.status, said.trim())))
+    Err(failed(format!("{} ({}): {}", args.join(" "), output.status, text(&output.stderr).trim())))
 }
 
 /// A process that ends with its owner. Every party survives being killed at any moment, so that is how it is stopped.

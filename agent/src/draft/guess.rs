@@ -198,7 +198,8 @@ fn when(table: &Table, roles: &Roles, now: Time, notes: &mut Vec<String>) -> Res
 /// Columns that are attributes, and those left out with the reason.
 fn attributes(table: &Table, roles: &Roles) -> (Vec<Attribute>, Vec<(String, String)>) {
     let (mut found, mut left) = (Vec::new(), Vec::new());
-    for column in table.columns.iter().filter(|column| !roles.taken.contains(&column.name)) {
+    let blank = |column: &Column| COLUMNS.contains(&column.name.as_str()) && column.filled == 0;
+    for column in table.columns.iter().filter(|column| !roles.taken.contains(&column.name) && !blank(column)) {
         match attribute(table, column) {
             Ok(attribute) => found.push(attribute),
             Err(why) => left.push((column.name.clone(), why)),
