@@ -290,6 +290,10 @@ fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
     for (text, expected) in cases {
         Newcomer::new("a.csv", text).refused(expected);
     }
+    let latin = [b"id,time,decision\n".to_vec(), b"1,2026-01-31T13:00:00Z,n\xf6\n".to_vec()].concat();
+    Newcomer::new("a.csv", latin).refused(&["no row of", "line 2: not UTF-8"]);
+    let split = rows("id,time,decision,score", "2026-01-31T13:00:00Z,1,0,5");
+    Newcomer::new("a.csv", split).refused(&["line 2: 5 fields; the header has 4"]);
     let three = "id,time,decision\n1,2026-01-31T13:00:00Z,a\n2,2026-01-31T13:00:00Z,b\n3,2026-01-31T13:00:00Z,c\n";
     Newcomer::new("a.csv", three).refused(&["decision: column `decision` has more than two different values"]);
     let both = Newcomer::new("a.csv", three);

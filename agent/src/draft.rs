@@ -19,7 +19,7 @@ use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::create_new;
 use guess::Guess;
-use look::{Table, fault, shown};
+use look::{REASON_CHARS, Table, cut, fault, shown};
 pub use names::{rename_of, site_of};
 use roles::Roles;
 use std::collections::BTreeMap;
@@ -241,7 +241,7 @@ fn say_trial(table: &Table, guess: &Guess, tried: &[Tried]) {
     }
     for (file, tried) in table.files.iter().zip(tried) {
         for (line, why) in &tried.first_rejects {
-            println!("    {}, line {line}: {}", file.path.display(), shown(why));
+            println!("    {}, line {line}: {}", file.path.display(), cut(why, REASON_CHARS));
         }
         if tried.rejected > tried.first_rejects.len() as u64 {
             println!("    {}: {} in all", file.path.display(), tried.rejected);

@@ -267,6 +267,9 @@ fn slices(attributes: &[Attribute]) -> Vec<Vec<String>> {
     slices
 }
 
+#[cfg(test)]
+mod tests;
+
 const DAY_NS: i64 = 24 * HOUR_NS;
 /// Most different values of an attribute, and of one with a well-known name.
 const GROUPS: usize = 12;
@@ -278,7 +281,7 @@ const CROSSED_GROUPS: usize = 12;
 /// Slices of attributes without well-known names.
 const SLICES: usize = 3;
 /// Opposites: the second is the one that people ask for.
-const WORDS: [[&str; 2]; 18] = [
+const WORDS: [[&str; 2]; 21] = [
     ["0", "1"],
     ["0.0", "1.0"],
     ["no", "yes"],
@@ -286,6 +289,9 @@ const WORDS: [[&str; 2]; 18] = [
     ["false", "true"],
     ["f", "t"],
     ["-1", "1"],
+    ["nein", "ja"],
+    ["non", "oui"],
+    ["no", "si"],
     ["denied", "approved"],
     ["declined", "accepted"],
     ["rejected", "admitted"],

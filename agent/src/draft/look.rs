@@ -111,20 +111,30 @@ impl Table {
         }
         let places: Vec<Option<usize>> = names.iter().map(|name| self.place(name)).collect();
         let mut file = Looked { path: path.to_owned(), site: site.clone(), rows: 0, separator: rows.separator() };
+        let (mut bad, mut first_bad) = (0, None);
         loop {
-            match rows.next()? {
+            let unread = match rows.next()? {
                 Next::End => break,
-                // The trial says how many rows an import would reject, and why.
-                Next::Bad(_) => {}
-                Next::Row => {
-                    for (at, place) in places.iter().enumerate() {
-                        let Some(column) = place.and_then(|place| self.columns.get_mut(place)) else { continue };
-                        let at_line = || format!("{}, line {}", path.display(), rows.line());
-                        column.take(rows.field(at), file.separator, at_line);
-                    }
-                }
-            }
+                Next::Bad(reason) => Some(reason),
+                Next::Row if rows.fields() == names.len() => None,
+                Next::Row => Some(format!("{} fields; the header has {}", rows.fields(), names.len())),
+            };
             file.rows += 1;
+            if let Some(reason) = unread {
+                bad += 1;
+                first_bad.get_or_insert((rows.line(), reason));
+                continue;
+            }
+            for (at, place) in places.iter().enumerate() {
+                let Some(column) = place.and_then(|place| self.columns.get_mut(place)) else { continue };
+                let at_line = || format!("{}, line {}", path.display(), rows.line());
+                column.take(rows.field(at), file.separator, at_line);
+            }
+        }
+        // Where some can be read, the trial says which cannot.
+        if let Some((line, reason)) = first_bad.filter(|_| bad == file.rows) {
+            let what = format!("no row of {} can be read; the first, line {line}: {reason}", path.display());
+            return Err(fault(&what, "save it as CSV in UTF-8, with as many fields in each row as in the first"));
         }
         self.files.push(file);
         Ok(())
@@ -178,7 +188,7 @@ impl Column {
         if self.times.is_open() {
             let read = Time::parse(text);
             if let (Err(why), None) = (&read, &self.times.first_unread) {
-                self.times.first_unread = Some(format!("{}: {}", at(), shown(why)));
+                self.times.first_unread = Some(format!("{}: {}", at(), cut(why, REASON_CHARS)));
             }
             self.times.take(read.ok());
         }
@@ -199,10 +209,14 @@ impl Column {
 
 /// A text from a file, short and on one line.
 pub(super) fn shown(text: &str) -> String {
-    let text = text.escape_debug().to_string();
-    match text.char_indices().nth(SHOWN_CHARS) {
+    cut(&text.escape_debug().to_string(), SHOWN_CHARS)
+}
+
+/// The beginning of a text.
+pub(super) fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
+        None => text.to_owned(),
     }
 }
 
@@ -219,5 +233,7 @@ const VALUE_BYTES: usize = 200;
 const COLUMNS: usize = 1_000;
 /// Fields after which a column that never held a number, or a time, is taken for something else.
 const TRIES: u64 = 100;
+/// Characters of a reason shown to people; it may hold a value.
+pub(super) const REASON_CHARS: usize = 300;
 /// Characters of a value shown to people.
 const SHOWN_CHARS: usize = 120;
