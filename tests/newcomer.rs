@@ -323,6 +323,11 @@ fn a_map_tells_what_names_do_not() {
     assert_eq!(documents(&newcomer.folder()).0.model, "m");
     newcomer.federation().good();
     assert_eq!(newcomer.report().sites[0].events, 60);
+    // A file that changed since is blamed as the agent blames it, with its hint.
+    let good = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, good.replace("Z,", ",")).expect("writes");
+    let said = newcomer.federation().fault("input", &["site a", "all 60 rows were rejected and nothing was journaled"]);
+    assert_eq!(said.err.matches("hint: ").count(), 1, "{}", said.err);
     std::fs::write(&map, "[column]\n").expect("writes");
     newcomer.federation().fault("input", &["map.toml", "unknown field `column`"]);
 }

@@ -75,7 +75,7 @@ impl Roles {
         if let Some(lack) = lack {
             let blank = table.column("label").is_some_and(|column| column.filled == 0);
             let half = table.column("label").is_some() != table.column("labelled_at").is_some();
-            if lack.misfit && !blank || half && !blank {
+            if !blank && (lack.misfit || half) {
                 missing.push(format!("label: {}", lack.why));
                 return;
             }
@@ -213,104 +213,34 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// What others call a column, the likeliest first.
-fn aliases(ours: &str) -> &'static [&'static str] {
-    match ours {
-        "event_id" => &[
-            "prediction_id",
-            "id",
-            "decision_id",
-            "case_id",
-            "application_id",
-            "request_id",
-            "record_id",
-            "row_id",
-            "uuid",
-            "event",
-            "eventid",
-            "predictionid",
-            "caseid",
-            "case_number",
-            "index",
-        ],
-        "occurred_at" => &[
-            "timestamp",
-            "predicted_at",
-            "prediction_time",
-            "decided_at",
-            "decision_time",
-            "decision_date",
-            "scored_at",
-            "event_time",
-            "datetime",
-            "date_time",
-            "time",
-            "date",
-            "prediction_date",
-            "created_at",
-            "ts",
-        ],
-        "model_id" => &["model", "model_name"],
-        "model_version" => &["version", "model_ver", "modelversion"],
-        "score" => &[
-            "risk_score",
-            "probability",
-            "model_score",
-            "prediction_score",
-            "predicted_probability",
-            "prob",
-            "proba",
-            "y_score",
-            "y_prob",
-            "y_proba",
-            "risk",
-            "confidence",
-            "p",
-            "prediction",
-            "y_pred",
-            "output",
-        ],
-        "decision" => &[
-            "prediction",
-            "predicted",
-            "decided",
-            "y_pred",
-            "predicted_label",
-            "predicted_class",
-            "model_decision",
-            "approved",
-            "accepted",
-            "admitted",
-            "selected",
-            "hired",
-            "granted",
-            "result",
-        ],
-        "label" => &[
-            "outcome",
-            "y_true",
-            "target",
-            "ground_truth",
-            "actual",
-            "true_label",
-            "truth",
-            "observed",
-            "y",
-            "actual_outcome",
-        ],
-        "labelled_at" => &[
-            "labeled_at",
-            "outcome_at",
-            "outcome_time",
-            "outcome_date",
-            "label_time",
-            "label_date",
-            "observed_at",
-            "labelled_on",
-            "outcome_timestamp",
-            "label_timestamp",
-        ],
-        _ => &[],
-    }
+fn aliases(ours: &str) -> Vec<&'static str> {
+    let names = match ours {
+        "event_id" => {
+            "prediction_id id decision_id case_id application_id request_id record_id row_id uuid event eventid \
+             predictionid caseid case_number index"
+        }
+        "occurred_at" => {
+            "timestamp predicted_at prediction_time decided_at decision_time decision_date scored_at event_time datetime \
+             date_time time date prediction_date created_at ts"
+        }
+        "model_id" => "model model_name",
+        "model_version" => "version model_ver modelversion",
+        "score" => {
+            "risk_score probability model_score prediction_score predicted_probability prob proba y_score y_prob y_proba \
+             risk confidence p prediction y_pred output"
+        }
+        "decision" => {
+            "prediction predicted decided y_pred predicted_label predicted_class model_decision approved accepted \
+             admitted selected hired granted result"
+        }
+        "label" => "outcome y_true target ground_truth actual true_label truth observed y actual_outcome",
+        "labelled_at" => {
+            "labeled_at outcome_at outcome_time outcome_date label_time label_date observed_at labelled_on \
+             outcome_timestamp label_timestamp"
+        }
+        _ => "",
+    };
+    names.split_whitespace().collect()
 }
 
 /// What stands for a model's id and version where no column says them.
@@ -318,3 +248,6 @@ const MODEL: &str = "model";
 const VERSION: &str = "v1";
 const MISSING_HINT: &str = "every event needs an id of its own, a time with its zone, and a decision of two values: add or mend the \
      column; or, if it is there under another name, write a map ([columns], our_name = \"their name\") and draft with --map MAP";
+
+#[cfg(test)]
+mod tests;
