@@ -1,7 +1,8 @@
 //! The command line of the agent.
 
+use crate::draft;
 use crate::home::{Config, Home};
-use crate::import::{ImportSummary, import_csv};
+use crate::import::{ImportSummary, Map, import_csv};
 use crate::join::join;
 use crate::journal::{Journal, StdRng};
 use crate::run::{Until, run};
@@ -57,6 +58,9 @@ enum Command {
     },
     /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
     Import(Import),
+    /// Contracts and plans from data at hand; needs no home.
+    #[command(subcommand)]
+    Contract(draft::Command),
     /// Plans of the federation.
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -79,6 +83,9 @@ struct Import {
     /// Name of the contract; may be left out where there is one.
     #[arg(long)]
     contract: Option<Name>,
+    /// What the files' columns are called, where not as the contract calls them (TOML).
+    #[arg(long)]
+    map: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -153,6 +160,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             Ok(())
         }
         Command::Import(import) => import_files(Site::open(Home::open(&cli.home)?)?, &import).await,
+        Command::Contract(command) => draft::command(&command, now()),
         Command::Plan(command) => plan(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Journal(JournalCommand::Verify) => {
             let home = Home::open(&cli.home)?;
@@ -242,6 +250,7 @@ fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
 }
 
 async fn import_files(site: Site, import: &Import) -> Result<(), Fault> {
+    let map = import.map.as_deref().map(Map::open).transpose()?.unwrap_or_default();
     let mut site = if site.mirror.registry().size() == 0 { synced(site).await? } else { site };
     let contract = match contract_of(&site, import.contract.as_ref()) {
         Ok(contract) => contract,
@@ -254,8 +263,9 @@ async fn import_files(site: Site, import: &Import) -> Result<(), Fault> {
     let _lock = Lock::acquire(&site.home.import_lock())?;
     let mut rng = StdRng::from_seed(os_random());
     for file in &import.files {
-        let summary = import_one(&mut site, &contract, file, &mut rng)?;
+        let summary = import_one(&mut site, &contract, &map, file, &mut rng)?;
         print_summary(file, &summary);
+        summary.refused(file).map_or(Ok(()), Err)?;
     }
     Ok(())
 }
@@ -283,7 +293,13 @@ fn contract_of(site: &Site, name: Option<&Name>) -> Result<Contract, Fault> {
     })
 }
 
-fn import_one(site: &mut Site, contract: &Contract, file: &Path, rng: &mut StdRng) -> Result<ImportSummary, Fault> {
+fn import_one(
+    site: &mut Site,
+    contract: &Contract,
+    map: &Map,
+    file: &Path,
+    rng: &mut StdRng,
+) -> Result<ImportSummary, Fault> {
     let rejects = site.home.dir.join("rejects");
     create_dir_private(&rejects)?;
     let reject_name = format!("{}.rejects.csv", file.file_name().unwrap_or_default().to_string_lossy());
@@ -295,15 +311,11 @@ fn import_one(site: &mut Site, contract: &Contract, file: &Path, rng: &mut StdRn
         bar.set_length(total);
         bar.set_position(done);
     };
-    let summary = import_csv(&mut site.journal, contract, file, &rejects.join(&reject_name), rng, &mut progress)?;
+    let rejects = rejects.join(&reject_name);
+    let summary = import_csv(&mut site.journal, contract, map, file, &rejects, rng, &mut progress)?;
     bar.finish_and_clear();
     if summary.rejected > 0 {
-        eprintln!(
-            "{}: {} rows rejected, see {}",
-            file.display(),
-            summary.rejected,
-            rejects.join(reject_name).display()
-        );
+        eprintln!("{}: {} rows rejected, see {}", file.display(), summary.rejected, rejects.display());
         for reject in &summary.first_rejects {
             eprintln!("  line {}: {}", reject.line, reject.reason);
         }

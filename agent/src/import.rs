@@ -4,9 +4,10 @@
 //! completes the first: what is there already is counted as a duplicate. The ledger's entry about the file is in the
 //! transaction of the last batch. Rows that cannot be taken go, with the reason, to a file of rejects.
 
-mod columns;
-mod input;
-mod rows;
+pub(crate) mod columns;
+pub(crate) mod input;
+pub(crate) mod map;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::CSV_LINE_BYTES;
 use input::Input;
+pub use map::Map;
 use rows::{Next, Rows};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
@@ -53,7 +55,7 @@ pub struct Reject {
     pub reason: String,
 }
 
-/// Takes in the CSV file `path`, plain or gzip; `progress` is told bytes of the file read, and all of them.
+/// Takes in the CSV file `path`, plain or gzip, its columns named as the contract or `map` names them; `progress` is told bytes of the file read, and all of them.
 ///
 /// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
 ///
@@ -63,6 +65,7 @@ pub struct Reject {
 pub fn import_csv(
     journal: &mut Journal,
     contract: &Contract,
+    map: &Map,
     path: &Path,
     rejects: &Path,
     rng: &mut StdRng,
@@ -75,7 +78,7 @@ pub fn import_csv(
         return Err(Fault::new(Blame::Operator, what, "name another file for rejects"));
     }
     let mut rows = Rows::new(Input::open(path)?);
-    let columns = Columns::read(&mut rows, contract, path)?;
+    let columns = Columns::read(&mut rows, contract, map, path)?;
     let ignored_columns = columns.ignored.clone();
     let summary = ImportSummary { ignored_columns, ..ImportSummary::default() };
     let rejects = RejectFile { path: rejects.to_owned(), writer: None };
@@ -170,6 +173,19 @@ impl Batch {
 }
 
 impl ImportSummary {
+    /// The failure of an import that took none of its rows.
+    pub fn refused(&self, path: &Path) -> Option<Fault> {
+        let first = self.first_rejects.first().filter(|_| self.rejected == self.rows)?;
+        let what = format!(
+            "{}: all {} rows were rejected and nothing was journaled; the first, line {}: {}",
+            path.display(),
+            self.rows,
+            first.line,
+            first.reason
+        );
+        Some(Fault::new(Blame::Input, what, "mend the file, or its contract or map, and import it again"))
+    }
+
     fn count(&mut self, result: &RowResult) {
         match result {
             RowResult::Event { outcome } => {

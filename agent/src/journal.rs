@@ -20,6 +20,7 @@ mod verify;
 pub(crate) mod tests;
 
 pub use answer::aggregate;
+pub(crate) use events::check;
 pub use events::{EventRow, RowResult};
 pub use rand::rngs::StdRng;
 pub use verify::{JournalReport, LogReport};

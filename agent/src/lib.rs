@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod close;
 mod db;
+pub mod draft;
 pub mod drive;
 pub mod home;
 pub mod import;

@@ -1,5 +1,8 @@
-//! A folder with `contract.toml`, one or more `plan*.toml`, and `sites/*.csv` or `*.csv.gz`.
+//! A folder with `contract.toml`, one or more `plan*.toml`, `sites/*.csv` or `*.csv.gz`, and, where their columns have
+//! other names than the contract's, `map.toml`.
 
+use fedaudit_agent::draft::rename_of;
+use fedaudit_agent::import::Map;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::plan::{Plan, from_toml};
@@ -15,6 +18,8 @@ pub struct Dataset {
     pub plans: Vec<(PathBuf, Plan)>,
     /// Sites and their files, by name.
     pub sites: Vec<(Name, PathBuf)>,
+    /// What the files' columns are called, if there is such a file.
+    pub map: Option<PathBuf>,
 }
 
 impl Dataset {
@@ -25,7 +30,9 @@ impl Dataset {
     pub fn open(folder: &Path) -> Result<Dataset, Fault> {
         let contract = folder.join("contract.toml");
         if !contract.is_file() {
-            return Err(wrong(format!("{} is missing", contract.display())));
+            let hint =
+                "write one, or have it drafted from the files: fedaudit-agent contract draft FILE... --out FOLDER";
+            return Err(Fault::new(Blame::Input, format!("{} is missing", contract.display()), hint));
         }
         let mut plans = Vec::new();
         for path in files(folder)? {
@@ -37,28 +44,58 @@ impl Dataset {
                 plans.push((path.clone(), plan.map_err(|e| wrong(format!("{}: {e}", path.display())))?));
             }
         }
-        let mut sites = Vec::new();
-        for path in files(&folder.join("sites"))? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let stem = name.strip_suffix(".csv").or_else(|| name.strip_suffix(".csv.gz"));
-            if let Some(stem) = stem {
-                let site = Name::new(stem).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
-                sites.push((site, path));
-            }
-        }
+        let sites = sites(&folder.join("sites"))?;
+        let map = Some(folder.join("map.toml")).filter(|path| path.is_file());
+        map.as_deref().map(Map::open).transpose()?;
         if plans.is_empty() || sites.is_empty() {
             return Err(wrong(format!("{} has {} plans and {} sites", folder.display(), plans.len(), sites.len())));
         }
         let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().to_lowercase()));
         let federation = Name::new(&name.unwrap_or_default().replace([' ', '_'], "-"));
         let federation = federation.or_else(|_| Name::new("federation")).map_err(wrong)?;
-        Ok(Dataset { federation, contract, plans, sites })
+        Ok(Dataset { federation, contract, plans, sites, map })
     }
 
     /// The least k that a plan asks for: public example data, so each site's floor allows it.
     pub fn least_k(&self) -> u64 {
         self.plans.iter().map(|(_, plan)| plan.disclosure.k).min().unwrap_or(1)
     }
+}
+
+/// The sites of a folder, each with its file.
+fn sites(folder: &Path) -> Result<Vec<(Name, PathBuf)>, Fault> {
+    let mut sites: Vec<(Name, PathBuf)> = Vec::new();
+    for path in files(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let refuse = |what: String| {
+            let hint = match rename_of(&path) {
+                Some(right) => format!("rename it to {right}, or move it out of the folder"),
+                None => "name it as its site is called, in letters a-z, digits and -, and end it with .csv".to_owned(),
+            };
+            Err(Fault::new(Blame::Input, format!("{}: {what}", path.display()), hint))
+        };
+        let Some(stem) = name.strip_suffix(".csv").or_else(|| name.strip_suffix(".csv.gz")) else {
+            if is_table(&name) {
+                return refuse("a site's file ends with .csv or .csv.gz".to_owned());
+            }
+            continue;
+        };
+        match Name::new(stem) {
+            Ok(site) if sites.iter().any(|(other, _)| *other == site) => {
+                return refuse(format!("there is another file of site {site}"));
+            }
+            Ok(site) => sites.push((site, path)),
+            Err(why) => return refuse(why),
+        }
+    }
+    Ok(sites)
+}
+
+/// Whether a file that is not taken looks as if it should have been.
+fn is_table(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    !name.starts_with('.') && [".csv", ".tsv", ".tab", ".txt", ".xlsx"].iter().any(|end| name.ends_with(end))
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {

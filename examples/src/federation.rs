@@ -1,7 +1,7 @@
 //! A federation in a folder: `aggregator/`, `governance/` and a folder a site under `sites/`.
 
 use crate::dataset::Dataset;
-use crate::process::{Programs, Running, command, failed, finish};
+use crate::process::{Programs, Running, command, failed, finish, finish_both};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
 use std::ffi::OsString;
@@ -132,7 +132,12 @@ impl Federation {
         for (_, plan) in &dataset.plans {
             self.agent(site, &["plan", "accept", plan.plan.as_str()])?;
         }
-        let imported = self.agent(site, &["import", &file.to_string_lossy()])?;
+        let file = file.to_string_lossy();
+        let map = dataset.map.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mut args = vec!["import", &file];
+        args.extend(map.iter().flat_map(|map| ["--map", map]));
+        let (imported, warned) = finish_both(command(&self.programs.agent, &self.agent_args(site, &args)))?;
+        eprint!("{warned}");
         self.agent(site, &["run", "--once"])?;
         Ok(imported)
     }

@@ -22,7 +22,7 @@ use std::time::Instant;
 #[derive(Parser)]
 #[command(name = "federation", version)]
 struct Cli {
-    /// A folder with contract.toml, plan*.toml and sites/*.csv (or .csv.gz), one site a file.
+    /// A folder with contract.toml, plan*.toml and sites/*.csv (or .csv.gz), one site a file; map.toml is used if there.
     dataset: Option<PathBuf>,
     /// Where the report and the federation's homes go.
     #[arg(long, default_value = "federation-out")]

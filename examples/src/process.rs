@@ -46,14 +46,37 @@ pub fn command(program: &[OsString], args: &[OsString]) -> Command {
 ///
 /// # Errors
 /// What it said on standard error, if it failed.
-pub fn finish(mut command: Command) -> Result<String, Fault> {
+pub fn finish(command: Command) -> Result<String, Fault> {
+    finish_both(command).map(|(out, _)| out)
+}
+
+/// Runs a party to its end and gives its standard output, and what it said on standard error although it succeeded.
+///
+/// # Errors
+/// What it said on standard error, if it failed.
+pub fn finish_both(mut command: Command) -> Result<(String, String), Fault> {
     let output = command.output().map_err(|e| failed(format!("{:?}: {e}", command.get_program())))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok((text(&output.stdout), text(&output.stderr)));
     }
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(format!("{} ({}): {}", args.join(" "), output.status, said.trim())))
+    let said = text(&output.stderr);
+    Err(fault_in(&said).unwrap_or_else(|| failed(format!("{} ({}): {}", args.join(" "), output.status, said.trim()))))
+}
+
+/// The fault with which a party ended; what it said before is part of it.
+fn fault_in(said: &str) -> Option<Fault> {
+    let (what, hint) = said.trim_end().rsplit_once("\nhint: ")?;
+    let blames = [Blame::Site, Blame::Network, Blame::Aggregator, Blame::Operator, Blame::Input];
+    let starts = |line: &&str| blames.iter().any(|blame| line.starts_with(&format!("{blame}: ")));
+    let line = what.lines().rev().find(starts)?;
+    let (before, _) = what.rsplit_once(line)?;
+    let (blame, _) = line.split_once(": ")?;
+    let blame = *blames.iter().find(|of| of.to_string() == blame)?;
+    let rest = what.get(before.len() + blame.to_string().len() + 2..)?;
+    let before = if before.trim().is_empty() { String::new() } else { format!("{}\n", before.trim_end()) };
+    Some(Fault::new(blame, format!("{before}{rest}"), hint))
 }
 
 /// A process that ends with its owner. Every party survives being killed at any moment, so that is how it is stopped.
@@ -114,4 +137,19 @@ impl Drop for Running {
 
 pub(crate) fn failed(what: String) -> Fault {
     Fault::new(Blame::Operator, what, "the hint above says what next; nothing else is running")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partys_fault_stays_what_it_is() {
+        let fault = Fault::new(Blame::Input, "a.csv was not imported: it is empty\n  really", "fill it");
+        assert_eq!(fault_in(&format!("{fault}\n")), Some(fault.clone()));
+        let more = fault_in(&format!("a.csv: 2 rows rejected\n  line 2: so\n{fault}\n")).expect("a fault");
+        assert_eq!((more.blame, more.hint.as_str()), (Blame::Input, "fill it"));
+        assert_eq!(more.what, "a.csv: 2 rows rejected\n  line 2: so\na.csv was not imported: it is empty\n  really");
+        assert_eq!(fault_in("error: unrecognized subcommand\n"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! Which column of a file is what, and a row as an event.
 
+use super::map::{COLUMNS, Map};
 use super::rows::{Next, Rows, Source};
 use crate::journal::EventRow;
 use fedaudit_core::contract::ContractText;
@@ -9,95 +10,125 @@ use fedaudit_core::time::Time;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Positions of the columns that count.
-pub(super) struct Columns {
+/// Places of what counts.
+pub(crate) struct Columns {
     width: usize,
-    event_id: usize,
-    occurred_at: usize,
-    model_id: usize,
-    model_version: usize,
-    decision: usize,
-    score: Option<usize>,
+    event_id: Place,
+    occurred_at: Place,
+    model_id: Place,
+    model_version: Place,
+    decision: Place,
+    score: Option<Place>,
     /// Label, and when it became known.
-    label: Option<(usize, usize)>,
+    label: Option<(Place, Place)>,
+    /// Rows without a label have a time for it all the same.
+    labelled_anyway: bool,
     /// In the contract's order.
-    attributes: Vec<usize>,
+    attributes: Vec<Place>,
     /// Names of the others.
     pub ignored: Vec<String>,
+}
+
+/// Where a value of a row is.
+enum Place {
+    Column(usize),
+    /// Nowhere: this stands for it.
+    Constant(String),
+}
+
+impl Place {
+    fn of<'a, S: Source>(&'a self, rows: &'a Rows<S>) -> &'a str {
+        match self {
+            Place::Column(at) => rows.field(*at),
+            Place::Constant(text) => text,
+        }
+    }
+}
+
+/// Reads the header of a file: its separator and the names of its columns.
+///
+/// # Errors
+/// No header, a name that stands twice, or no CSV in UTF-8; `undone` says what therefore did not happen.
+pub(crate) fn header<S: Source>(rows: &mut Rows<S>, path: &Path, undone: &str) -> Result<Vec<String>, Fault> {
+    let refuse = |what: &str, hint: &str| {
+        Err(Fault::new(Blame::Input, format!("{} was not {undone}: {what}", path.display()), hint))
+    };
+    rows.skip_mark()?;
+    let utf16 = rows.peek().starts_with(&[0xff, 0xfe]) || rows.peek().starts_with(&[0xfe, 0xff]);
+    let workbook = rows.peek().starts_with(b"PK");
+    rows.find_separator()?;
+    match rows.next()? {
+        Next::Row => {}
+        Next::End => return refuse("it is empty", "its first line must name the columns"),
+        Next::Bad(_) if utf16 => return refuse("it is UTF-16", "save it as UTF-8"),
+        Next::Bad(_) if workbook => {
+            return refuse("it has no header: it is a workbook or a ZIP file", "save it as CSV");
+        }
+        Next::Bad(reason) => {
+            return refuse(&format!("its first line is no header: {reason}"), "save it as CSV in UTF-8");
+        }
+    }
+    let names: Vec<String> = (0..rows.fields()).map(|at| rows.field(at).to_owned()).collect();
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
+        let what = format!("column `{}` stands twice", twice.escape_debug());
+        return refuse(&what, "rename or remove one of them");
+    }
+    Ok(names)
+}
+
+/// Names, quoted, for people.
+pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
+    names.iter().map(|n| format!("`{}`", n.as_ref().escape_debug())).collect::<Vec<_>>().join(", ")
 }
 
 impl Columns {
     /// Reads the header.
     ///
     /// # Errors
-    /// A column is missing or stands twice, or the file is not CSV in UTF-8.
-    pub fn read<S: Source>(rows: &mut Rows<S>, contract: &ContractText, path: &Path) -> Result<Self, Fault> {
-        let refuse = |what: &str, hint: &str| {
+    /// A column is missing or stands twice, the file is not CSV in UTF-8, or the map does not fit file or contract.
+    pub fn read<S: Source>(rows: &mut Rows<S>, contract: &ContractText, map: &Map, path: &Path) -> Result<Self, Fault> {
+        let names = header(rows, path, "imported")?;
+        Columns::find(&names, contract, map).map_err(|(what, hint)| {
             Fault::new(Blame::Input, format!("{} was not imported: {what}", path.display()), hint)
-        };
-        rows.skip_mark()?;
-        let utf16 = rows.peek().starts_with(&[0xff, 0xfe]) || rows.peek().starts_with(&[0xfe, 0xff]);
-        match rows.next()? {
-            Next::Row => {}
-            Next::End => return Err(refuse("it is empty", "its first line must name the columns")),
-            Next::Bad(_) if utf16 => return Err(refuse("it is UTF-16", "save it as UTF-8")),
-            Next::Bad(reason) => {
-                return Err(refuse(&format!("its first line is no header: {reason}"), "save it as CSV in UTF-8"));
-            }
-        }
-        let names: Vec<String> = (0..rows.fields()).map(|at| rows.field(at).to_owned()).collect();
-        if let [only] = &names[..]
-            && let Some(separator) =
-                [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")].iter().find(|s| only.contains(s.0))
-        {
-            let what = format!("its columns seem to be separated by {}", separator.1);
-            return Err(refuse(&what, "save it with commas between the columns"));
-        }
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = names.iter().find(|name| !name.is_empty() && !seen.insert(name.as_str())) {
-            let what = format!("column `{}` stands twice", twice.escape_debug());
-            return Err(refuse(&what, "rename or remove one of them"));
-        }
-        Columns::find(&names, contract).map_err(|missing| {
-            let list = |names: &[String]| {
-                names.iter().map(|n| format!("`{}`", n.escape_debug())).collect::<Vec<_>>().join(", ")
-            };
-            let what = format!("it lacks {}; it has {}", list(&missing), list(&names));
-            let hint =
-                "names must be those of the contract, capitals included; a column may be left blank, not left out";
-            refuse(&what, hint)
         })
     }
 
-    /// Finds the columns by their names, or says which are missing.
-    fn find(names: &[String], contract: &ContractText) -> Result<Self, Vec<String>> {
+    /// Finds the columns by their names, or says what is wrong and what to do.
+    fn find(names: &[String], contract: &ContractText, map: &Map) -> Result<Self, (String, &'static str)> {
+        check_map(names, contract, map)?;
         let mut used = BTreeSet::new();
         let mut missing = Vec::new();
-        let mut column = |name: &str| {
-            let at = names.iter().position(|n| n == name);
+        let has = |ours: &str| names.iter().any(|n| n == map.theirs(ours));
+        let mut place = |ours: &str| {
+            if let Some(text) = map.constants.get(ours) {
+                return Place::Constant(text.clone());
+            }
+            let at = names.iter().position(|n| n == map.theirs(ours));
             match at {
                 Some(at) => _ = used.insert(at),
-                None => missing.push(name.to_owned()),
+                None => missing.push(map.theirs(ours).to_owned()),
             }
-            at.unwrap_or(0)
+            Place::Column(at.unwrap_or(0))
         };
+        let labelled_anyway = map.labelled_with_occurred() || map.constants.contains_key("labelled_at");
+        // A file without any labels is fine; one with labels says when they became known.
+        let labels = has("label") || map.columns.contains_key("label") || !labelled_anyway && has("labelled_at");
         let mut columns = Columns {
             width: names.len(),
-            event_id: column("event_id"),
-            occurred_at: column("occurred_at"),
-            model_id: column("model_id"),
-            model_version: column("model_version"),
-            decision: column("decision"),
-            score: contract.score.is_some().then(|| column("score")),
-            label: None,
-            attributes: contract.attributes.iter().map(|attribute| column(&attribute.name)).collect(),
+            event_id: place("event_id"),
+            occurred_at: place("occurred_at"),
+            model_id: place("model_id"),
+            model_version: place("model_version"),
+            decision: place("decision"),
+            score: contract.score.is_some().then(|| place("score")),
+            label: labels.then(|| (place("label"), place("labelled_at"))),
+            labelled_anyway,
+            attributes: contract.attributes.iter().map(|attribute| place(&attribute.name)).collect(),
             ignored: Vec::new(),
         };
-        if ["label", "labelled_at"].iter().any(|name| names.iter().any(|n| n == name)) {
-            columns.label = Some((column("label"), column("labelled_at")));
-        }
         if !missing.is_empty() {
-            return Err(missing);
+            return Err((format!("it lacks {}; it has {}", list(&missing), list(names)), MISSING_HINT));
         }
         let others = names.iter().enumerate().filter(|(at, name)| !used.contains(at) && !name.is_empty());
         columns.ignored = others.map(|(_, name)| name.clone()).collect();
@@ -112,34 +143,35 @@ impl Columns {
         if rows.fields() != self.width {
             return Err(format!("{} fields; the header has {}", rows.fields(), self.width));
         }
-        let model = rows.field(self.model_id);
+        let model = self.model_id.of(rows);
         if model != contract.model {
             return Err(format!("model_id \"{}\"; the contract is about \"{}\"", model.escape_debug(), contract.model));
         }
-        let score = match (&contract.score, self.score.map(|at| rows.field(at)).unwrap_or_default()) {
+        let score = match (&contract.score, self.score.as_ref().map(|place| place.of(rows)).unwrap_or_default()) {
             (Some(score), text) if !text.is_empty() => {
-                let number = text.parse::<f64>();
-                let number = number.map_err(|_| format!("score \"{}\" is not a number", text.escape_debug()))?;
+                let number = number(text, rows.separator());
+                let number = number.ok_or_else(|| format!("score \"{}\" is not a number", text.escape_debug()))?;
                 Some(quantise(score, number)?)
             }
             _ => None,
         };
         let attributes = contract.attributes.iter().zip(&self.attributes);
         Ok(EventRow {
-            event_id: rows.field(self.event_id).to_owned(),
-            occurred_at: Time::parse(rows.field(self.occurred_at)).map_err(|e| format!("occurred_at: {e}"))?,
-            model_version: rows.field(self.model_version).to_owned(),
-            decision: decision_code(contract, rows.field(self.decision))?,
+            event_id: self.event_id.of(rows).to_owned(),
+            occurred_at: Time::parse(self.occurred_at.of(rows)).map_err(|e| format!("occurred_at: {e}"))?,
+            model_version: self.model_version.of(rows).to_owned(),
+            decision: decision_code(contract, self.decision.of(rows))?,
             score_q: score,
-            attributes: attributes.map(|(attribute, at)| attribute_code(attribute, rows.field(*at))).collect(),
+            attributes: attributes.map(|(attribute, place)| attribute_code(attribute, place.of(rows))).collect(),
             outcome: self.outcome(rows, contract)?,
         })
     }
 
     fn outcome<S: Source>(&self, rows: &Rows<S>, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
-        let Some((label, labelled_at)) = self.label else { return Ok(None) };
-        let label = label_code(contract, rows.field(label))?;
-        match rows.field(labelled_at) {
+        let Some((label, labelled_at)) = &self.label else { return Ok(None) };
+        let label = label_code(contract, label.of(rows))?;
+        match labelled_at.of(rows) {
+            _ if label == ABSENT && self.labelled_anyway => Ok(None),
             "" if label == ABSENT => Ok(None),
             "" => Err("label without labelled_at".to_owned()),
             _ if label == ABSENT => Err("labelled_at without label".to_owned()),
@@ -147,3 +179,29 @@ impl Columns {
         }
     }
 }
+
+/// A number as files write it: with a point, or, where no comma stands between columns, with a decimal comma.
+pub(crate) fn number(text: &str, separator: u8) -> Option<f64> {
+    let comma = separator != b',' && text.bytes().filter(|byte| *byte == b',').count() == 1 && !text.contains('.');
+    if comma { text.replace(',', ".").parse().ok() } else { text.parse().ok() }
+}
+
+/// Whether a map speaks of columns that are there.
+fn check_map(names: &[String], contract: &ContractText, map: &Map) -> Result<(), (String, &'static str)> {
+    let known = |name: &str| COLUMNS.contains(&name) || contract.attribute(name).is_some();
+    if let Some(stranger) = map.columns.keys().chain(map.constants.keys()).find(|name| !known(name)) {
+        let attributes: Vec<_> = contract.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        let all: Vec<_> = COLUMNS.iter().chain(&attributes).collect();
+        let what = format!("the map names `{}`; the contract has {}", stranger.escape_debug(), list(&all));
+        return Err((what, "in a map, what stands before `=` is the contract's name of a column"));
+    }
+    if let Some(both) = map.constants.keys().find(|name| names.contains(name)) {
+        let what = format!("the map has a constant for `{both}`, and the file has a column of that name");
+        return Err((what, "remove the constant, or name that column in [columns] of the map"));
+    }
+    Ok(())
+}
+
+const MISSING_HINT: &str = "names must be those of the contract, capitals included, and a column may be left blank, not left out; \
+     for a file with other names, write a map ([columns], our_name = \"their name\"; [constants], our_name = \"text\") \
+     and import with --map MAP";

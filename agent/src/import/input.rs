@@ -9,7 +9,7 @@ use std::io::{BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 /// An open file, plain or gzip.
-pub(super) struct Input {
+pub(crate) struct Input {
     path: PathBuf,
     total: u64,
     form: Form,

@@ -8,7 +8,7 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::limits::CSV_LINE_BYTES;
 
 /// Where bytes come from.
-pub(super) trait Source {
+pub(crate) trait Source {
     /// Appends more bytes; 0 at the end.
     fn read_to(&mut self, buffer: &mut Vec<u8>) -> Result<usize, Fault>;
 }
@@ -20,7 +20,7 @@ impl Source for Input {
 }
 
 /// The rows of a file, one at a time.
-pub(super) struct Rows<S> {
+pub(crate) struct Rows<S> {
     source: S,
     buffer: Vec<u8>,
     /// The current row, with its line end.
@@ -30,11 +30,12 @@ pub(super) struct Rows<S> {
     line: u64,
     next_line: u64,
     fields: Fields,
+    separator: u8,
 }
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// A row, to be looked at with [`Rows::field`].
     Row,
     /// A line that is no row.
@@ -59,7 +60,7 @@ enum Split {
 impl<S: Source> Rows<S> {
     pub fn new(source: S) -> Self {
         let (buffer, fields) = (Vec::new(), Fields::default());
-        Rows { source, buffer, start: 0, end: 0, at_end: false, line: 0, next_line: 1, fields }
+        Rows { source, buffer, start: 0, end: 0, at_end: false, line: 0, next_line: 1, fields, separator: b',' }
     }
 
     pub fn input(&self) -> &S {
@@ -114,7 +115,7 @@ impl<S: Source> Rows<S> {
                 self.end = self.start;
                 return Ok(Next::End);
             }
-            match split(rest, self.at_end, &mut self.fields) {
+            match split(rest, self.separator, self.at_end, &mut self.fields) {
                 Split::Row(length) if length <= CSV_LINE_BYTES => {
                     self.take(length);
                     let valid = std::str::from_utf8(self.raw()).is_ok();
@@ -174,26 +175,65 @@ impl<S: Source> Rows<S> {
         Ok(())
     }
 
+    /// Finds out from the first line what stands between columns; to be called before the first row.
+    pub fn find_separator(&mut self) -> Result<(), Fault> {
+        self.start = self.end;
+        loop {
+            let rest = self.buffer.get(self.start..).unwrap_or_default();
+            let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let whole = self.at_end || rest.len() > CSV_LINE_BYTES;
+            if let Some(separator) = separator_of(rest.get(blank..).unwrap_or_default(), whole) {
+                self.separator = separator;
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
+    /// What stands between columns.
+    pub fn separator(&self) -> u8 {
+        self.separator
+    }
+
     /// The first bytes of the file.
     pub fn peek(&self) -> &[u8] {
         self.buffer.get(..self.buffer.len().min(MARK.len())).unwrap_or_default()
     }
 }
 
+/// The separator that stands most often, outside of quotes, on the first line of `text`; a comma where none does.
+/// None if the line goes on after `text`, which is not `whole`.
+fn separator_of(text: &[u8], whole: bool) -> Option<u8> {
+    let mut counts = SEPARATORS.map(|separator| (0, separator));
+    let (mut quoted, mut ended) = (false, whole);
+    for byte in text {
+        match byte {
+            b'\n' if !quoted => {
+                ended = true;
+                break;
+            }
+            b'"' => quoted = !quoted,
+            _ if !quoted => counts.iter_mut().filter(|(_, of)| of == byte).for_each(|(count, _)| *count += 1),
+            _ => {}
+        }
+    }
+    ended.then(|| counts.iter().fold((0, b','), |best, &of| if of.0 > best.0 { of } else { best }).1)
+}
+
 /// Splits the row at the beginning of `bytes`.
-fn split(bytes: &[u8], at_end: bool, fields: &mut Fields) -> Split {
+fn split(bytes: &[u8], separator: u8, at_end: bool, fields: &mut Fields) -> Split {
     fields.text.clear();
     fields.ends.clear();
     let mut at = 0;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         let (used, last) = match rest.first() {
-            Some(b'"') => match quoted(rest, at_end, &mut fields.text) {
+            Some(b'"') => match quoted(rest, separator, at_end, &mut fields.text) {
                 Quoted::Field(used, last) => (used, last),
                 Quoted::Bad(reason) => return Split::Bad(reason),
                 Quoted::More => return Split::More,
             },
-            _ => match rest.iter().position(|byte| matches!(byte, b',' | b'\n')) {
+            _ => match rest.iter().position(|byte| *byte == separator || *byte == b'\n') {
                 None if at_end => {
                     fields.text.extend_from_slice(rest.strip_suffix(b"\r").unwrap_or(rest));
                     (rest.len(), true)
@@ -224,7 +264,7 @@ enum Quoted {
 }
 
 /// Reads the quoted field at the beginning of `bytes`, and what ends it.
-fn quoted(bytes: &[u8], at_end: bool, text: &mut Vec<u8>) -> Quoted {
+fn quoted(bytes: &[u8], separator: u8, at_end: bool, text: &mut Vec<u8>) -> Quoted {
     let mut at = 1;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -238,7 +278,7 @@ fn quoted(bytes: &[u8], at_end: bool, text: &mut Vec<u8>) -> Quoted {
                 text.push(b'"');
                 at += 1;
             }
-            [b',', ..] => return Quoted::Field(at + 1, false),
+            [after, ..] if *after == separator => return Quoted::Field(at + 1, false),
             [b'\n', ..] => return Quoted::Field(at + 1, true),
             [b'\r', b'\n', ..] => return Quoted::Field(at + 2, true),
             [] | [b'\r'] if !at_end => return Quoted::More,
@@ -248,104 +288,12 @@ fn quoted(bytes: &[u8], at_end: bool, text: &mut Vec<u8>) -> Quoted {
     }
 }
 
+/// What may stand between columns; of equally frequent ones, the first.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// UTF-8 byte order mark.
 const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const TOO_LONG: &str = "longer than 1 MiB";
 const _: () = assert!(CSV_LINE_BYTES == 1 << 20);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Bytes that come in pieces.
-    struct Pieces<'a>(&'a [u8], usize);
-
-    impl Source for Pieces<'_> {
-        fn read_to(&mut self, buffer: &mut Vec<u8>) -> Result<usize, Fault> {
-            let (piece, rest) = self.0.split_at(self.1.min(self.0.len()));
-            buffer.extend_from_slice(piece);
-            self.0 = rest;
-            Ok(piece.len())
-        }
-    }
-
-    fn all(bytes: &[u8], piece: usize) -> Vec<(u64, Result<Vec<String>, String>)> {
-        let mut rows = Rows::new(Pieces(bytes, piece));
-        let mut found = Vec::new();
-        loop {
-            match rows.next().expect("no errors") {
-                Next::End => return found,
-                Next::Bad(reason) => found.push((rows.line(), Err(reason))),
-                Next::Row => {
-                    let fields = (0..rows.fields()).map(|at| rows.field(at).to_owned()).collect();
-                    found.push((rows.line(), Ok(fields)));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn quotes_line_ends_and_blank_lines() {
-        let text = b"a, b ,c\r\n\n\"x,\"\"y\"\"\",,\"two\nlines\"\r\nz\"z,1,2";
-        for piece in 1..text.len() + 1 {
-            let rows = all(text, piece);
-            let ok = |fields: &[&str]| Ok(fields.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>());
-            let expected =
-                [(1, ok(&["a", "b", "c"])), (3, ok(&["x,\"y\"", "", "two\nlines"])), (5, ok(&["z\"z", "1", "2"]))];
-            assert_eq!(rows, expected, "pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn an_open_quote_costs_its_line_only() {
-        let text = b"a,b\n1,\"open\n2,\"closed\"\n3,x\n4,\"open";
-        for piece in [1, 7, 100] {
-            let rows = all(text, piece);
-            let bad: Vec<_> = rows.iter().map(|(line, row)| (*line, row.is_ok())).collect();
-            assert_eq!(bad, [(1, true), (2, false), (3, true), (4, true), (5, false)]);
-        }
-    }
-
-    #[test]
-    fn a_line_without_end_is_passed_over() {
-        let mut text = b"a,b\n".to_vec();
-        text.extend(vec![b'x'; 5 * CSV_LINE_BYTES]);
-        text.extend(b"\n1,2\n\"");
-        text.extend(vec![b'y'; 3 * CSV_LINE_BYTES]);
-        text.extend(b"\n3,4\n\xff,5\n6,7");
-        let mut rows = Rows::new(Pieces(&text, 100_000));
-        let mut lines = Vec::new();
-        while rows.next().map(|next| next != Next::End) == Ok(true) {
-            assert!(rows.raw().len() <= CSV_LINE_BYTES && rows.buffer.len() <= CSV_LINE_BYTES + 200_002);
-            lines.push((rows.line(), rows.field(0).get(..1).unwrap_or_default().to_owned()));
-        }
-        assert_eq!(lines.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!([2, 4, 6].map(|at| lines[at].1.as_str()), ["1", "3", "6"]);
-    }
-
-    proptest! {
-        #[test]
-        fn reads_what_a_csv_library_writes(
-            table in proptest::collection::vec(proptest::collection::vec("[a-z,\"\n\r ;é]{0,6}", 3), 1..20),
-            piece in 1..40_usize,
-        ) {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            for row in &table {
-                writer.write_record(row).expect("written");
-            }
-            let text = writer.into_inner().expect("written");
-            let read: Vec<_> = all(&text, piece).into_iter().map(|(_, row)| row.expect("a row")).collect();
-            let trimmed: Vec<Vec<_>> =
-                table.iter().map(|row| row.iter().map(|f| f.trim().to_owned()).collect()).collect();
-            prop_assert_eq!(read, trimmed);
-        }
-
-        #[test]
-        fn any_bytes_come_to_an_end(bytes in proptest::collection::vec(
-            proptest::sample::select(b"a,\"\n\r\xff\xc3".to_vec()), 0..60), piece in 1..9_usize) {
-            let lines = bytes.iter().filter(|b| **b == b'\n').count() as u64 + 1;
-            prop_assert!(all(&bytes, piece).iter().all(|(line, _)| *line <= lines));
-        }
-    }
-}
+mod tests;

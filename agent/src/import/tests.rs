@@ -15,12 +15,13 @@ struct Site {
     home: TempDir,
     journal: Journal,
     told: Vec<(u64, u64)>,
+    map: Map,
 }
 
 impl Site {
     fn new() -> Self {
         let (home, journal) = new();
-        Site { home, journal, told: Vec::new() }
+        Site { home, journal, told: Vec::new(), map: Map::default() }
     }
 
     fn import(&mut self, bytes: &[u8]) -> Result<ImportSummary, Fault> {
@@ -28,7 +29,7 @@ impl Site {
         std::fs::write(&path, bytes).expect("written");
         let (rejects, told) = (self.home.path().join("rejects.csv"), &mut self.told);
         let mut progress = |done, total| told.push((done, total));
-        import_csv(&mut self.journal, &contract(), &path, &rejects, &mut rng(1), &mut progress)
+        import_csv(&mut self.journal, &contract(), &self.map, &path, &rejects, &mut rng(1), &mut progress)
     }
 
     fn rejects(&self) -> Option<String> {
@@ -167,8 +168,11 @@ fn bad_rows_are_named_and_the_rest_goes_in() {
 fn other_files_are_refused_before_anything_is_written() {
     let cases: [(&[u8], &str); 9] = [
         (b"", "it is empty"),
-        (b"event_id;occurred_at;decision\n1;2;3\n", "separated by semicolons"),
-        (b"event_id\toccurred_at\n", "separated by tabs"),
+        (
+            b"event_id;occurred_at;decision\n1;2;3\n",
+            "it lacks `model_id`, `model_version`, `score`, `gender`; it has `event_id`, `occurred_at`, `decision`",
+        ),
+        (b"event_id\toccurred_at\n", "it has `event_id`, `occurred_at`"),
         (b"event_id,occurred_at,model_id,model_version,decision,gender\n", "it lacks `score`; it has `event_id`"),
         (b"event_id,occurred_at,model_id,model_version,decision,score,Gender\n", "lacks `gender`"),
         (b"event_id,occurred_at,model_id,model_version,decision,score,gender,label\n", "lacks `labelled_at`"),
@@ -185,9 +189,11 @@ fn other_files_are_refused_before_anything_is_written() {
     let mut site = Site::new();
     let path = site.home.path().join("data.csv");
     std::fs::write(&path, file(0..2)).expect("written");
-    import_csv(&mut site.journal, &contract(), &path, &path, &mut rng(1), &mut |_, _| {}).expect_err("the same file");
+    import_csv(&mut site.journal, &contract(), &Map::default(), &path, &path, &mut rng(1), &mut |_, _| {})
+        .expect_err("the same file");
     let none = site.home.path().join("none.csv");
-    import_csv(&mut site.journal, &contract(), &none, &path, &mut rng(1), &mut |_, _| {}).expect_err("no file");
+    import_csv(&mut site.journal, &contract(), &Map::default(), &none, &path, &mut rng(1), &mut |_, _| {})
+        .expect_err("no file");
 }
 
 #[test]
@@ -204,4 +210,65 @@ fn columns_may_stand_in_any_order_and_others_are_named() {
     let summary = site.import(later.as_bytes()).expect("imported");
     assert_eq!(tally(&summary), [1, 0, 1, 0, 0]);
     assert_eq!(site.imports().len(), 2);
+}
+
+#[test]
+fn a_map_says_what_a_file_calls_its_columns() {
+    let mut site = Site::new();
+    site.map = Map::from_toml(
+        "[columns]\nevent_id = \"id\"\noccurred_at = \"when\"\nlabelled_at = \"when\"\nscore = \"p\"\ngender = \"sex\"\n\
+         [constants]\nmodel_id = \"committee\"\nmodel_version = \"v1\"\n",
+    )
+    .expect("a map");
+    let text = "id;when;p;decision;label;sex;score;note\n\
+                a;2026-01-01 00:00:00+01:00;0,25;1;1;Male;x;\"y;z\"\n\
+                b;2026-01-01 00:00:00Z;0.5;0;;Female;x;\n\
+                c;2026-01-01 00:00:00;0,5;0;;Female;x;\n";
+    let summary = site.import(text.as_bytes()).expect("imported");
+    assert_eq!(tally(&summary), [3, 2, 1, 0, 1]);
+    assert_eq!(summary.ignored_columns, ["score", "note"]);
+    assert!(summary.first_rejects[0].reason.contains("it names no time zone"), "{summary:?}");
+    // The same events as another file writes them: the scores, times and outcomes were read right.
+    site.map = Map::default();
+    let same = format!(
+        "{HEADER}\na,2025-12-31T23:00:00Z,committee,v1,0.25,1,1,2025-12-31T23:00:00Z,Male\n\
+         b,2026-01-01T00:00:00Z,committee,v1,0.5,0,,,Female\n"
+    );
+    assert_eq!(tally(&site.import(same.as_bytes()).expect("imported")), [2, 0, 0, 2, 0]);
+    // A file without labels needs none, whatever the map says of their time.
+    site.map = Map::from_toml("[columns]\nlabelled_at = \"occurred_at\"").expect("a map");
+    let unlabelled = "event_id,occurred_at,model_id,model_version,score,decision,gender\nd,2026-01-01T00:00:00Z,committee,v1,,1,Male\n";
+    assert_eq!(tally(&site.import(unlabelled.as_bytes()).expect("imported")), [1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_map_that_does_not_fit_is_refused() {
+    let file = "event_id,occurred_at,model_id,model_version,score,decision,gender\n";
+    let cases = [
+        ("[columns]\nsex = \"gender\"", "the map names `sex`; the contract has `event_id`"),
+        ("[columns]\ngender = \"sex\"", "it lacks `sex`; it has `event_id`"),
+        ("[constants]\nmodel_id = \"m\"", "the file has a column of that name"),
+        ("[columns]\nlabel = \"outcome\"\nlabelled_at = \"occurred_at\"", "it lacks `outcome`"),
+    ];
+    for (map, expected) in cases {
+        let mut site = Site::new();
+        site.map = Map::from_toml(map).expect("a map");
+        let fault = site.import(file.as_bytes()).expect_err(expected);
+        assert!(fault.what.contains(expected) && fault.blame == Blame::Input, "{expected}: {fault}");
+        assert_eq!(state(&mut site.journal).len(), 0);
+    }
+}
+
+#[test]
+fn a_file_without_a_good_row_leaves_nothing() {
+    let mut site = Site::new();
+    let rows: String = (0..BATCH + 5).map(|n| format!("e{n},31.12.2025,committee,v1,0.5,1,,,Male\n")).collect();
+    let summary = site.import(format!("{HEADER}\n{rows}").as_bytes()).expect("looked at");
+    let fault = summary.refused(Path::new("a.csv")).expect("refused");
+    assert!(
+        fault.what.contains("all 20005 rows were rejected and nothing was journaled; the first, line 2:"),
+        "{fault}"
+    );
+    assert_eq!(state(&mut site.journal).len(), 0);
+    assert_eq!(ImportSummary::default().refused(Path::new("empty.csv")), None);
 }

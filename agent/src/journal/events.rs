@@ -198,7 +198,7 @@ impl<'a> Intake<'a> {
 }
 
 /// Checks that a row's codes are codes of the contract.
-fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
+pub fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
     check_name("event_id", &row.event_id)?;
     check_name("model_version", &row.model_version)?;
     if row.decision > ABSENT {

@@ -18,9 +18,10 @@ impl Time {
     /// # Errors
     /// Text that is not such a time, or a time outside 1678 to 2261.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let stamp: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| format!("`{}` is not a time such as 2026-01-31T13:00:00Z", text.escape_debug()))?;
+        let stamp: jiff::Timestamp = text.parse().map_err(|_| {
+            let (shown, why) = (text.escape_debug(), what_lacks(text));
+            format!("`{shown}` is not a time such as 2026-01-31T13:00:00Z{why}")
+        })?;
         let ns = i64::try_from(stamp.as_nanosecond());
         ns.map(Time).map_err(|_| format!("`{}` is outside the years 1678 to 2261", text.escape_debug()))
     }
@@ -48,6 +49,21 @@ impl Time {
     fn stamp(self) -> jiff::Timestamp {
         // Every i64 of nanoseconds lies inside jiff's range of years -9999 to 9999.
         jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// What keeps a text that people take for a time from being one.
+fn what_lacks(text: &str) -> &'static str {
+    let date = text.parse::<jiff::civil::Date>().is_ok();
+    let clock = text.contains(':');
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    match text.parse::<jiff::civil::DateTime>() {
+        Ok(_) if date && !clock => ": it is a date alone; add the time of day and the zone, T00:00:00Z",
+        Ok(_) => ": it names no time zone; add Z for UTC, or an offset such as +01:00",
+        Err(_) if digits >= 6 && text.contains(['.', '/', '-']) => {
+            ": write year, month, day, then the time of day and the zone"
+        }
+        Err(_) => "",
     }
 }
 
@@ -165,6 +181,30 @@ mod tests {
         assert_eq!(window(Every::Month, at), "2026-07-01T00:00:00Z/2026-08-01T00:00:00Z");
         assert_eq!(window(Every::Month, "1969-12-31T23:59:59Z"), "1969-12-01T00:00:00Z/1970-01-01T00:00:00Z");
         assert_eq!(window(Every::Hour, "1969-12-31T23:59:59Z"), "1969-12-31T23:00:00Z/1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn texts_that_lack_something_are_told_what() {
+        let cases = [
+            ("2026-01-31 13:00:00", "no time zone; add Z"),
+            ("2026-01-31T13:00", "no time zone; add Z"),
+            ("2026-01-31", "a date alone"),
+            ("31.12.2025", "year, month, day"),
+            ("12/31/2025 13:00", "year, month, day"),
+            ("2026-02-30T00:00:00Z", "year, month, day"),
+            ("1767225600", "2026-01-31T13:00:00Z"),
+            ("", "2026-01-31T13:00:00Z"),
+            ("soon", "2026-01-31T13:00:00Z"),
+        ];
+        for (text, expected) in cases {
+            let error = Time::parse(text).expect_err(text);
+            assert!(error.contains(expected), "{error}");
+        }
+        for text in
+            ["2026-01-31 13:00:00Z", "2026-01-31 14:00:00+01:00", "2026-01-31t13:00Z", "2026-01-31T13:00:00.000+00"]
+        {
+            assert_eq!(Time::parse(text).map(|time| time.to_string()), Ok("2026-01-31T13:00:00Z".to_owned()), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,405 @@
+//! Newcomers: from files as they are to a verified report, and clear words where files cannot be used.
+
+#[path = "newcomer/files.rs"]
+mod files;
+
+use fedaudit_core::codec;
+use fedaudit_core::contract::{self, Contract};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::{self, Plan};
+use fedaudit_core::report::Report;
+use fedaudit_examples::dataset::Dataset;
+use fedaudit_examples::federation::Federation;
+use fedaudit_examples::process::{Programs, Running};
+use fedaudit_tests::{Said, program, programs, run};
+use files::{PLAIN, Row, WHOLE, write};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Drafts from the files of `folder/sites` into `folder`.
+fn draft(folder: &Path) -> Said {
+    let mut files: Vec<_> = std::fs::read_dir(folder.join("sites")).expect("lists").flatten().collect();
+    files.sort_by_key(|file| file.file_name());
+    let mut args = vec!["contract".to_owned(), "draft".to_owned(), "--out".to_owned(), text(folder)];
+    args.extend(files.iter().map(|file| text(&file.path())));
+    run("fedaudit-agent", &args)
+}
+
+/// Packs a file into one with `.gz` behind its name.
+fn pack(file: &Path) {
+    let packed = std::fs::File::create(file.with_extension("csv.gz")).expect("creates");
+    let mut packed = GzEncoder::new(packed, Compression::fast());
+    packed.write_all(&std::fs::read(file).expect("reads")).expect("packs");
+    packed.finish().expect("packs");
+    std::fs::remove_file(file).expect("removes");
+}
+
+fn documents(folder: &Path) -> (Contract, Plan) {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("written");
+    let contract = contract::from_toml(&read("contract.toml")).expect("a contract");
+    let plan = plan::from_toml(&read("plan.toml"), |_| Some(Digest([0; 32]))).expect("a plan");
+    plan.check_against(&contract).expect("they fit");
+    (contract, plan)
+}
+
+/// A folder of one site's file, and what a draft of it leaves.
+struct Newcomer {
+    dir: TempDir,
+}
+
+impl Newcomer {
+    fn new(name: &str, bytes: impl AsRef<[u8]>) -> Newcomer {
+        let newcomer = Newcomer { dir: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir_all(newcomer.folder().join("sites")).expect("makes");
+        std::fs::write(newcomer.folder().join("sites").join(name), bytes).expect("writes");
+        newcomer
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.dir.path().join("mine")
+    }
+
+    /// Everything beside the sites' files.
+    fn drafted(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.folder())
+            .expect("lists")
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name != "sites")
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A draft that is refused writes nothing.
+    #[track_caller]
+    fn refused(&self, what: &[&str]) -> Said {
+        let said = draft(&self.folder()).fault("input", what);
+        assert_eq!((said.out.as_str(), self.drafted()), ("", Vec::new()));
+        said
+    }
+
+    fn federation(&self) -> Said {
+        run("federation", &[text(&self.folder()), "--out".to_owned(), text(&self.dir.path().join("out"))])
+    }
+
+    fn report(&self) -> Report {
+        let json = std::fs::read(self.dir.path().join("out/report.json")).expect("written");
+        codec::from_json(&json).expect("a report")
+    }
+}
+
+/// A site, enrolled in a federation with the drafted contract, whose imports are looked at one by one.
+struct Site {
+    federation: Federation,
+    dataset: Dataset,
+    _aggregator: Running,
+}
+
+impl Site {
+    fn new(newcomer: &Newcomer) -> Site {
+        let dataset = Dataset::open(&newcomer.folder()).expect("a data set");
+        let homes = newcomer.dir.path().join("homes");
+        let federation = Federation::init(Programs::in_folder(&programs()), &homes, &dataset.federation).expect("made");
+        let aggregator = federation.start_aggregator().expect("starts");
+        federation.publish(&dataset).expect("published");
+        federation.enrol(&dataset.sites[0].0, 1).expect("enrolled");
+        Site { federation, dataset, _aggregator: aggregator }
+    }
+
+    fn agent(&self, args: &[&str]) -> Said {
+        let home = text(&self.federation.site_dir(&self.dataset.sites[0].0));
+        run("fedaudit-agent", &[&["--home", &home], args].concat())
+    }
+
+    fn import(&self, file: &Path, map: Option<&Path>) -> Said {
+        let (file, map) = (text(file), map.map(text));
+        let mut args = vec!["import", file.as_str()];
+        args.extend(map.iter().flat_map(|map| ["--map", map.as_str()]));
+        self.agent(&args)
+    }
+
+    /// What the journal holds of events; none if it never held one.
+    fn events(&self) -> Option<String> {
+        let said = self.agent(&["journal", "verify"]).good();
+        let line = said.out.lines().find_map(|line| line.strip_prefix("predictions/").map(str::to_owned));
+        line.and_then(|line| Some(line.split(": ").nth(1)?.split(',').next()?.to_owned()))
+    }
+}
+
+/// The commands that the README's second screen shows, each with what it prints there.
+fn second_screen() -> Vec<(String, Vec<String>)> {
+    let readme = include_str!("../README.md");
+    let section = readme.split("\n## ").find(|section| section.starts_with("Your own data")).expect("a section");
+    let mut commands: Vec<(String, Vec<String>)> = Vec::new();
+    for line in section.lines().filter_map(|line| line.strip_prefix("    ")) {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command.to_owned(), Vec::new())),
+            (None, Some((_, printed))) => printed.push(line.trim_end().to_owned()),
+            (None, None) => {}
+        }
+    }
+    commands
+}
+
+/// A line as it is each time: without digests, seconds and sizes.
+fn same_each_time(line: &str) -> String {
+    let measured = ["bytes)", " s in all", "verified in"].iter().any(|unit| line.contains(unit));
+    let word = |word: &str| {
+        let digest = word.split('/').any(|part| part.trim_end_matches(',').len() == 64);
+        let number = measured && word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
+        if digest || number { "*".to_owned() } else { word.to_owned() }
+    };
+    line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn four_commands_of_the_readme_lead_to_a_verified_report() {
+    let dir = tempfile::tempdir().expect("a folder");
+    files::branches(dir.path());
+    for name in ["fedaudit-agent", "fedaudit-aggregator", "fedaudit-verify", "federation"] {
+        program(name);
+    }
+    let path = std::env::join_paths(
+        [programs()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let commands = second_screen();
+    assert_eq!(commands.len(), 4, "{commands:#?}");
+    for (command, shown) in commands {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).current_dir(dir.path());
+        let output = shell.env("PATH", path.as_ref().expect("a path")).env("EDITOR", "true").output().expect("starts");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command}: {printed}{}", String::from_utf8_lossy(&output.stderr));
+        let printed: Vec<_> = printed.lines().map(same_each_time).collect();
+        for line in shown.iter().filter(|line| !line.is_empty() && line.trim() != "...") {
+            assert!(printed.contains(&same_each_time(line)), "the README shows `{line}`; printed is {printed:#?}");
+        }
+    }
+    let report: Report =
+        codec::from_json(&std::fs::read(dir.path().join("report/report.json")).expect("written")).expect("a report");
+    // The same rows, counted here.
+    let expected: Vec<_> = (1..=3)
+        .map(|site| {
+            let women: Vec<_> = files::rows(site).take(600).filter(|row| row.sex == "female").collect();
+            (women.iter().filter(|row| row.approved).count() as u64, women.len() as u64)
+        })
+        .collect();
+    let sex = report.scopes[0].slices.iter().find(|slice| slice.attributes == ["sex"]).expect("a slice");
+    let women = sex.groups.iter().find(|group| group.group == ["female"]).expect("a group");
+    let found: Vec<_> = women.sites.iter().map(|s| s.as_ref().map(|s| (s.selected, s.n)).expect("released")).collect();
+    assert_eq!(found, expected);
+    assert!(dir.path().join("report/report.html").is_file());
+}
+
+#[test]
+fn an_export_of_a_spreadsheet_is_read_as_it_is() {
+    let mut bytes = b"\xef\xbb\xbfEvent ID;Timestamp;Sex;Region;Risk score;Decision;Remark\r\n".to_vec();
+    for row in files::rows(4).take(300) {
+        let (at, score) = (row.at.to_string().replace('T', " "), row.score);
+        let decision = if row.approved { "Approved" } else { "Denied" };
+        let region = ["North; East", "South \"S\", West"][row.number as usize % 2].replace('"', "\"\"");
+        let line = format!(
+            "A-{};{at};{};\"{region}\";0,{score:03};{decision};\"a \"\"b\"\";c\r\nd {}\"\r\n",
+            row.number, row.sex, row.number
+        );
+        bytes.extend(line.bytes());
+    }
+    let newcomer = Newcomer::new("main-office.csv", bytes);
+    let said = draft(&newcomer.folder()).good();
+    for line in ["300 rows, separated by semicolons", "all 300 rows fit the contract", "Remark"] {
+        assert!(said.out.contains(line), "`{line}` is not said:\n{}", said.out);
+    }
+    assert_eq!(newcomer.drafted(), ["contract.toml", "map.toml", "plan.toml"]);
+    let (contract, plan) = documents(&newcomer.folder());
+    assert_eq!(contract.decision.values, ["Denied", "Approved"]);
+    let names: Vec<_> = contract.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+    assert_eq!(names, ["Sex", "Region"]);
+    assert_eq!(contract.attributes[1].categories, ["North; East", "South \"S\", West"]);
+    assert_eq!(contract.score.as_ref().map(|score| (score.min, score.max)), Some((0.0, 1.0)));
+    assert!(contract.label.is_none());
+    assert_eq!(plan.required_sites[0].as_str(), "main-office");
+    let said = newcomer.federation().good();
+    assert!(said.out.contains("300 rows, 300 new events, 0 new outcomes, 0 duplicates, 0 rejected"), "{}", said.out);
+    assert_eq!(newcomer.report().sites[0].events, 300);
+}
+
+#[test]
+fn a_file_with_our_names_needs_no_map() {
+    let newcomer = Newcomer::new("a.csv", "");
+    write(&newcomer.folder().join("sites/a.csv"), WHOLE, 5, 500, Row::whole);
+    pack(&newcomer.folder().join("sites/a.csv"));
+    let said = draft(&newcomer.folder()).good();
+    assert_eq!(newcomer.drafted(), ["contract.toml", "plan.toml"]);
+    let (contract, plan) = documents(&newcomer.folder());
+    // 500 events ten minutes apart from 08:00 on the first of March 2025; the last label comes 30 days after the last.
+    assert_eq!(plan.windows.start.to_string(), "2025-03-01T00:00:00Z");
+    assert_eq!(plan.windows.end.to_string(), "2025-03-05T00:00:00Z");
+    assert_eq!((plan.windows.every, plan.windows.release_after_hours), (None, 30 * 24));
+    assert_eq!((contract.model.as_str(), plan.model_versions[0].as_str(), plan.disclosure.k), ("loans", "v1", 10));
+    assert!(
+        contract.label.is_some() && said.out.contains("720 hours after its end, when the last label is known"),
+        "{}",
+        said.out
+    );
+    let slices: Vec<_> = plan.slices.iter().map(|slice| slice.name()).collect();
+    assert_eq!(slices, ["sex", "age_group", "sex x age_group"]);
+    let said = newcomer.federation().good();
+    assert!(said.out.contains("500 rows, 500 new events, 500 new outcomes"), "{}", said.out);
+    // A second draft replaces nothing.
+    let before = std::fs::read(newcomer.folder().join("plan.toml")).expect("written");
+    std::fs::remove_file(newcomer.folder().join("contract.toml")).expect("removes");
+    draft(&newcomer.folder()).fault("operator", &["plan.toml is there already"]);
+    assert_eq!(newcomer.drafted(), ["plan.toml"]);
+    assert_eq!(std::fs::read(newcomer.folder().join("plan.toml")).expect("kept"), before);
+}
+
+#[test]
+fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
+    let rows = |header: &str, row: &str| (0..20).fold(format!("{header}\n"), |text, n| text + &format!("e{n},{row}\n"));
+    let cases: [(String, &[&str]); 9] = [
+        (String::new(), &["it is empty"]),
+        (format!("{WHOLE}\n"), &["no file has a row under its header"]),
+        (
+            rows("name,age,city", "30,Bern"),
+            &[
+                "event_id: no column",
+                "occurred_at: no column",
+                "decision: no column",
+                "the files have `name`, `age`, `city`",
+            ],
+        ),
+        (
+            rows("id,date,approved", "31.12.2025,1"),
+            &["occurred_at: column `date` holds no time", "line 2: `31.12.2025`", "year, month, day"],
+        ),
+        (rows("id,date,approved", "12/31/2025,1"), &["`12/31/2025` is not a time such as 2026-01-31T13:00:00Z"]),
+        (rows("id,time,approved", "2026-01-31 13:00:00,1"), &["it names no time zone; add Z"]),
+        (rows("id,time,approved", "2026-01-31,1"), &["it is a date alone"]),
+        (rows("id,time,decision", "2026-01-31T13:00:00Z,perhaps"), &["the only value is `perhaps`"]),
+        (rows("id,time,decision,time", "2026-01-31T13:00:00Z,1,x"), &["column `time` stands twice"]),
+    ];
+    for (text, expected) in cases {
+        Newcomer::new("a.csv", text).refused(expected);
+    }
+    let latin = [b"id,time,decision\n".to_vec(), b"1,2026-01-31T13:00:00Z,n\xf6\n".to_vec()].concat();
+    Newcomer::new("a.csv", latin).refused(&["no row of", "line 2: not UTF-8"]);
+    let split = rows("id,time,decision,score", "2026-01-31T13:00:00Z,1,0,5");
+    Newcomer::new("a.csv", split).refused(&["line 2: 5 fields; the header has 4"]);
+    let three = "id,time,decision\n1,2026-01-31T13:00:00Z,a\n2,2026-01-31T13:00:00Z,b\n3,2026-01-31T13:00:00Z,c\n";
+    Newcomer::new("a.csv", three).refused(&["decision: column `decision` has more than two different values"]);
+    let both = Newcomer::new("a.csv", three);
+    std::fs::write(both.folder().join("sites/A.csv"), three).expect("writes");
+    both.refused(&["are both named for site a"]);
+    let foreign = Newcomer::new("北京.csv", three);
+    foreign.refused(&["names no site"]);
+}
+
+#[test]
+fn a_map_tells_what_names_do_not() {
+    let lines: String =
+        (0..60).fold("nr,wann,ja\n".to_owned(), |lines, n| lines + &format!("{n},2025-05-01T10:00:00Z,{}\n", n % 2));
+    let newcomer = Newcomer::new("a.csv", lines);
+    newcomer.refused(&["event_id: no column", "the files have `nr`, `wann`, `ja`"]);
+    let (folder, map) = (text(&newcomer.folder()), newcomer.folder().join("map.toml"));
+    let file = text(&newcomer.folder().join("sites/a.csv"));
+    let draft = || run("fedaudit-agent", &["contract", "draft", &file, "--out", &folder, "--map", &text(&map)]);
+    std::fs::write(&map, "[columns]\nevent_id = \"nr\"\noccurred_at = \"wann\"\ndecision = \"ja\"\n").expect("writes");
+    // The map lacks the model: the whole of it is shown, and nothing is written.
+    draft().fault("input", &["model_version = \"v1\"", "event_id = \"nr\""]);
+    assert_eq!(newcomer.drafted(), ["map.toml"]);
+    let more = "[columns]\nevent_id = \"nr\"\noccurred_at = \"wann\"\ndecision = \"ja\"\n[constants]\nmodel_id = \"m\"\nmodel_version = \"7\"\n";
+    std::fs::write(&map, more).expect("writes");
+    draft().good();
+    assert_eq!(newcomer.drafted(), ["contract.toml", "map.toml", "plan.toml"]);
+    assert_eq!(documents(&newcomer.folder()).0.model, "m");
+    newcomer.federation().good();
+    assert_eq!(newcomer.report().sites[0].events, 60);
+    // A file that changed since is blamed as the agent blames it, with its hint.
+    let good = std::fs::read_to_string(&file).expect("reads");
+    std::fs::write(&file, good.replace("Z,", ",")).expect("writes");
+    let said = newcomer.federation().fault("input", &["site a", "all 60 rows were rejected and nothing was journaled"]);
+    assert_eq!(said.err.matches("hint: ").count(), 1, "{}", said.err);
+    std::fs::write(&map, "[column]\n").expect("writes");
+    newcomer.federation().fault("input", &["map.toml", "unknown field `column`"]);
+}
+
+#[test]
+fn an_import_that_takes_nothing_fails_and_leaves_nothing() {
+    let newcomer = Newcomer::new("a.csv", "");
+    write(&newcomer.folder().join("sites/a.csv"), PLAIN, 6, 200, Row::plain);
+    draft(&newcomer.folder()).good();
+    let site = Site::new(&newcomer);
+    let (file, map) = (newcomer.dir.path().join("file.csv"), newcomer.folder().join("map.toml"));
+    let good = std::fs::read_to_string(newcomer.folder().join("sites/a.csv")).expect("written");
+    for (time, why) in [
+        ("31.12.2025", "write year, month, day"),
+        ("12/31/2025", "write year, month, day"),
+        ("2025-03-01 08:00:00", "it names no time zone; add Z for UTC"),
+        ("2025-03-01", "it is a date alone"),
+    ] {
+        let lines = good.lines().skip(1).map(|line| {
+            let mut fields: Vec<_> = line.split(',').collect();
+            fields[1] = time;
+            fields.join(",") + "\n"
+        });
+        std::fs::write(&file, format!("{PLAIN}\n{}", lines.collect::<String>())).expect("writes");
+        let said = site.import(&file, Some(&map));
+        let said = said.fault("input", &["all 200 rows were rejected and nothing was journaled", "line 2", why]);
+        assert!(said.out.contains("200 rows, 0 new events, 0 new outcomes, 0 duplicates, 200 rejected"), "{said:?}");
+        assert_eq!(site.events(), None);
+    }
+    // Without its map, and with a column less.
+    let said = site.import(&newcomer.folder().join("sites/a.csv"), None);
+    let said = said.fault("input", &["it lacks `event_id`, `occurred_at`", "it has `id`, `timestamp`", "--map MAP"]);
+    assert_eq!(said.out, "");
+    std::fs::write(&file, good.replace("age_group", "age")).expect("writes");
+    site.import(&file, Some(&map)).fault("input", &["it lacks `age_group`; it has `id`"]);
+    assert_eq!(site.events(), None);
+    // Both good forms of a time, and one bad row among good ones.
+    let mixed = good.replacen("T", " ", 60).replacen("Z,", "+00:00,", 30).replacen("0.", "none", 1);
+    std::fs::write(&file, mixed).expect("writes");
+    let said = site.import(&file, Some(&map)).good();
+    assert!(said.out.contains("200 rows, 199 new events, 199 new outcomes, 0 duplicates, 1 rejected"), "{said:?}");
+    assert!(said.err.contains("line 2: score") && said.err.contains("is not a number"), "{said:?}");
+    let said = site.import(&newcomer.folder().join("sites/a.csv"), Some(&map)).good();
+    assert!(said.out.contains("1 new events, 1 new outcomes, 199 duplicates, 0 rejected"), "{said:?}");
+    assert_eq!(site.events().as_deref(), Some("200 records"));
+}
+
+#[test]
+fn files_that_are_not_named_for_a_site_are_told_their_name() {
+    let newcomer = Newcomer::new("Branch 7 (East).CSV", "");
+    write(&newcomer.folder().join("sites/Branch 7 (East).CSV"), PLAIN, 7, 300, Row::plain);
+    let said = draft(&newcomer.folder()).good();
+    assert!(said.out.contains("rename") && said.out.contains("to branch-7-east.csv"), "{}", said.out);
+    assert_eq!(documents(&newcomer.folder()).1.required_sites[0].as_str(), "branch-7-east");
+    let said = newcomer.federation().fault("input", &["Branch 7 (East).CSV"]);
+    assert!(said.err.contains("hint: rename it to branch-7-east.csv"), "{}", said.err);
+    let sites = newcomer.folder().join("sites");
+    std::fs::rename(sites.join("Branch 7 (East).CSV"), sites.join("branch-7-east.csv")).expect("renames");
+    newcomer.federation().good();
+}
+
+#[test]
+fn a_million_rows_are_drafted_and_imported() {
+    let count = 1_000_000;
+    let newcomer = Newcomer::new("big.csv", "");
+    write(&newcomer.folder().join("sites/big.csv"), PLAIN, 8, count, Row::plain);
+    let said = draft(&newcomer.folder()).good();
+    assert!(said.out.contains("all 1000000 rows fit the contract"), "{}", said.out);
+    let site = Site::new(&newcomer);
+    let said = site.import(&newcomer.folder().join("sites/big.csv"), Some(&newcomer.folder().join("map.toml"))).good();
+    assert!(
+        said.out.contains("1000000 rows, 1000000 new events, 1000000 new outcomes, 0 duplicates, 0 rejected"),
+        "{said:?}"
+    );
+}
