@@ -19,7 +19,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::aggregate;
+pub use answer::{aggregate, count_transitions};
 pub use events::{EventRow, RowResult};
 pub use rand::rngs::StdRng;
 pub use verify::{JournalReport, LogReport};

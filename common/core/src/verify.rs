@@ -77,7 +77,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
     if let Some(amends) = &claim.amends {
-        crate::contract::text("reason", &amends.reason).map_err(|e| Refusal::new("release", "a reason to amend", e))?;
+        amends.check().map_err(|e| Refusal::new("release", "a reason to amend", e))?;
     }
     let journal = journal(claim, contract, registry)?;
     Ok(VerifiedRelease {

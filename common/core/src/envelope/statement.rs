@@ -148,6 +148,16 @@ pub struct Amends {
     pub reason: String,
 }
 
+impl Amends {
+    /// Whether the reason is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        crate::contract::text("reason", &self.reason)
+    }
+}
+
 /// The aggregator's report on a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
