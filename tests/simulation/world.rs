@@ -318,8 +318,9 @@ impl World {
         assert_eq!(log.releases.len(), 2 * windows.len(), "{what}: one release a site and window");
         for window in &windows {
             let one = [*window];
-            let (plan, releases) = (digest, &log.releases[..]);
-            let input = Input { registry: centre.registry(), plan, windows: &one, log_size: log.log.size(), releases };
+            let (plan, releases, abstentions) = (digest, &log.releases[..], &log.abstentions[..]);
+            let (registry, log_size) = (centre.registry(), log.log.size());
+            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions };
             let report = compile(&input).expect("compiles");
             let slice = &report.scopes[0].slices[1];
             for (sex, group) in slice.groups.iter().take(2).enumerate() {
