@@ -1,8 +1,10 @@
 //! The protocol's state machines over real journals and logs, with a fake clock and a network that loses replies.
 //!
-//! A run is a list of operations made from a seed: observe, close, ship, lose a reply, crash. Every event is unique, so
+//! A run is a list of operations made from a seed: observe, close, abstain, withdraw, ship, lose a reply, crash. Every event is unique, so
 //! that anything counted twice or lost shows in the counts, which are kept a second time in a plain map.
 
+#[path = "simulation/abstain.rs"]
+mod abstain;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -17,6 +19,10 @@ enum Operation {
     Observe(usize),
     /// Time goes on by days, and a site closes what is due.
     Close(usize),
+    /// A site abstains for a window, or for all that are open.
+    Abstain(usize),
+    /// A site withdraws its abstentions.
+    Withdraw(usize),
     /// A site talks to the aggregator until it has nothing more to say, or a few steps only.
     Ship(usize, u32),
     /// A site sends; the aggregator does its part; the reply is lost.
@@ -30,12 +36,14 @@ fn operations(rng: &mut StdRng) -> Vec<Operation> {
     (0..40)
         .map(|_| {
             let site = below(rng, 2) as usize;
-            match below(rng, 10) {
+            match below(rng, 12) {
                 0..=3 => Operation::Observe(site),
                 4..=5 => Operation::Close(site),
                 6 => Operation::Ship(site, 1 + below(rng, 4)),
                 7 => Operation::Ship(site, 50),
                 8 => Operation::LoseReply(site),
+                9 => Operation::Abstain(site),
+                10 => Operation::Withdraw(site),
                 _ => Operation::Crash(below(rng, 3) as usize),
             }
         })
@@ -51,6 +59,8 @@ fn run(seed: u64) {
         match *operation {
             Operation::Observe(site) => world.observe(site),
             Operation::Close(site) => world.close(site),
+            Operation::Abstain(site) => world.abstain(site),
+            Operation::Withdraw(site) => world.withdraw(site),
             Operation::Ship(site, steps) => world.ship(site, steps),
             Operation::LoseReply(site) => world.lose_reply(site),
             Operation::Crash(who) => world.crash(who),

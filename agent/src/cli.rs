@@ -1,10 +1,13 @@
 //! The command line of the agent.
 
+use crate::abstain::{Abstain, Withdraw};
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::import::{ImportSummary, Map, import_csv};
 use crate::join::join;
 use crate::journal::{Journal, StdRng};
+use crate::outbox::Kind;
+use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
 use crate::site::{Decision, Site};
 use clap::{Args, Parser, Subcommand};
@@ -64,6 +67,9 @@ enum Command {
     /// Plans of the federation.
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// What this site signed about plans.
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// The journal.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -109,6 +115,10 @@ enum PlanCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Say that this site will not answer a plan for a window; such a window is not closed.
+    Abstain(Abstain),
+    /// Withdraw an abstention: the window is released when it is due.
+    Withdraw(Withdraw),
 }
 
 #[derive(Subcommand)]
@@ -162,6 +172,10 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Import(import) => import_files(Site::open(Home::open(&cli.home)?)?, &import).await,
         Command::Contract(command) => draft::command(&command, now()),
         Command::Plan(command) => plan(Site::open(Home::open(&cli.home)?)?, command).await,
+        Command::Release(command) => {
+            let mut site = Site::open(Home::open(&cli.home)?)?;
+            releases::run(&mut site, &command, now())
+        }
         Command::Journal(JournalCommand::Verify) => {
             let home = Home::open(&cli.home)?;
             let report = Journal::open(&home.dir)?.verify()?;
@@ -219,6 +233,8 @@ async fn plan(site: Site, command: PlanCommand) -> Result<(), Fault> {
             println!("plan {plan} refused");
             Ok(())
         }
+        PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
+        PlanCommand::Withdraw(wanted) => wanted.run(&mut site),
     }
 }
 
@@ -340,7 +356,8 @@ fn print_summary(file: &Path, s: &ImportSummary) {
 
 fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let decisions = site.decisions()?;
-    let releases = site.outbox.list()?;
+    let mut releases = site.outbox.list()?;
+    releases.retain(|listed| listed.kind == Kind::Release);
     let plan_name = |digest: &Digest| {
         let published = site.mirror.registry().plan(digest).map(|published| published.plan.plan.to_string());
         published.unwrap_or_else(|_| digest.short())

@@ -3,14 +3,19 @@
 //! Crash order: (1) pads fill the journal's blocks, (2) the signed bytes are durable in the outbox as `prepared`, (3) the
 //! ledger names them, (4) they are `ready` to be sent. A crash before (2) leaves nothing but pads, and the window is closed
 //! anew; after (2) the same bytes go on, by [`recover`], which every run begins with. Nothing is ever signed twice.
+//!
+//! Amendments ([`crate::amend`]) and abstentions ([`crate::abstain`]) go the same way from (2) on. All three take
+//! `import.lock` first, so that one process numbers documents at a time, and never in the middle of an import.
 
+use crate::abstain::standing;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
-use crate::outbox::{Outgoing, State};
+use crate::outbox::{Kind, Outgoing, State};
 use crate::site::{Decision, Site, refused};
+use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
-use fedaudit_core::disclosure::disclose;
-use fedaudit_core::envelope::{Head, ReleaseClaim, attest_release};
+use fedaudit_core::disclosure::{Release, disclose};
+use fedaudit_core::envelope::{Amends, Head, ReleaseClaim, attest_release};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
@@ -25,14 +30,15 @@ use std::collections::BTreeSet;
 /// Closes every window that is due of every accepted plan; how many.
 ///
 /// A plan over a contract under which nothing was ever journaled waits: silence is not yet zero events. While an import
-/// is at work nothing is closed.
+/// is at work nothing is closed. A window for which the site abstained is left, unless it withdrew that.
 ///
 /// # Errors
 /// A journal or outbox that fails; an outbox that lacks a release which the ledger names. What was closed before stays
 /// closed.
 pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
-    recover(site)?;
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
+    recover(site)?;
+    let abstained = standing(site)?;
     let accepted = site.decisions()?.into_iter().filter(|(_, decision)| *decision == Decision::Accepted);
     let released = site.outbox.list()?;
     let mut closed = 0;
@@ -44,13 +50,17 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         if site.journal.size(&predictions)? == 0 {
             continue;
         }
-        let done: BTreeSet<_> = released.iter().filter(|r| r.plan == digest).map(|release| release.window).collect();
+        let done =
+            released.iter().filter(|r| r.plan == digest && r.kind == Kind::Release).map(|release| release.window);
+        let done: BTreeSet<_> = done.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, w)| *w)).collect();
         for window in plan.windows_before(now) {
             if plan.release_time(&window) <= now && !done.contains(&window) {
                 if closed == 0 {
                     check_outbox(site)?;
                 }
-                close(site, &plan, &contract, digest, window, now)?;
+                let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
+                let answer = answer(site, &question)?;
+                sign(site, &question, answer, None, now)?;
                 closed += 1;
             }
         }
@@ -59,7 +69,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     Ok(closed)
 }
 
-/// Carries `prepared` releases to the ledger and to `ready`: the last step of closing, and of every recovery.
+/// Carries what is `prepared` to the ledger and to `ready`: the last step of closing, and of every recovery.
 ///
 /// # Errors
 /// A journal or outbox that fails.
@@ -70,34 +80,33 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
     }
     let mut named = BTreeSet::new();
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { envelope, .. } = entry {
+        if let LedgerEntry::Released { envelope, .. } | LedgerEntry::Abstained { envelope, .. } = entry {
             named.insert(envelope);
         }
         Ok(())
     })?;
-    let entries: Vec<_> = prepared
-        .iter()
-        .map(|release| LedgerEntry::Released {
-            plan: release.plan,
-            window: release.window,
-            sequence: release.sequence,
-            envelope: Digest::of(&release.envelope),
-            salt: release.salt,
-        })
-        .filter(|entry| !matches!(entry, LedgerEntry::Released { envelope, .. } if named.contains(envelope)))
-        .collect();
+    let entries: Vec<_> =
+        prepared.iter().filter(|release| !named.contains(&Digest::of(&release.envelope))).map(ledger_entry).collect();
     if !entries.is_empty() {
         site.journal.append(&entries, &mut site.rng)?;
     }
     prepared.iter().try_for_each(|release| site.outbox.mark_ready(&Digest::of(&release.envelope)))
 }
 
+fn ledger_entry(of: &Outgoing) -> LedgerEntry {
+    let (plan, window, sequence, envelope) = (of.plan, of.window, of.sequence, Digest::of(&of.envelope));
+    match of.kind {
+        Kind::Release => LedgerEntry::Released { plan, window, sequence, envelope, salt: of.salt },
+        Kind::Abstention => LedgerEntry::Abstained { plan, window, sequence, envelope },
+    }
+}
+
 /// An outbox older than the ledger would have a window signed a second time: the ledger is asked first.
-fn check_outbox(site: &mut Site) -> Result<(), Fault> {
+pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
     let kept: BTreeSet<_> = site.outbox.list()?.into_iter().map(|release| release.envelope).collect();
     let mut lost = None;
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { window, envelope, .. } = entry
+        if let LedgerEntry::Released { window, envelope, .. } | LedgerEntry::Abstained { window, envelope, .. } = entry
             && !kept.contains(&envelope)
         {
             lost.get_or_insert(window);
@@ -108,26 +117,38 @@ fn check_outbox(site: &mut Site) -> Result<(), Fault> {
         None => Ok(()),
         Some(window) => {
             let what = format!(
-                "outbox.sqlite lacks the release of {window} that the ledger names: it is older than the journal"
+                "outbox.sqlite lacks the release or abstention of {window} that the ledger names: it is older than the journal"
             );
             Err(Fault::new(Blame::Site, what, "restore the newest outbox.sqlite; nothing is signed until then"))
         }
     }
 }
 
-/// Computes and signs the release of one window, and keeps its bytes.
-fn close(
-    site: &mut Site,
-    plan: &Plan,
-    contract: &Contract,
-    digest: Digest,
-    window: Window,
-    now: Time,
-) -> Result<(), Fault> {
-    let logs = contract.journal_logs();
+/// A window of a plan, and what its answer is computed with.
+pub(crate) struct Question {
+    pub plan: Plan,
+    pub contract: Contract,
+    pub digest: Digest,
+    pub window: Window,
+}
+
+/// What the journal says to a question, as it is now.
+pub(crate) struct Answer {
+    /// Sizes of the predictions and the outcomes log.
+    pub sizes: [u64; 2],
+    /// Signed checkpoints at these sizes.
+    journal: Vec<String>,
+    aggregate: Aggregate,
+    /// What may leave of it.
+    pub release: Release,
+}
+
+/// Fills the journal's blocks and computes an answer; nothing is signed but checkpoints, and nothing leaves.
+pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fault> {
+    let Question { plan, contract, digest, window } = question;
     let mut sizes = [0; 2];
     let mut journal = Vec::new();
-    for (log, size) in logs.iter().zip(&mut sizes) {
+    for (log, size) in contract.journal_logs().iter().zip(&mut sizes) {
         *size = site.journal.pad(log, &mut site.rng)?;
         let Enrolment { federation, site: name, epoch, .. } = &site.enrolment;
         let origin = journal_origin(federation, name, *epoch, log);
@@ -135,43 +156,64 @@ fn close(
         let note = checkpoint.sign(&site.home.key(KeyUse::Note)?);
         journal.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
     }
-    let aggregate = aggregate(&mut site.journal, plan, contract, window, sizes[0], sizes[1])?;
-    let misfit = |e: String| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
-    let name = &site.enrolment.site;
-    let release = disclose(&aggregate, plan, contract, digest, name, window).map_err(misfit)?;
+    let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
+    let release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    Ok(Answer { sizes, journal, aggregate, release })
+}
+
+fn misfit(error: String) -> Fault {
+    Fault::new(Blame::Site, error, "run `fedaudit-agent journal verify`")
+}
+
+/// Signs the release of a window, and keeps its bytes.
+pub(crate) fn sign(
+    site: &mut Site,
+    question: &Question,
+    answer: Answer,
+    amends: Option<Amends>,
+    now: Time,
+) -> Result<(), Fault> {
     let mut salt = [0; 16];
     site.rng.fill_bytes(&mut salt);
-    let last = site.outbox.last_of(&digest)?;
+    let (sequence, previous) = next_number(site, &question.digest)?;
+    let replaced = amends.as_ref().map(|amends| amends.envelope);
     let claim = ReleaseClaim {
-        site: name.clone(),
-        plan: digest,
-        contract: plan.contract_digest,
-        window,
+        site: site.enrolment.site.clone(),
+        plan: question.digest,
+        contract: question.plan.contract_digest,
+        window: question.window,
         epoch: site.enrolment.epoch,
-        sequence: last.as_ref().map_or(0, |last| last.sequence + 1),
-        previous: last.map(|last| Digest::of(&last.envelope)),
-        amends: None,
-        journal,
-        raw: aggregate.salted_digest(&salt).map_err(|e| misfit(e.to_string()))?,
+        sequence,
+        previous,
+        amends,
+        journal: answer.journal,
+        raw: answer.aggregate.salted_digest(&salt).map_err(|e| misfit(e.to_string()))?,
         software: SOFTWARE.to_owned(),
     };
-    let head = Head {
-        federation: site.enrolment.federation.clone(),
-        issued_at: now,
-        seen: site.mirror.seen(),
-        replaces: None,
-    };
-    let sequence = claim.sequence;
-    let mut attestation = attest_release(&release, head, claim, &site.home.key(KeyUse::Attest)?).map_err(refused)?;
-    let artifact = attestation.artifacts.pop().unwrap_or_default();
+    let (head, key) = (head(site, now), site.home.key(KeyUse::Attest)?);
+    let mut attestation = attest_release(&answer.release, head, claim, &key).map_err(refused)?;
     site.outbox.prepare(&Outgoing {
-        plan: digest,
-        window,
+        kind: Kind::Release,
+        plan: question.digest,
+        window: question.window,
         sequence,
+        amends: replaced,
+        artifact: attestation.artifacts.pop().unwrap_or_default(),
         envelope: attestation.envelope,
-        artifact,
         salt,
         state: State::Prepared,
         answer: None,
     })
+}
+
+/// Number and envelope before it of the next document within this site and a plan.
+pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Digest>), Fault> {
+    let last = site.outbox.last_of(plan)?;
+    Ok(last.map_or((0, None), |last| (last.sequence + 1, Some(Digest::of(&last.envelope)))))
+}
+
+/// What this site adds to what it claims now.
+pub(crate) fn head(site: &Site, now: Time) -> Head {
+    let federation = site.enrolment.federation.clone();
+    Head { federation, issued_at: now, seen: site.mirror.seen(), replaces: None }
 }

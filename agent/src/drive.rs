@@ -1,7 +1,7 @@
 //! Drives the [`Shipper`] with a site's home: builds requests, keeps what was verified.
 
 use crate::home::SOFTWARE;
-use crate::outbox::Outgoing;
+use crate::outbox::{Kind, Outgoing};
 use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
 use fedaudit_core::codec;
@@ -79,8 +79,11 @@ fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Sub
     Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
 }
 
-/// The journal checkpoints that a release of this site names.
+/// The journal checkpoints that a release of this site names; an abstention names none.
 fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
+    if release.kind == Kind::Abstention {
+        return Ok(Vec::new());
+    }
     let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
     // A site that is not enrolled yet cannot check its own release against the roster; it sends nothing either.
     Ok(verified.map_err(refused)?.journal().to_vec())

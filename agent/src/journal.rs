@@ -19,7 +19,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::aggregate;
+pub use answer::{aggregate, count_transitions};
 pub(crate) use events::check;
 pub use events::{EventRow, RowResult};
 pub use rand::rngs::StdRng;

@@ -2,9 +2,12 @@
 //!
 //! The way of the data: [`import`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
 //! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out). [`site`] and [`home`] hold it together.
+//! Two more ways into the outbox: [`amend`] replaces a release, [`abstain`] says that there will be none.
 
 #![forbid(unsafe_code)]
 
+pub mod abstain;
+pub mod amend;
 pub mod cli;
 pub mod close;
 mod db;
@@ -16,6 +19,7 @@ pub mod join;
 pub mod journal;
 pub mod mirror;
 pub mod outbox;
+pub mod releases;
 pub mod run;
 pub mod ship;
 pub mod site;

@@ -1,10 +1,17 @@
-//! What was said to the aggregator and heard from it: signed releases with their receipts, and a copy of the registry.
+//! What was said to the aggregator and heard from it: signed releases and abstentions with their receipts, and a copy of
+//! the registry.
 //!
-//! A release is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too), then `received` (with a
-//! verified receipt) or `refused` (final, with the aggregator's reason). Its bytes never change. Altered by others, this
-//! file gives itself away: signatures, receipts and the registry are checked again when they are read.
+//! A release (an abstention likewise) is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too),
+//! then `received` (with a verified receipt) or `refused` (final, with the aggregator's reason). Its bytes never change.
+//! Altered by others, this file gives itself away: signatures, receipts and the registry are checked again when they are
+//! read.
+
+mod document;
+
+pub use document::{Kind, Listed, Outgoing, State};
 
 use crate::db::Db;
+use document::{amends_of, word_of};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::{Time, Window};
@@ -17,82 +24,18 @@ pub struct Outbox {
     db: Db,
 }
 
-/// A release on its way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outgoing {
-    /// The plan.
-    pub plan: Digest,
-    /// The window.
-    pub window: Window,
-    /// Number within site and plan.
-    pub sequence: u64,
-    /// The envelope's exact bytes.
-    pub envelope: Vec<u8>,
-    /// `release.json`.
-    pub artifact: Vec<u8>,
-    /// Salt of the raw aggregate's digest; the ledger keeps it too, and it never leaves.
-    pub salt: [u8; 16],
-    /// How far it is.
-    pub state: State,
-    /// The receipt, once received; the refusal, once refused.
-    pub answer: Option<String>,
-}
-
-/// A release without its bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// The plan.
-    pub plan: Digest,
-    /// The window.
-    pub window: Window,
-    /// Number within site and plan.
-    pub sequence: u64,
-    /// SHA-256 of its envelope.
-    pub envelope: Digest,
-    /// How far it is.
-    pub state: State,
-    /// The refusal, once refused.
-    pub refusal: Option<String>,
-}
-
-/// How far a release is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Durable here; perhaps not yet in the ledger.
-    Prepared,
-    /// In the ledger; to be sent.
-    Ready,
-    /// The aggregator's receipt is verified and kept.
-    Received,
-    /// The aggregator refused these bytes for good.
-    Refused,
-}
-
-impl State {
-    const ALL: [(State, &'static str); 4] = [
-        (State::Prepared, "prepared"),
-        (State::Ready, "ready"),
-        (State::Received, "received"),
-        (State::Refused, "refused"),
-    ];
-
-    /// The state in a word.
-    pub fn word(self) -> &'static str {
-        State::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
-    }
-}
-
 const SCHEMA: &str = "
     CREATE TABLE release (
         plan BLOB NOT NULL, sequence INTEGER NOT NULL, window_start INTEGER NOT NULL, window_end INTEGER NOT NULL,
+        kind TEXT NOT NULL, amends BLOB NOT NULL,
         digest BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL, artifact BLOB NOT NULL, salt BLOB NOT NULL,
         state TEXT NOT NULL, answer TEXT,
-        PRIMARY KEY (plan, sequence), UNIQUE (plan, window_start)
+        PRIMARY KEY (plan, sequence), UNIQUE (plan, window_start, kind, amends)
     ) STRICT;
     CREATE TABLE registry (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL, artifact BLOB NOT NULL) STRICT;
     CREATE TABLE seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
 ";
-const COLUMNS: &str = "plan, window_start, window_end, sequence, envelope, artifact, salt, state, answer";
+const COLUMNS: &str = "plan, window_start, window_end, sequence, envelope, artifact, salt, state, answer, kind, amends";
 
 impl Outbox {
     /// Makes the outbox of a new home.
@@ -121,14 +64,17 @@ impl Outbox {
                 plan: Digest(row.get(0)?),
                 window: Window { start: Time(row.get(1)?), end: Time(row.get(2)?) },
                 sequence: row.get::<_, i64>(3)?.try_into().unwrap_or(u64::MAX),
-                state: state_of(row, 4)?,
+                state: word_of(row, 4, &State::ALL)?,
                 refusal: row.get(5)?,
                 envelope: Digest(row.get(6)?),
+                kind: word_of(row, 7, &Kind::ALL)?,
+                amends: amends_of(row, 8)?,
             })
         };
         self.db.run("list the releases of", |c| {
             c.prepare_cached(
-                "SELECT plan, window_start, window_end, sequence, state, iif(state = 'refused', answer, NULL), digest
+                "SELECT plan, window_start, window_end, sequence, state, iif(state = 'refused', answer, NULL), digest,
+                        kind, amends
                  FROM release ORDER BY plan, sequence",
             )?
             .query_map([], read)?
@@ -152,7 +98,7 @@ impl Outbox {
         self.select("WHERE state = 'prepared' ORDER BY plan, sequence", params![])
     }
 
-    /// The last release of `plan`.
+    /// The last release or abstention of `plan`.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -179,8 +125,10 @@ impl Outbox {
                 envelope: row.get(4)?,
                 artifact: row.get(5)?,
                 salt: row.get(6)?,
-                state: state_of(row, 7)?,
+                state: word_of(row, 7, &State::ALL)?,
                 answer: row.get(8)?,
+                kind: word_of(row, 9, &Kind::ALL)?,
+                amends: amends_of(row, 10)?,
             })
         };
         self.db.run("read releases of", |c| {
@@ -189,14 +137,15 @@ impl Outbox {
         })
     }
 
-    /// Keeps the exact bytes of a release that was just signed; it is durable when this returns.
+    /// Keeps the exact bytes of what was just signed; it is durable when this returns.
     ///
     /// # Errors
-    /// A second release for the window or number: nothing was kept.
+    /// A second document for the number, a second abstention for the window, a second release for the window that does
+    /// not amend the latest: nothing was kept.
     pub fn prepare(&self, release: &Outgoing) -> Result<(), Fault> {
         self.db.run("keep a release in", |c| {
             c.execute(
-                "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'prepared', NULL)",
+                "INSERT INTO release VALUES (?1, ?2, ?3, ?4, ?9, ?10, ?5, ?6, ?7, ?8, 'prepared', NULL)",
                 params![
                     release.plan.0,
                     i64::try_from(release.sequence).unwrap_or(i64::MAX),
@@ -205,7 +154,9 @@ impl Outbox {
                     Digest::of(&release.envelope).0,
                     release.envelope,
                     release.artifact,
-                    release.salt
+                    release.salt,
+                    release.kind.word(),
+                    release.amends.as_ref().map_or(&[][..], |amends| &amends.0)
                 ],
             )
             .map(|_| ())
@@ -327,10 +278,4 @@ impl Outbox {
         }
         done
     }
-}
-
-fn state_of(row: &rusqlite::Row, at: usize) -> rusqlite::Result<State> {
-    let word: String = row.get(at)?;
-    let state = State::ALL.iter().find(|(_, name)| *name == word).map(|(state, _)| *state);
-    state.ok_or(rusqlite::Error::InvalidQuery)
 }

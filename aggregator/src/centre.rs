@@ -13,7 +13,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Registry, plan_origin, registry_origin};
-use fedaudit_core::verify::{self, Entry, PlanState, VerifiedRelease};
+use fedaudit_core::verify::{self, Entry, PlanState, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::{Lock, write_atomic};
 use std::collections::BTreeMap;
 
@@ -36,16 +36,23 @@ pub struct PlanLog {
     pub state: PlanState,
     /// Releases with their indices.
     pub releases: Vec<(u64, VerifiedRelease)>,
+    /// Abstentions with their indices.
+    pub abstentions: Vec<(u64, VerifiedAbstention)>,
     /// Index of each envelope.
     pub index: BTreeMap<Digest, u64>,
     read: u64,
 }
 
 impl PlanLog {
-    /// The release at an index of the log, if one stands there.
-    pub fn release_at(&self, index: u64) -> Option<&VerifiedRelease> {
-        let at = self.releases.binary_search_by_key(&index, |(index, _)| *index).ok()?;
-        self.releases.get(at).map(|(_, release)| release)
+    /// The site whose release or abstention stands at an index of the log.
+    pub fn site_at(&self, index: u64) -> Option<&Name> {
+        match self.releases.binary_search_by_key(&index, |(index, _)| *index) {
+            Ok(at) => self.releases.get(at).map(|(_, release)| &release.claim().site),
+            Err(_) => {
+                let at = self.abstentions.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+                self.abstentions.get(at).map(|(_, abstention)| &abstention.claim().site)
+            }
+        }
     }
 }
 
@@ -92,8 +99,8 @@ impl Centre {
             if !self.plans.contains_key(&digest) {
                 let origin = plan_origin(&self.home.trust.federation, &digest);
                 let log = LogDir::open(&self.home.plan_dir(&digest), &origin, &PublicKey::of(&self.log_key))?;
-                let (state, releases, index) = Default::default();
-                self.plans.insert(digest, PlanLog { log, state, releases, index, read: 0 });
+                let (state, releases, abstentions, index) = Default::default();
+                self.plans.insert(digest, PlanLog { log, state, releases, abstentions, index, read: 0 });
             }
             self.refresh_plan(&digest)?;
         }
@@ -105,14 +112,23 @@ impl Centre {
         plan.log.refresh()?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
-            if verify::entry(&envelope, &self.registry).map_err(refused)? == Entry::Release {
-                let artifact = verify::claimed_subject(&envelope).map_err(refused)?;
-                let path = self.home.artifact_path(&artifact);
-                let artifact = std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?;
-                let release = verify::release(&envelope, &artifact, &self.registry).map_err(refused)?;
-                plan.state.admit(&release).map_err(|conflict| refused(conflict.refusal))?;
-                note_journal(&mut self.journals, &release);
-                plan.releases.push((plan.read, release));
+            let artifact = || {
+                let path = self.home.artifact_path(&verify::claimed_subject(&envelope).map_err(refused)?);
+                std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))
+            };
+            match verify::entry(&envelope, &self.registry).map_err(refused)? {
+                Entry::Report(_) => {}
+                Entry::Release => {
+                    let release = verify::release(&envelope, &artifact()?, &self.registry).map_err(refused)?;
+                    plan.state.admit(&release).map_err(|conflict| refused(conflict.refusal))?;
+                    note_journal(&mut self.journals, &release);
+                    plan.releases.push((plan.read, release));
+                }
+                Entry::Abstention => {
+                    let abstention = verify::abstention(&envelope, &artifact()?, &self.registry).map_err(refused)?;
+                    plan.state.admit_abstention(&abstention).map_err(|conflict| refused(conflict.refusal))?;
+                    plan.abstentions.push((plan.read, abstention));
+                }
             }
             plan.index.insert(Digest::of(&envelope), plan.read);
             plan.read += 1;

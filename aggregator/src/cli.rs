@@ -1,7 +1,7 @@
 //! The command line of the aggregator.
 
 use crate::centre::Centre;
-use crate::governance::{Governance, PublishedAs};
+use crate::governance::{Governance, PublishedAs, Waive};
 use crate::home::{Config, Home, init, operator};
 use crate::{reports, serve};
 use clap::{Parser, Subcommand};
@@ -55,6 +55,8 @@ enum Command {
     /// Plans.
     #[command(subcommand)]
     Plan(PublishCommand),
+    /// Do without the releases of a required site: sign a waiver and publish it in the registry.
+    Waiver(Waive),
     /// Reports.
     #[command(subcommand)]
     Report(ReportCommand),
@@ -175,6 +177,16 @@ fn run(cli: Cli) -> Result<(), Fault> {
             let mut centre = open()?;
             let published = Governance::open(&cli.governance, &centre)?.publish_plan(&mut centre, &file, now())?;
             say_published("plan", &published);
+            Ok(())
+        }
+        Command::Waiver(wanted) => {
+            let mut centre = open()?;
+            let waived = Governance::open(&cli.governance, &centre)?.waive(&mut centre, &wanted, now())?;
+            println!(
+                "{} windows waived{}",
+                waived.len(),
+                if waived.is_empty() { ": all were waived before" } else { "" }
+            );
             Ok(())
         }
         Command::Report(command) => report(command, &mut open()?),

@@ -1,10 +1,14 @@
-//! What governance signs: roster entries, contracts, plans. The daemon never opens the governance folder.
+//! What governance signs: roster entries, contracts, plans, waivers. The daemon never opens the governance folder.
 //!
 //! | path | what |
 //! |---|---|
 //! | `governance.key` | the key, 0600 |
 //! | `trust.json` | the federation that it governs |
 //! | `invites/SITE.invite` | a join token that was given out and not used up; holds its secret, 0600 |
+
+mod waiver;
+
+pub use waiver::Waive;
 
 use crate::centre::Centre;
 use crate::home::{operator, operator_hint, read_trust, refused};

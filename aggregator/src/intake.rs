@@ -1,6 +1,6 @@
 //! What to do with a request: a pure function of the centre's state. [`Centre::answer`](crate::serve) carries it out.
 
-use crate::centre::Centre;
+use crate::centre::{Centre, PlanLog};
 use crate::home::SOFTWARE;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Refusal};
@@ -10,7 +10,7 @@ use fedaudit_core::limits;
 use fedaudit_core::merkle::verify_consistency;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
-use fedaudit_core::verify::{self, VerifiedRelease};
+use fedaudit_core::verify::{self, Entry, VerifiedRelease};
 use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
 
 /// What a request comes to.
@@ -124,48 +124,77 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     let envelope = Digest::of(&submission.envelope);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| Some((digest, centre.plan(digest)?)));
     if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?))) {
-        let own = centre.plan(&plan).and_then(|log| log.release_at(index)).is_some_and(|r| r.claim().site == *site);
-        if own {
+        if centre.plan(&plan).and_then(|log| log.site_at(index)) == Some(site) {
             return Decision::Again(plan, index);
         }
     }
-    let release = match verify::release(&submission.envelope, &submission.artifact, centre.registry()) {
-        Ok(release) => release,
-        Err(refusal) => {
-            return Decision::Reply(refused(
-                Blame::Site,
-                refusal,
-                "the release is not logged; report it to the site's operator",
-            ));
-        }
+    let decided = match verify::entry(&submission.envelope, centre.registry()) {
+        Ok(Entry::Abstention) => abstention(centre, submission, site),
+        // Of any other kind: the release's checks say what is wrong with it.
+        _ => release(centre, submission, site),
     };
-    let claim = release.claim();
-    if claim.site != *site {
-        let refusal = Refusal::new("signer", format!("a release by {site}, whose connection this is"), &claim.site);
-        return Decision::Reply(refused(Blame::Site, refusal, "send each release from its own site"));
+    match decided {
+        Ok(plan) => {
+            let artifacts = vec![submission.artifact.clone()];
+            Decision::Append(plan, Box::new(Attestation { envelope: submission.envelope.clone(), artifacts }))
+        }
+        Err(decision) => *decision,
     }
+}
+
+/// The plan whose log takes the release next.
+fn release(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
+    let release = verify::release(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
+    let claim = release.claim();
+    check_sender(&claim.site, site)?;
     if claim.epoch != 1 {
         let refusal = Refusal::new("epoch", 1, claim.epoch);
-        return Decision::Reply(refused(Blame::Site, refusal, "a new epoch needs a governance document"));
+        return Err(refuse_site(refusal, "a new epoch needs a governance document"));
     }
-    let Some(plan) = centre.plan(&claim.plan) else {
-        let refusal = Refusal::new("plan", "the digest of a plan in the registry", claim.plan);
-        return Decision::Reply(refused(Blame::Site, refusal, "fetch the registry again"));
-    };
-    if let Err(conflict) = plan.state.check(&release) {
-        let hint = "both signed documents are kept as evidence; the site's operator must explain";
-        return Decision::Conflict(
-            Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() },
-            conflict.against,
-        );
-    }
-    if let Err((refusal, against)) = check_journal(centre, &release, submission) {
+    plan_log(centre, &claim.plan)?.state.check(&release).map_err(conflict)?;
+    check_journal(centre, &release, submission).map_err(|(refusal, against)| {
         let hint = "the journal is not a continuation of what the aggregator saw; its operator must explain";
-        return Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, Some(against));
+        Box::new(Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, Some(against)))
+    })?;
+    Ok(claim.plan)
+}
+
+/// The plan whose log takes the abstention next.
+fn abstention(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
+    let abstention =
+        verify::abstention(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
+    check_sender(&abstention.claim().site, site)?;
+    plan_log(centre, &abstention.claim().plan)?.state.check_abstention(&abstention).map_err(conflict)?;
+    Ok(abstention.claim().plan)
+}
+
+fn refuse_site(refusal: Refusal, hint: &str) -> Box<Decision> {
+    Box::new(Decision::Reply(refused(Blame::Site, refusal, hint)))
+}
+
+fn not_logged(refusal: Refusal) -> Box<Decision> {
+    refuse_site(refusal, "the release is not logged; report it to the site's operator")
+}
+
+fn check_sender(claimed: &Name, site: &Name) -> Result<(), Box<Decision>> {
+    if claimed == site {
+        return Ok(());
     }
-    let plan = claim.plan;
-    let artifacts = vec![submission.artifact.clone()];
-    Decision::Append(plan, Box::new(Attestation { envelope: submission.envelope.clone(), artifacts }))
+    let refusal = Refusal::new("signer", format!("a release by {site}, whose connection this is"), claimed);
+    Err(refuse_site(refusal, "send each release from its own site"))
+}
+
+fn plan_log<'a>(centre: &'a Centre, plan: &Digest) -> Result<&'a PlanLog, Box<Decision>> {
+    centre.plan(plan).ok_or_else(|| {
+        let refusal = Refusal::new("plan", "the digest of a plan in the registry", plan);
+        refuse_site(refusal, "fetch the registry again")
+    })
+}
+
+fn conflict(conflict: verify::Conflict) -> Box<Decision> {
+    let hint = "both signed documents are kept as evidence; the site's operator must explain";
+    let refused = Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() };
+    Box::new(Decision::Conflict(refused, conflict.against))
 }
 
 /// Each journal checkpoint must be consistent with the last one seen, whichever is the larger; if not, the logged

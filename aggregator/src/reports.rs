@@ -47,8 +47,14 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         return Err(operator_hint(format!("no window of plan {plan} is due yet"), "wait until its first release time"));
     };
     let log_size = log.log.size();
-    let input =
-        Input { registry: centre.registry(), plan: digest, windows: &windows, log_size, releases: &log.releases };
+    let input = Input {
+        registry: centre.registry(),
+        plan: digest,
+        windows: &windows,
+        log_size,
+        releases: &log.releases,
+        abstentions: &log.abstentions,
+    };
     let report = report::compile(&input).map_err(refused)?;
     let json = codec::to_json(&report).map_err(|e| operator(e.to_string()))?;
     let html = render::html(&report).into_bytes();
@@ -103,7 +109,7 @@ fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
-            Entry::Release => take(centre, envelope, &mut part)?,
+            Entry::Release | Entry::Abstention => take(centre, envelope, &mut part)?,
             // A report travels by its own files, or is an earlier one that this bundle does not need.
             Entry::Report(_) => part.entries.push(envelope),
         }

@@ -38,6 +38,7 @@ fn main() {
         windows: &federation.windows,
         log_size: releases.len() as u64,
         releases: &releases,
+        abstentions: &[],
     };
     let (report, compiled) = timed("report compiled", || compile(&input).expect("compiles"));
     let (json, encoded) = timed("report.json", || codec::to_json(&report).expect("encodes"));

@@ -116,9 +116,27 @@ pub fn scored() -> &'static Federation {
     })
 }
 
-/// Both.
+/// An amendment, an abstention and a waiver. Its homes are gone.
+pub fn amended() -> &'static Federation {
+    static ONCE: OnceLock<Federation> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let evidence = fedaudit_tests::absent::evidence();
+        let folder = fresh("amended");
+        let (out, files, bundle) = (folder.join("out"), folder.join("bundle"), evidence.bundle());
+        put(&out.join("trust.json"), &evidence.trust);
+        write_bundle(&bundle, &files);
+        Federation { out, files, bundle }
+    })
+}
+
+/// Those with homes.
 pub fn federations() -> [&'static Federation; 2] {
     [admissions(), scored()]
+}
+
+/// All of them; the last has scores, labels and hidden cells.
+pub fn all() -> [&'static Federation; 3] {
+    [amended(), admissions(), scored()]
 }
 
 /// The statement in an envelope; its signature is others' business.

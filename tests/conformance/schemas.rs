@@ -1,12 +1,13 @@
 //! The JSON Schemas accept every real artifact, refuse altered ones, and say what each member is.
 
-use crate::artifacts::{federations, fresh, put, python, root, scored, statement, text};
+use crate::artifacts::{all, fresh, put, python, root, scored, statement, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const SCHEMAS: [&str; 8] = ["contract", "plan", "roster-entry", "trust", "release", "report", "envelope", "statement"];
+const SCHEMAS: [&str; 10] =
+    ["contract", "plan", "roster-entry", "waiver", "trust", "release", "abstention", "report", "envelope", "statement"];
 
 /// What jsonschema says of `documents`; every one of them is named in it.
 fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
@@ -21,7 +22,7 @@ fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
 
 type BySchema = BTreeMap<&'static str, Vec<PathBuf>>;
 
-/// Every artifact of both federations by its schema.
+/// Every artifact of all federations by its schema.
 fn real() -> &'static BySchema {
     static ONCE: OnceLock<BySchema> = OnceLock::new();
     ONCE.get_or_init(gather)
@@ -29,7 +30,7 @@ fn real() -> &'static BySchema {
 
 fn gather() -> BySchema {
     let mut found = BySchema::new();
-    for (at, federation) in federations().into_iter().enumerate() {
+    for (at, federation) in all().into_iter().enumerate() {
         let statements = fresh(&format!("statements-{at}"));
         found.entry("trust").or_default().push(federation.out.join("trust.json"));
         for (number, (envelope, statement)) in federation.attestations().into_iter().enumerate() {
@@ -75,7 +76,9 @@ fn every_accepted_vector_keeps_its_schema() {
         let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
         let documents = match kind {
             "contract" | "plan" | "roster-entry" | "trust" => vec![(kind, input["document"].clone())],
-            "release" => vec![("release", input["artifact"].clone()), ("envelope", input["envelope"].clone())],
+            "release" | "abstention" => {
+                vec![(kind, input["artifact"].clone()), ("envelope", input["envelope"].clone())]
+            }
             "registry-entry" => vec![("envelope", input["envelope"].clone())],
             _ => continue,
         };
@@ -90,7 +93,7 @@ fn every_accepted_vector_keeps_its_schema() {
             }
         }
     }
-    assert_eq!(found.len(), 7);
+    assert_eq!(found.len(), 8);
     for (schema, documents) in found {
         let (content, said) = validate(&schema, &documents);
         assert!(content, "{said}");
@@ -122,6 +125,12 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("trust", "/governance/threshold", json!(0)),
         ("trust", "/witnesses/threshold", json!(1)),
         ("trust", "/registry", json!("loan/registry")),
+        ("waiver", "/windows", json!([])),
+        ("waiver", "/reason", json!("")),
+        ("waiver", "/site", Value::Null),
+        ("abstention", "/reason", json!(" ")),
+        ("abstention", "/windows", json!([])),
+        ("abstention", "/format", json!(2)),
         ("release", first_count, json!(-5)),
         ("release", first_count, json!(5.5)),
         ("release", "/strata/0/slices/0/groups/0/counts", json!("hidden")),
@@ -134,6 +143,8 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("report", "/scopes/0/windows", Value::Null),
         ("report", "/releases/0/used", json!("ignored")),
         ("report", "/method", json!("2")),
+        ("report", "/sites/0/missing", Value::Null),
+        ("report", "/releases/0/amends", json!("")),
         ("report", "/note", json!("")),
         ("envelope", "/payloadType", json!("application/json")),
         ("envelope", "/signatures", json!([])),

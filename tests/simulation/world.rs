@@ -4,7 +4,7 @@ use fedaudit_agent::close::close_due;
 use fedaudit_agent::drive;
 use fedaudit_agent::home::{Config, Enrolment, Home as AgentHome};
 use fedaudit_agent::journal::EventRow;
-use fedaudit_agent::outbox::State;
+use fedaudit_agent::outbox::{Kind, State};
 use fedaudit_agent::ship::{Shipper, Step};
 use fedaudit_agent::site::Site;
 use fedaudit_aggregator::centre::Centre;
@@ -67,7 +67,7 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 /// Everything there is, and the plain count of it.
 pub struct World {
     dir: TempDir,
-    now: Time,
+    pub now: Time,
     rng: StdRng,
     centre: Option<Centre>,
     sites: Vec<(Option<Site>, Shipper)>,
@@ -124,7 +124,8 @@ impl World {
         world
     }
 
-    fn site(&mut self, site: usize) -> &mut Site {
+    /// A site's home.
+    pub fn site(&mut self, site: usize) -> &mut Site {
         self.sites[site].0.as_mut().expect("is open")
     }
 
@@ -132,7 +133,8 @@ impl World {
         self.centre.as_mut().expect("is open")
     }
 
-    fn below(&mut self, n: u32) -> u32 {
+    /// A random number below `n`.
+    pub fn below(&mut self, n: u32) -> u32 {
         self.rng.next_u32() % n
     }
 
@@ -172,7 +174,8 @@ impl World {
     }
 
     fn closed_windows(&mut self, site: usize) -> Vec<Window> {
-        self.site(site).outbox.releases().expect("reads").iter().map(|release| release.window).collect()
+        let listed = self.site(site).outbox.list().expect("reads");
+        listed.iter().filter(|listed| listed.kind == Kind::Release).map(|release| release.window).collect()
     }
 
     pub fn close(&mut self, site: usize) {
@@ -299,6 +302,8 @@ impl World {
             if self.site(site).journal.size("predictions/credit/1").expect("reads") == 0 {
                 self.observe(site);
             }
+            // What was not said in time is said after all: nothing was lost meanwhile.
+            self.withdraw(site);
             self.close(site);
             for _ in 0..10 {
                 self.now = self.now.plus_ns(DAY_NS);
@@ -318,8 +323,9 @@ impl World {
         assert_eq!(log.releases.len(), 2 * windows.len(), "{what}: one release a site and window");
         for window in &windows {
             let one = [*window];
-            let (plan, releases) = (digest, &log.releases[..]);
-            let input = Input { registry: centre.registry(), plan, windows: &one, log_size: log.log.size(), releases };
+            let (plan, releases, abstentions) = (digest, &log.releases[..], &log.abstentions[..]);
+            let (registry, log_size) = (centre.registry(), log.log.size());
+            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions };
             let report = compile(&input).expect("compiles");
             let slice = &report.scopes[0].slices[1];
             for (sex, group) in slice.groups.iter().take(2).enumerate() {

@@ -1,6 +1,6 @@
 //! A real bundle, the keys behind it, and the real verifier to judge what was made of it.
 
-use crate::world::admissions;
+use crate::world::{World, admissions};
 use crate::{Said, forge, run};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::bundle::{Bundle, LogPart, pack, unpack};
@@ -13,7 +13,7 @@ use fedaudit_core::render;
 use fedaudit_core::report::{self, Input, Report};
 use fedaudit_core::roster::{Registry, Trust, plan_origin, registry_origin};
 use fedaudit_core::time::Time;
-use fedaudit_core::verify::{self, Entry, VerifiedRelease};
+use fedaudit_core::verify::{self, Entry, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::load_key;
 use serde_json::Value;
 use std::path::Path;
@@ -48,6 +48,8 @@ pub struct Checked {
 pub struct Verdict {
     /// Its exit code.
     pub code: i32,
+    /// Its first line.
+    pub first_line: String,
     /// The checks, in order.
     pub checks: Vec<Checked>,
     /// Files that it did not look at.
@@ -105,7 +107,7 @@ fn verdict(said: &Said) -> Verdict {
     let not_evidence = answer["not_evidence"].as_array().expect("a list").iter().map(text).collect();
     let code = said.code.expect("an exit code");
     assert_eq!(answer["exit_code"], code, "{said:#?}");
-    Verdict { code, checks: checks.collect(), not_evidence }
+    Verdict { code, first_line: text(&answer["first_line"]), checks: checks.collect(), not_evidence }
 }
 
 impl Evidence {
@@ -119,8 +121,23 @@ impl Evidence {
         admissions(&dataset, sites);
         let out = dir.path().join("out");
         run("federation", &[dataset.as_os_str(), "--out".as_ref(), out.as_os_str()]).good();
+        Evidence::read(&out, &out.join("federation/homes/aggregator"))
+    }
+
+    /// Builds the report of a federation.
+    ///
+    /// # Panics
+    /// It cannot be built.
+    pub fn of(world: &World) -> Evidence {
+        let out = tempfile::tempdir().expect("a folder");
+        let folder = out.path().to_str().expect("UTF-8");
+        world.aggregator(&["report", "build", world.plan().as_str(), "--out", folder]).good();
+        Evidence::read(out.path(), &world.home())
+    }
+
+    fn read(out: &Path, aggregator: &Path) -> Evidence {
         let read = |name: &str| std::fs::read(out.join(name)).expect("reads");
-        let key = |usage: &str| load_key(&out.join(format!("federation/homes/aggregator/keys/{usage}.key")));
+        let key = |usage: &str| load_key(&aggregator.join(format!("keys/{usage}.key")));
         Evidence {
             bytes: read("bundle.zip"),
             trust: read("trust.json"),
@@ -235,6 +252,29 @@ impl Evidence {
         (0..).zip(&bundle.plan.entries).filter_map(release).collect()
     }
 
+    /// The abstentions in the plan's log, likewise.
+    ///
+    /// # Panics
+    /// One that does not pass.
+    pub fn abstentions(&self, bundle: &Bundle) -> Vec<(u64, VerifiedAbstention)> {
+        let registry = self.registry(bundle, &self.claim());
+        let abstention = |(index, envelope): (u64, &Vec<u8>)| {
+            (verify::entry(envelope, &registry).expect("an entry") == Entry::Abstention).then(|| {
+                let artifact = &bundle.plan.artifacts[&verify::claimed_subject(envelope).expect("a subject")];
+                (index, verify::abstention(envelope, artifact, &registry).expect("an abstention"))
+            })
+        };
+        (0..).zip(&bundle.plan.entries).filter_map(abstention).collect()
+    }
+
+    /// The report itself.
+    ///
+    /// # Panics
+    /// It is none.
+    pub fn figures(&self) -> Report {
+        codec::from_json(&self.bundle().report_json).expect("a report")
+    }
+
     /// The report that follows from some releases, as an aggregator that knows no others would make it.
     ///
     /// # Panics
@@ -242,7 +282,9 @@ impl Evidence {
     pub fn report(&self, bundle: &Bundle, claim: &ReportClaim, releases: &[(u64, VerifiedRelease)]) -> Report {
         let registry = self.registry(bundle, claim);
         let (plan, windows, log_size) = (claim.plan, &claim.windows[..], claim.log_size);
-        report::compile(&Input { registry: &registry, plan, windows, log_size, releases }).expect("compiles")
+        let abstentions = &self.abstentions(bundle)[..];
+        let input = Input { registry: &registry, plan, windows, log_size, releases, abstentions };
+        report::compile(&input).expect("compiles")
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod absent;
 pub mod client;
 pub mod evidence;
 pub mod figures;

@@ -87,9 +87,20 @@ impl World {
     /// # Panics
     /// A step that fails.
     pub fn new(sites: &[&str]) -> World {
+        World::with_plan(sites, |plan| plan)
+    }
+
+    /// The same, with the text of the plan changed.
+    ///
+    /// # Panics
+    /// A step that fails.
+    pub fn with_plan(sites: &[&str], edit: impl FnOnce(String) -> String) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = dir.path().join("admissions");
         admissions(&folder, sites);
+        let path = folder.join("plan.toml");
+        let plan = edit(std::fs::read_to_string(&path).expect("reads"));
+        std::fs::write(&path, plan).expect("writes");
         let dataset = Dataset::open(&folder).expect("a data set");
         for name in ["fedaudit-agent", "fedaudit-aggregator"] {
             program(name);

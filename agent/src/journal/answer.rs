@@ -3,6 +3,7 @@
 use super::Journal;
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
+use fedaudit_core::disclosure::Transitions;
 use fedaudit_core::event::{ABSENT, Prediction};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::plan::Plan;
@@ -25,28 +26,73 @@ pub fn aggregate(
     predictions: u64,
     outcomes: u64,
 ) -> Result<Aggregate, Fault> {
-    let misfit = |error: String| Fault::new(Blame::Input, error, "take the plan and contract that were published");
+    let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
+    let events = events(journal, plan, contract, window, predictions, outcomes)?;
+    events
+        .each(|stratum, event, label| aggregate.add(stratum, event, label))
+        .map_err(|error| strange(window, &error))?;
+    Ok(aggregate)
+}
+
+/// Counts into `transitions` what became of the window's events from `before` to `after`: the sizes of predictions and
+/// outcomes that two releases name.
+///
+/// # Errors
+/// As [`aggregate`]; a second release that was computed from less than the first.
+pub fn count_transitions(
+    journal: &mut Journal,
+    plan: &Plan,
+    contract: &Contract,
+    window: Window,
+    [before, after]: [[u64; 2]; 2],
+    transitions: &mut Transitions,
+) -> Result<(), Fault> {
+    let old = events(journal, plan, contract, window, before[0], before[1])?;
+    let new = events(journal, plan, contract, window, after[0], after[1])?;
+    if !new.positions.starts_with(&old.positions) {
+        return Err(strange(window, "it holds fewer events than a release that was signed"));
+    }
+    // Positions ascend, so that the events of the first come first in the second.
+    let mut labels = old.labels.iter();
+    let count =
+        |stratum: usize, event: &Prediction, label| transitions.add(stratum, event, labels.next().copied(), label);
+    new.each(count).map_err(|error| strange(window, &error))
+}
+
+fn misfit(error: String) -> Fault {
+    Fault::new(Blame::Input, error, "take the plan and contract that were published")
+}
+
+fn strange(window: Window, error: &str) -> Fault {
+    Fault::new(Blame::Site, format!("{window}: {error}"), "run `fedaudit-agent journal verify`")
+}
+
+/// The window's events with the labels that count.
+fn events(
+    journal: &mut Journal,
+    plan: &Plan,
+    contract: &Contract,
+    window: Window,
+    predictions: u64,
+    outcomes: u64,
+) -> Result<Events, Fault> {
     if plan.contract != contract.contract {
         let what = format!("plan {} measures contract {}, not {}", plan.plan, plan.contract, contract.contract);
         return Err(misfit(what));
     }
-    let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
     let strata = strata(journal, plan, contract)?;
     let mut events = Events { width: contract.attributes.len(), ..Events::default() };
     journal.predictions_in(contract, window, predictions, |position, prediction| {
         let stratum = strata.get(prediction.model_version as usize).copied().flatten();
         stratum.map_or(Ok(()), |stratum| events.add(position, stratum, &prediction))
     })?;
-    let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(aggregate) };
+    let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(events) };
     let range = *first..last + 1;
     journal.outcomes_for(contract, range, outcomes, plan.release_time(&window), |_, outcome| {
         events.label(outcome.prediction, outcome.label, outcome.labelled_at);
         Ok(())
     })?;
-    events.count(&mut aggregate).map_err(|error| {
-        Fault::new(Blame::Site, format!("{window}: {error}"), "run `fedaudit-agent journal verify`")
-    })?;
-    Ok(aggregate)
+    Ok(events)
 }
 
 /// The plan's stratum of each model version code; none for versions that it does not list.
@@ -109,7 +155,8 @@ impl Events {
         }
     }
 
-    fn count(&self, aggregate: &mut Aggregate) -> Result<(), String> {
+    /// Hands each event with its stratum and label to `f`, in the order of their positions.
+    fn each(&self, mut f: impl FnMut(usize, &Prediction, u8) -> Result<(), String>) -> Result<(), String> {
         let mut event = Prediction {
             event_token: [0; 16],
             occurred_at: Time(0),
@@ -124,7 +171,7 @@ impl Events {
             event.score_q = (*score != NO_SCORE).then_some(*score);
             event.attributes.clear();
             event.attributes.extend(self.attributes.iter().skip(at * self.width).take(self.width));
-            aggregate.add(*stratum as usize, &event, *label)?;
+            f(*stratum as usize, &event, *label)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Tests of the journal as a whole; crashes, damage and splits lie beside this file.
 
+mod amend;
 mod crash;
 mod damage;
 mod splits;

@@ -86,8 +86,7 @@ impl Aggregate {
     /// Codes outside the contract: a journal that this contract did not write.
     pub fn add(&mut self, stratum: usize, event: &Prediction, label: u8) -> Result<(), String> {
         let (decision, label) = (usize::from(event.decision), usize::from(label));
-        let groups: Option<Vec<_>> = self.shapes.iter().map(|shape| shape.group_of(&event.attributes)).collect();
-        let (Some(groups), Some(slices)) = (groups, self.strata.get_mut(stratum)) else {
+        let (Some(groups), Some(slices)) = (self.groups_of(event), self.strata.get_mut(stratum)) else {
             return Err("an event's attribute codes are outside the contract".to_owned());
         };
         if decision > 2 || label > 2 {
@@ -102,6 +101,11 @@ impl Aggregate {
         self.events += 1;
         self.outcomes += u64::from(label < 2);
         Ok(())
+    }
+
+    /// The group of each slice that counts the event; none for codes outside the contract.
+    pub(crate) fn groups_of(&self, event: &Prediction) -> Option<Vec<usize>> {
+        self.shapes.iter().map(|shape| shape.group_of(&event.attributes)).collect()
     }
 
     /// Adds another part of the same plan.

@@ -11,6 +11,10 @@
 //!
 //! The numbers of events and outcomes of a window are public, by acceptance of the plan.
 
+mod amend;
+
+pub use amend::Transitions;
+
 use crate::aggregate::{Aggregate, ScoreTensors, SliceTensors};
 use crate::codec;
 use crate::contract::ContractText;

@@ -5,7 +5,7 @@
 mod statement;
 
 pub use statement::{
-    Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
+    AbstentionClaim, Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
 };
 
 use crate::codec;

@@ -119,6 +119,24 @@ pub enum LedgerEntry {
         /// Salt of the raw aggregate's digest.
         salt: [u8; 16],
     },
+    /// An abstention stands: it was signed, or taken up again after it was withdrawn.
+    Abstained {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Its number within site and plan.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
+    /// An abstention was withdrawn here: the window is released when it is due, and the release will say so.
+    Withdrawn {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+    },
 }
 
 /// The bytes of a record.

@@ -16,6 +16,7 @@ pub mod statistics;
 pub mod aggregate;
 pub mod disclosure;
 pub mod envelope;
+pub mod absence;
 pub mod merkle;
 pub mod note;
 pub mod log;

@@ -13,7 +13,7 @@ mod tables;
 mod tests;
 
 use crate::ids::Name;
-use crate::report::{PairFigures, Report, SimpsonFigures, SiteRow, SliceFigures, State, story};
+use crate::report::{PairFigures, Report, SimpsonFigures, SiteRow, SliceFigures, State, absent_sites, story};
 use forest::Plot;
 use format::{count, group, plain, plural, points, windows, with_interval};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -59,7 +59,7 @@ fn verdict(report: &Report, title: &str) -> Markup {
             p.kind { "Cross-site fairness report" }
             h1 { bdi { (title) } }
             p.scope {
-                (complete) " of " (plural(report.sites.len(), "site"))
+                (complete) " of " (plural(report.sites.len(), "site")) (absent_sites(report))
                 @if report.retrospective { " \u{b7} retrospective: the plan was logged after its window began" }
             }
             dl.facts {
@@ -152,12 +152,13 @@ fn site_row(report: &Report, site: &SiteRow, hidden: usize) -> Markup {
             td.n { (count(site.windows_released)) " of " (report.windows.len()) }
             @if site.windows_released == 0 {
                 td.n.state colspan="2" { "not known" }
-                td.state { "no release" }
+                td.state { "no release" (open::because(site)) }
             } @else {
                 td.n { (count(site.events)) }
                 td.n { (count(site.outcomes)) }
                 td.wide {
                     (if is_complete(report, site) { "complete" } else { "partial: left out of the figures" })
+                    (open::because(site))
                     @if hidden > 0 { span.state { ", " (hidden) " of " (plural(all, "slice")) " suppressed" } }
                 }
             }

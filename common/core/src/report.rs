@@ -3,6 +3,7 @@
 //! Everything here is computed from released integers only, so no figure gives away more than they do. A figure is an
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
+mod absent;
 mod compile;
 mod figure;
 mod group;
@@ -12,6 +13,7 @@ mod parity;
 mod slices;
 mod story;
 
+pub use absent::{AbstentionRow, WaiverRow, absent_sites};
 pub use compile::{Input, compile};
 pub use figure::{Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
@@ -74,6 +76,10 @@ pub struct Report {
     pub sites: Vec<SiteRow>,
     /// Every release in the log, used or not.
     pub releases: Vec<ReleaseRow>,
+    /// Every abstention in the log, whether a release came after it or not.
+    pub abstentions: Vec<AbstentionRow>,
+    /// Every waiver about the plan in the registry.
+    pub waivers: Vec<WaiverRow>,
     /// Figures, a model version and sampling tier each.
     pub scopes: Vec<Scope>,
 }
@@ -132,6 +138,12 @@ pub struct SiteRow {
     pub required: bool,
     /// Windows with a release, of those that the report adds.
     pub windows_released: u64,
+    /// Those without a release, for which it abstained.
+    pub abstained: Vec<Window>,
+    /// Those with neither, which governance waived.
+    pub waived: Vec<Window>,
+    /// Those with none of these.
+    pub missing: Vec<Window>,
     /// Events in them; always public.
     pub events: u64,
     /// Outcomes in them; always public.
@@ -154,6 +166,8 @@ pub struct ReleaseRow {
     pub artifact: Digest,
     /// Whether the figures use it, or why not.
     pub used: Use,
+    /// Why it replaces the release of its window before it; null if it replaces none.
+    pub amends: Option<String>,
 }
 
 /// Whether figures use a release.

@@ -1,9 +1,12 @@
 //! Who is who, and which contracts and plans hold: what follows from the registry, entry by entry.
 
 mod trust;
+mod waivers;
 
 pub use trust::{Governance, Trust, Witnesses};
+pub use waivers::PublishedWaiver;
 
+use crate::absence::Waiver;
 use crate::codec::{self, Rules, Valid};
 use crate::contract::Contract;
 use crate::envelope::{Attestation, Claim, Claimed, Head, Published, Statement, json, seal};
@@ -141,6 +144,7 @@ pub struct Registry {
     keys: BTreeMap<Digest, (Party, KeyUse)>,
     contracts: BTreeMap<Digest, Contract>,
     plans: BTreeMap<Digest, PublishedPlan>,
+    waivers: Vec<PublishedWaiver>,
 }
 
 /// A plan and when governance says it was published.
@@ -155,8 +159,8 @@ pub struct PublishedPlan {
 impl Registry {
     /// No entries yet; `trust` says whose signature counts.
     pub fn new(trust: Valid<Trust>) -> Self {
-        let (parties, keys, contracts, plans) = Default::default();
-        Registry { trust, size: 0, parties, keys, contracts, plans }
+        let (parties, keys, contracts, plans, waivers) = Default::default();
+        Registry { trust, size: 0, parties, keys, contracts, plans, waivers }
     }
 
     /// Checks and takes the next entry. On an error nothing has changed.
@@ -190,10 +194,16 @@ impl Registry {
                 self.next_version("plan", self.plan_named(&plan.plan), plan.version, claim.replaces)?;
                 self.plans.insert(digest, PublishedPlan { plan, issued_at: statement.predicate.issued_at });
             }
-            Claim::Release(_) | Claim::Report(_) => {
+            Claim::Waiver(claim) => {
+                let waiver: Waiver = parse(artifact)?;
+                same("waiver", &Published { name: waiver.site.clone(), version: 1, replaces: None }, claim)?;
+                self.check_waiver(&waiver)?;
+                self.waivers.push(PublishedWaiver { index: self.size, artifact: digest, waiver });
+            }
+            Claim::Release(_) | Claim::Abstention(_) | Claim::Report(_) => {
                 return Err(Refusal::new(
                     "registry",
-                    "a contract, plan or roster entry",
+                    "a contract, plan, roster entry or waiver",
                     statement.predicate.claim.predicate_type(),
                 ));
             }

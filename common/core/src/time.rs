@@ -112,6 +112,19 @@ pub struct Window {
 }
 
 impl Window {
+    /// Reads `START/END`, two times as [`Time::parse`] reads them.
+    ///
+    /// # Errors
+    /// Text that is none, or ends before it starts.
+    pub fn parse(text: &str) -> Result<Window, String> {
+        let (start, end) = text.split_once('/').ok_or_else(|| {
+            let text = text.escape_debug();
+            format!("`{text}` is not a window such as 2026-01-01T00:00:00Z/2026-02-01T00:00:00Z")
+        })?;
+        let (start, end) = (Time::parse(start)?, Time::parse(end)?);
+        if start < end { Ok(Window { start, end }) } else { Err(format!("{start} is not before {end}")) }
+    }
+
     /// Whether `time` lies inside.
     pub fn contains(&self, time: Time) -> bool {
         self.start <= time && time < self.end

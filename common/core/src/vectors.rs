@@ -11,21 +11,22 @@ use crate::ids::unhex;
 use crate::key::PublicKey;
 use crate::plan::Plan;
 use crate::roster::{Registry, RosterEntry, Trust};
-use crate::verify::{self, PlanState};
+use crate::verify::{self, Entry, PlanState};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 10] = [
+const KINDS: [(&str, usize); 11] = [
     ("contract", 40),
     ("plan", 35),
     ("roster-entry", 20),
     ("trust", 15),
     ("envelope", 30),
-    ("registry-entry", 18),
+    ("registry-entry", 30),
     ("release", 85),
+    ("abstention", 25),
     ("log-entry", 6),
     ("record", 20),
     ("bundle", 20),
@@ -81,17 +82,26 @@ fn envelope(input: &Value) -> Result<(), String> {
     claimed.verify(&keys, threshold).map(|_| ()).map_err(|refusal| refusal.to_string())
 }
 
-/// As the aggregator's intake and the verifier do: the release itself, then its place after those before it.
-fn release(input: &Value, registry: &Registry) -> Result<(), String> {
-    let read = |entry: &Value| {
-        verify::release(&bytes(entry, "envelope"), &bytes(entry, "artifact"), registry).map_err(|e| e.to_string())
-    };
-    let release = read(input)?;
+/// As the aggregator's intake and the verifier do: the document itself, then its place after those before it.
+fn said(kind: Entry, input: &Value, registry: &Registry) -> Result<(), String> {
     let mut state = PlanState::default();
     for before in input["after"].as_array().into_iter().flatten() {
-        state.admit(&read(before).expect("what came before is good")).expect("and in order");
+        let kind = verify::entry(&bytes(before, "envelope"), registry).expect("what came before is good");
+        admit(&kind, before, registry, &mut state).expect("and in order");
     }
-    state.admit(&release).map_err(|conflict| conflict.refusal.to_string())
+    admit(&kind, input, registry, &mut state)
+}
+
+fn admit(kind: &Entry, entry: &Value, registry: &Registry, state: &mut PlanState) -> Result<(), String> {
+    let (envelope, artifact) = (bytes(entry, "envelope"), bytes(entry, "artifact"));
+    let admitted = match kind {
+        Entry::Abstention => {
+            let abstention = verify::abstention(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
+            state.admit_abstention(&abstention)
+        }
+        _ => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?),
+    };
+    admitted.map_err(|conflict| conflict.refusal.to_string())
 }
 
 fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
@@ -108,7 +118,8 @@ fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
             let applied = registry.clone().apply(&bytes(input, "envelope"), &bytes(input, "artifact"));
             applied.map_err(|refusal| refusal.to_string())
         }
-        "release" => release(input, registry),
+        "release" => said(Entry::Release, input, registry),
+        "abstention" => said(Entry::Abstention, input, registry),
         "log-entry" => {
             verify::entry(&bytes(input, "envelope"), registry).map(|_| ()).map_err(|refusal| refusal.to_string())
         }

@@ -1,19 +1,22 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
 mod numbers;
+mod order;
 
+pub use order::{Conflict, PlanState};
+
+use crate::absence::Abstention;
 use crate::codec;
 use crate::contract::ContractText;
 use crate::disclosure::ReleaseText;
-use crate::envelope::{Claim, Claimed, ReleaseClaim, ReportClaim, Statement};
+use crate::envelope::{AbstentionClaim, Claim, Claimed, ReleaseClaim, ReportClaim, Statement};
 use crate::fault::Refusal;
-use crate::ids::{Digest, Name};
+use crate::ids::Digest;
 use crate::key::KeyUse;
 use crate::limits;
 use crate::note::{Checkpoint, NoteError};
 use crate::roster::{Party, Registry, check_federation, journal_origin, same};
-use crate::time::{Time, Window};
-use std::collections::BTreeMap;
+use crate::time::Time;
 
 /// A release whose signature, signer, plan, window, journal checkpoints and sums were checked. Only [`release`] makes one.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +76,9 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
+    if let Some(amends) = &claim.amends {
+        amends.check().map_err(|e| Refusal::new("release", "a reason to amend", e))?;
+    }
     let journal = journal(claim, contract, registry)?;
     Ok(VerifiedRelease {
         envelope: Digest::of(envelope),
@@ -82,6 +88,56 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
         text,
         journal,
     })
+}
+
+/// An abstention whose signature, signer, plan and window were checked. Only [`abstention`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedAbstention {
+    envelope: Digest,
+    artifact: Digest,
+    claim: AbstentionClaim,
+    text: Abstention,
+}
+
+impl VerifiedAbstention {
+    /// SHA-256 of the envelope.
+    pub fn envelope(&self) -> Digest {
+        self.envelope
+    }
+    /// SHA-256 of `abstention.json`.
+    pub fn artifact(&self) -> Digest {
+        self.artifact
+    }
+    /// What the site claims of the abstention.
+    pub fn claim(&self) -> &AbstentionClaim {
+        &self.claim
+    }
+    /// Why the site abstains.
+    pub fn reason(&self) -> &str {
+        &self.text.reason
+    }
+}
+
+/// Checks everything about an abstention that the registry and the abstention itself can tell.
+///
+/// # Errors
+/// Which check it did not pass.
+pub fn abstention(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedAbstention, Refusal> {
+    let (statement, party) = statement(envelope, registry)?;
+    let Claim::Abstention(claim) = &statement.predicate.claim else {
+        return Err(Refusal::new("statement", "an abstention", statement.predicate.claim.predicate_type()));
+    };
+    same("signer", &party, &Party::Site(claim.site.clone()))?;
+    statement.check_artifacts(&[artifact])?;
+    let plan = &registry.plan(&claim.plan)?.plan;
+    if !plan.has_window(&claim.window) {
+        return Err(Refusal::new("window", format!("a window of plan {}", plan.plan), claim.window));
+    }
+    let text: Abstention =
+        codec::from_json(artifact).map_err(|e| Refusal::new("abstention", "an abstention document", e))?;
+    same("abstention", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
+    let (envelope, artifact) = (Digest::of(envelope), Digest::of(artifact));
+    Ok(VerifiedAbstention { envelope, artifact, claim: claim.clone(), text })
 }
 
 /// Checks who signed a report, over which files, and reads its claim.
@@ -103,6 +159,8 @@ pub fn report(envelope: &[u8], files: &[&[u8]], registry: &Registry) -> Result<R
 pub enum Entry {
     /// A release; [`release`] checks it.
     Release,
+    /// An abstention; [`abstention`] checks it.
+    Abstention,
     /// A report by the aggregator.
     Report(ReportClaim),
 }
@@ -115,11 +173,12 @@ pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
     let (statement, party) = statement(envelope, registry)?;
     match statement.predicate.claim {
         Claim::Release(_) => Ok(Entry::Release),
+        Claim::Abstention(_) => Ok(Entry::Abstention),
         Claim::Report(claim) => {
             same("signer", &Party::Aggregator, &party)?;
             Ok(Entry::Report(claim))
         }
-        other => Err(Refusal::new("statement", "a release or a report", other.predicate_type())),
+        other => Err(Refusal::new("statement", "a release, an abstention or a report", other.predicate_type())),
     }
 }
 
@@ -168,73 +227,4 @@ fn journal(claim: &ReleaseClaim, contract: &ContractText, registry: &Registry) -
         Ok(checkpoint)
     });
     opened.collect()
-}
-
-/// What a plan's log holds so far, site by site: the order that releases must come in.
-#[derive(Clone, Debug, Default)]
-pub struct PlanState {
-    sites: BTreeMap<Name, SiteState>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct SiteState {
-    next: u64,
-    last: Option<Digest>,
-    windows: BTreeMap<Window, Digest>,
-}
-
-/// Why a release does not fit behind those before it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Conflict {
-    /// The check.
-    pub refusal: Refusal,
-    /// The logged envelope that contradicts it; both together are evidence.
-    pub against: Option<Digest>,
-}
-
-impl PlanState {
-    /// Whether `release` may come next.
-    ///
-    /// # Errors
-    /// A broken sequence, a second release for a window that does not amend the first, a wrong previous digest.
-    pub fn check(&self, release: &VerifiedRelease) -> Result<(), Conflict> {
-        let empty = SiteState::default();
-        let claim = release.claim();
-        let state = self.sites.get(&claim.site).unwrap_or(&empty);
-        let conflict = |check: &str, expected: String, found: String, against: Option<Digest>| {
-            Err(Conflict { refusal: Refusal::new(check, expected, found), against })
-        };
-        let amended = claim.amends.as_ref().map(|amends| amends.envelope);
-        let current = state.windows.get(&claim.window).copied();
-        if current != amended {
-            let wanted = current.map_or("no release amended".to_owned(), |old| format!("a release that amends {old}"));
-            let found = amended.map_or("one that amends none".to_owned(), |old| format!("one that amends {old}"));
-            return conflict("window", wanted, found, current);
-        }
-        if claim.sequence != state.next {
-            return conflict("sequence", state.next.to_string(), claim.sequence.to_string(), state.last);
-        }
-        if claim.previous != state.last {
-            return conflict("previous", format!("{:?}", state.last), format!("{:?}", claim.previous), state.last);
-        }
-        Ok(())
-    }
-
-    /// Takes the release that comes next.
-    ///
-    /// # Errors
-    /// As [`PlanState::check`]; then nothing has changed.
-    pub fn admit(&mut self, release: &VerifiedRelease) -> Result<(), Conflict> {
-        self.check(release)?;
-        let state = self.sites.entry(release.claim().site.clone()).or_default();
-        state.next += 1;
-        state.last = Some(release.envelope());
-        state.windows.insert(release.claim().window, release.envelope());
-        Ok(())
-    }
-
-    /// The envelope that holds for a site and window: the last one logged.
-    pub fn current(&self, site: &Name, window: &Window) -> Option<Digest> {
-        self.sites.get(site)?.windows.get(window).copied()
-    }
 }

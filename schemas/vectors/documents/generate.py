@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+import absences
 import bundles
 import governance
 import releases
@@ -20,7 +21,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, releases, bundles, wire):
+    for module in (governance, releases, absences, bundles, wire):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

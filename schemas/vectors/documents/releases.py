@@ -212,6 +212,8 @@ def claims():
         ("raw-short", "a digest cut short", ["raw"], "0" * 62, "statement: "),
         ("claim-unknown-key", "a key that nobody reads", ["note"], "", "unknown field `note`"),
         ("amends-without-reason", "an amendment must say why", ["amends"], {"envelope": "0" * 64}, "missing field `reason`"),
+        ("amends-blank", "and a blank is no reason", ["amends"], {"envelope": "0" * 64, "reason": " "},
+         "release: expected a reason to amend"),
     ]
     for name, about, path, new, reject in cases:
         yield case(name, about, attested(claim=changed(CLAIM, path, new)), reject)
@@ -277,6 +279,6 @@ def entries():
                 seal(statement(report, files), KEYS["aggregator-log"]), "signer: ")
     yield entry("contract", "a contract does not belong here", seal(
         statement({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
-        "statement: expected a release or a report")
+        "statement: expected a release, an abstention or a report")
     yield entry("other-federation", "of another federation",
                 seal(statement(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")

@@ -61,6 +61,8 @@ def records():
         ("accepted", digest),
         ("refused", digest + string("k is below this site's floor")),
         ("released", digest + window + varint(0) + digest + TOKEN),
+        ("abstained", digest + window + varint(0) + digest),
+        ("withdrawn", digest + window),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -77,7 +79,7 @@ def records():
     yield case("position-long", "a position as an over-long integer", long_position, "malformed: not the canonical encoding")
     yield case("option-2", "an option that is neither there nor absent",
                record(PREDICTION, event.replace(b"\1\1" + varint(3 << 30), b"\1\2" + varint(3 << 30))), "malformed: ")
-    yield case("ledger-kind-6", "a ledger entry of a later version", record(LEDGER, b"\6"), "malformed: ")
+    yield case("ledger-kind-8", "a ledger entry of a later version", record(LEDGER, b"\x08"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 

@@ -1,5 +1,8 @@
 //! What a verifier does: rebuild both logs, check every document, recompute the report.
 
+mod complete;
+mod entries;
+
 use super::{Bundle, LogPart, compare, unpack};
 use crate::codec::{self, Valid};
 use crate::envelope::ReportClaim;
@@ -9,9 +12,9 @@ use crate::key::{KeyUse, PublicKey};
 use crate::merkle::{Frontier, leaf_hash};
 use crate::note::{Checkpoint, NoteError, VerifierKey};
 use crate::render;
-use crate::report::{self, Input, METHOD, Report, State};
+use crate::report::{self, Input, METHOD, Report};
 use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
-use crate::verify::{self, Entry, PlanState, VerifiedRelease};
+use crate::verify;
 use serde::Serialize;
 
 /// What a check came to.
@@ -122,7 +125,7 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
     let origin = plan_origin(&trust.federation, &claim.plan);
     check_log("plan", &bundle.plan, &origin, &log_key, verdict)?;
     check_policy("plan", &bundle.plan, &trust.policy(&origin, &log_key), verdict);
-    let releases = check_entries(bundle, &registry, &claim, verdict)?;
+    let logged = entries::check(bundle, &registry, &claim, verdict)?;
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
         let found = format!("{} entries", bundle.registry.entries.len());
@@ -137,7 +140,7 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
     };
     let registry =
         replay(&bundle.registry, as_of, trust, &mut Verdict { checks: vec![], not_evidence: vec![], report: None })?;
-    check_report(bundle, &registry, &claim, &releases, verdict)
+    check_report(bundle, &registry, &claim, &logged, verdict)
 }
 
 fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
@@ -234,69 +237,11 @@ fn check_report_signature(bundle: &Bundle, registry: &Registry, verdict: &mut Ve
     }
 }
 
-/// Every entry of the plan's log; the releases below the report's log size.
-fn check_entries(
-    bundle: &Bundle,
-    registry: &Registry,
-    claim: &ReportClaim,
-    verdict: &mut Verdict,
-) -> Option<Vec<(u64, VerifiedRelease)>> {
-    let mut releases = Vec::new();
-    let mut state = PlanState::default();
-    let (mut good, mut gap) = (true, false);
-    for (index, envelope) in (0..).zip(&bundle.plan.entries) {
-        let subject = format!("plan/entries/{index}");
-        let release = match verify::entry(envelope, registry) {
-            Ok(Entry::Report(_)) => continue,
-            Ok(Entry::Release) => {
-                artifact_of(envelope, &bundle.plan).and_then(|a| verify::release(envelope, a, registry))
-            }
-            Err(refusal) => Err(refusal),
-        };
-        let admitted = release.and_then(|release| {
-            crate::roster::same("plan", &claim.plan, &release.claim().plan)?;
-            // Behind an entry that cannot be told, the order cannot be told either.
-            if !gap {
-                state.admit(&release).map_err(|conflict| conflict.refusal)?;
-            }
-            Ok(release)
-        });
-        match admitted {
-            Ok(release) if index < claim.log_size => releases.push((index, release)),
-            Ok(_) => {}
-            Err(refusal) => {
-                good = false;
-                verdict.refuse("release", subject, &refusal);
-                gap |= verdict.checks.last().is_some_and(|check| check.outcome == Outcome::Undecidable);
-            }
-        }
-    }
-    if good {
-        let found = format!("{} releases signed by their sites, in sequence", releases.len());
-        verdict.pass("release", "plan/entries", found);
-    }
-    let logged = bundle.plan.entries.iter().position(|entry| *entry == bundle.report_envelope);
-    // Neither earlier nor later: a release logged in between would be left out and nowhere named.
-    let expected = format!("the report at index {}", claim.log_size);
-    match logged {
-        Some(index) if index as u64 == claim.log_size => {
-            verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
-        }
-        Some(index) => {
-            verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, format!("index {index}"))
-        }
-        None => {
-            verdict.push("report-logged", "report.dsse.json", Outcome::Fail, expected, "nowhere in the log".to_owned())
-        }
-    }
-    good.then_some(releases)
-}
-
 fn check_report(
     bundle: &Bundle,
     registry: &Registry,
     claim: &ReportClaim,
-    releases: &[(u64, VerifiedRelease)],
+    logged: &entries::Logged,
     verdict: &mut Verdict,
 ) -> Option<()> {
     if claim.method != METHOD {
@@ -310,7 +255,14 @@ fn check_report(
         );
         return None;
     }
-    let input = Input { registry, plan: claim.plan, windows: &claim.windows, log_size: claim.log_size, releases };
+    let input = Input {
+        registry,
+        plan: claim.plan,
+        windows: &claim.windows,
+        log_size: claim.log_size,
+        releases: &logged.releases,
+        abstentions: &logged.abstentions,
+    };
     let recomputed = report::compile(&input);
     // The same bytes say the same: nothing need be read.
     let same = recomputed.as_ref().is_ok_and(|r| codec::to_json(r).is_ok_and(|json| json == bundle.report_json));
@@ -331,7 +283,7 @@ fn check_report(
         let found = format!("{} other bytes", bundle.report_html.len());
         verdict.push("report-page", "report.html", Outcome::Fail, "report.json, rendered".to_owned(), found);
     }
-    check_complete(&claimed, verdict);
+    complete::check(&claimed, verdict);
     verdict.report = Some(claimed);
     Some(())
 }
@@ -353,61 +305,4 @@ fn compare_reports(
     let [expected, found] = [&recomputed, &claimed].map(|report| serde_json::to_value(report).ok());
     let difference = compare::difference(&expected?, &found?);
     Some((claimed, difference))
-}
-
-/// A required site without a release leaves the question open.
-fn check_complete(report: &Report, verdict: &mut Verdict) {
-    let windows = report.windows.len() as u64;
-    let required = report.sites.iter().filter(|site| site.required).count();
-    let missing: Vec<_> = report.sites.iter().filter(|site| site.required && site.windows_released < windows).collect();
-    if missing.is_empty() {
-        verdict.pass(
-            "required-sites",
-            "report.json",
-            format!("all {required} required sites released all {windows} windows"),
-        );
-    }
-    for site in missing {
-        let found = format!("{} of {windows}", site.windows_released);
-        verdict.push(
-            "required-sites",
-            &site.site,
-            Outcome::Undecidable,
-            format!("releases for {windows} windows"),
-            found,
-        );
-    }
-}
-
-/// Sites with a release in every window, and sites in the report.
-pub(crate) fn scope(report: &Report) -> (usize, usize) {
-    let windows = report.windows.len() as u64;
-    (report.sites.iter().filter(|site| site.windows_released == windows).count(), report.sites.len())
-}
-
-impl Verdict {
-    /// The first line: the verdict, k of N sites, and what a reader must know before any number.
-    pub fn first_line(&self) -> String {
-        let Some(report) = &self.report else { return self.word().to_owned() };
-        let (known, all) = scope(report);
-        let retrospective =
-            if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
-        let windows = match report.windows.len() as u64 {
-            added if added < report.plan_windows => format!("; {added} of the plan's {} windows", report.plan_windows),
-            _ => String::new(),
-        };
-        let hidden = report
-            .scopes
-            .iter()
-            .flat_map(|scope| &scope.slices)
-            .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
-            .count();
-        let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
-        format!(
-            "{}: {} v{}, {known} of {all} sites{retrospective}{windows}{hidden}",
-            self.word(),
-            report.plan.name,
-            report.plan.version
-        )
-    }
 }

@@ -44,8 +44,12 @@ pub enum Claim {
     Plan(Published),
     /// Governance states who a party is.
     Roster(Published),
+    /// Governance does without the releases of a site.
+    Waiver(Published),
     /// A site answers a plan.
     Release(ReleaseClaim),
+    /// A site says that it will not answer.
+    Abstention(AbstentionClaim),
     /// The aggregator reports on a plan.
     Report(ReportClaim),
 }
@@ -57,7 +61,9 @@ impl Claim {
             Claim::Contract(_) => "urn:fedaudit:contract:v1",
             Claim::Plan(_) => "urn:fedaudit:plan:v1",
             Claim::Roster(_) => "urn:fedaudit:roster-entry:v1",
+            Claim::Waiver(_) => "urn:fedaudit:waiver:v1",
             Claim::Release(_) => "urn:fedaudit:release:v1",
+            Claim::Abstention(_) => "urn:fedaudit:abstention:v1",
             Claim::Report(_) => "urn:fedaudit:report:v1",
         }
     }
@@ -68,7 +74,9 @@ impl Claim {
             Claim::Contract(_) => &["contract.json"],
             Claim::Plan(_) => &["plan.json"],
             Claim::Roster(_) => &["roster-entry.json"],
+            Claim::Waiver(_) => &["waiver.json"],
             Claim::Release(_) => &["release.json"],
+            Claim::Abstention(_) => &["abstention.json"],
             Claim::Report(_) => &["report.json", "report.html"],
         }
     }
@@ -114,6 +122,22 @@ pub struct ReleaseClaim {
     pub software: String,
 }
 
+/// A site does not answer a plan for a window. It takes a number among the site's releases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbstentionClaim {
+    /// The site.
+    pub site: Name,
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// The window.
+    pub window: Window,
+    /// Number within site and plan, from 0.
+    pub sequence: u64,
+    /// SHA-256 of the envelope before it, within site and plan.
+    pub previous: Option<Digest>,
+}
+
 /// An amendment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +146,16 @@ pub struct Amends {
     pub envelope: Digest,
     /// Why.
     pub reason: String,
+}
+
+impl Amends {
+    /// Whether the reason is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        crate::contract::text("reason", &self.reason)
+    }
 }
 
 /// The aggregator's report on a plan.

@@ -2,8 +2,8 @@
 
 use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
 use crate::report::{
-    Figure, Gap, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteState, SliceFigures,
-    State, TestFigure,
+    Figure, Gap, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteRow, SiteState,
+    SliceFigures, State, TestFigure,
 };
 use maud::{Markup, html};
 
@@ -51,10 +51,22 @@ fn sites(report: &Report) -> Vec<String> {
     let open = report.sites.iter().filter(|site| site.windows_released < all);
     open.map(|site| {
         let required = if site.required { " (required)" } else { "" };
-        let missing = all - site.windows_released;
-        format!("{}{required}: no release for {missing} of {}.", site.site, plural(report.windows.len(), "window"))
+        let without = all - site.windows_released;
+        let windows = plural(report.windows.len(), "window");
+        format!("{}{required}: no release for {without} of {windows}{}.", site.site, because(site))
     })
     .collect()
+}
+
+/// ` (1 abstained, 2 waived, 1 missing)`, each in windows; empty where all are missing.
+pub(super) fn because(site: &SiteRow) -> String {
+    if site.abstained.is_empty() && site.waived.is_empty() {
+        return String::new();
+    }
+    let kinds = [("abstained", &site.abstained), ("waived", &site.waived), ("missing", &site.missing)];
+    let kinds = kinds.iter().filter(|(_, windows)| !windows.is_empty());
+    let kinds: Vec<_> = kinds.map(|(word, windows)| format!("{} {word}", windows.len())).collect();
+    format!(" ({})", kinds.join(", "))
 }
 
 fn suppressed(name: &str, slice: &SliceFigures, what: &str, of: fn(&SiteState) -> State) -> Option<String> {

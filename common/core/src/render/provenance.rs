@@ -1,7 +1,8 @@
 //! Where the figures come from, how to recompute them, and what they do not say.
 
 use super::format::{count, fixed, plain, window};
-use crate::report::{LEVEL, LogRef, Report, Use};
+use crate::ids::Name;
+use crate::report::{AbstentionRow, LEVEL, LogRef, Report, Use, WaiverRow};
 use maud::{Markup, html};
 
 /// Documents, logs, rules and every release.
@@ -36,6 +37,14 @@ pub(super) fn provenance(report: &Report) -> Markup {
         p { code { "fedaudit-verify bundle.zip --trust trust.json" } }
         h3 { "Releases in the plan's log" }
         @if report.releases.is_empty() { p.state { "no release" } } @else { (releases(report)) }
+        @if !report.abstentions.is_empty() {
+            h3 { "Abstentions in the plan's log" }
+            (absences(report.abstentions.iter().map(abstention)))
+        }
+        @if !report.waivers.is_empty() {
+            h3 { "Waivers in the registry" }
+            (absences(report.waivers.iter().map(waiver)))
+        }
     }
 }
 
@@ -60,6 +69,7 @@ fn releases(report: &Report) -> Markup {
                             th scope="row" { (row.site) }
                             td { (window(&row.window)) }
                             td {
+                                @if let Some(reason) = &row.amends { "amends the one before (" bdi { (plain(reason)) } "): " }
                                 @match row.used {
                                     Use::Used => "used",
                                     Use::AmendedBy(index) => { "no: amended by index " (count(index)) }
@@ -68,6 +78,49 @@ fn releases(report: &Report) -> Markup {
                             }
                             td { code title=(row.envelope) { (row.envelope.short()) } }
                             td { code title=(row.artifact) { (row.artifact.short()) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Index, site, windows, reason, and what became of it.
+type Absence<'a> = (u64, &'a Name, String, &'a str, String);
+
+fn abstention(row: &AbstentionRow) -> Absence<'_> {
+    let became =
+        row.released.map_or("no release".to_owned(), |index| format!("released after all: index {}", count(index)));
+    (row.index, &row.site, window(&row.window), &row.reason, became)
+}
+
+fn waiver(row: &WaiverRow) -> Absence<'_> {
+    let windows: Vec<_> = row.windows.iter().map(window).collect();
+    (row.index, &row.site, windows.join("; "), &row.reason, "by governance".to_owned())
+}
+
+fn absences<'a>(rows: impl Iterator<Item = Absence<'a>>) -> Markup {
+    html! {
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th.n scope="col" { "Index" }
+                        th scope="col" { "Site" }
+                        th scope="col" { "Windows (UTC)" }
+                        th scope="col" { "Reason" }
+                        th scope="col" { "State" }
+                    }
+                }
+                tbody {
+                    @for (index, site, windows, reason, state) in rows {
+                        tr {
+                            td.n { (count(index)) }
+                            th scope="row" { (site) }
+                            td.wide { (windows) }
+                            td.wide { bdi { (plain(reason)) } }
+                            td { (state) }
                         }
                     }
                 }

@@ -127,7 +127,7 @@ fn each_site_has_a_row_whatever_it_gave() {
         assert!(drawn.contains(&format!(">{}<", site.site)), "{}", site.site);
     }
     for text in [
-        "5 of 6 sites \u{b7} retrospective: the plan was logged after its window began",
+        "5 of 6 sites (1 missing) \u{b7} retrospective: the plan was logged after its window began",
         "dept-d (required): no release for 1 of 1 window.",
         "gender: suppressed at 1 of 6 sites (dept-b).",
         "1 group without events.",

@@ -1,5 +1,6 @@
 //! From verified releases to a report.
 
+use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::group::Terms;
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
@@ -9,7 +10,7 @@ use crate::ids::{Digest, Name};
 use crate::plan::{Plan, Slice};
 use crate::roster::{Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
-use crate::verify::VerifiedRelease;
+use crate::verify::{VerifiedAbstention, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report is a function of.
@@ -24,6 +25,8 @@ pub struct Input<'a> {
     pub log_size: u64,
     /// Every release in the log below that size, with its index, in order.
     pub releases: &'a [(u64, VerifiedRelease)],
+    /// Every abstention in the log below that size, likewise.
+    pub abstentions: &'a [(u64, VerifiedAbstention)],
 }
 
 /// Compiles a report.
@@ -38,6 +41,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     check_roster(input)?;
     let (rows, used) = sort_releases(input);
     let sites = sites(input.registry, plan);
+    let absences = Absences::of(input);
     let federation = &input.registry.trust().federation;
     let terms = Terms { contract, min_coverage: plan.min_coverage, min_site_n: plan.min_site_n };
     let all = Part { sites: &sites, windows: input.windows, used: &used, stratum: 0, slice: 0 };
@@ -73,7 +77,9 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
         registry: LogRef { origin: registry_origin(federation), size: input.registry.size() },
-        sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used)).collect(),
+        sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used, &absences)).collect(),
+        abstentions: abstention_rows(input),
+        waivers: waiver_rows(input),
         scopes,
         releases: rows,
     })
@@ -104,12 +110,14 @@ fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {
     windows.windows(2).try_for_each(|pair| same("window", &pair[0].end, &pair[1].start))
 }
 
-/// A release by a site that the roster does not hold would be listed and not counted.
+/// A document by a site that the roster does not hold would be listed and not counted.
 fn check_roster(input: &Input) -> Result<(), Refusal> {
     let sites: BTreeSet<_> = input.registry.sites().collect();
-    match input.releases.iter().find(|(_, release)| !sites.contains(&release.claim().site)) {
-        Some((index, release)) => {
-            let found = format!("entry {index} by {}, enrolled later", release.claim().site);
+    let releases = input.releases.iter().map(|(index, release)| (index, &release.claim().site));
+    let abstentions = input.abstentions.iter().map(|(index, abstention)| (index, &abstention.claim().site));
+    match releases.chain(abstentions).find(|(_, site)| !sites.contains(site)) {
+        Some((index, site)) => {
+            let found = format!("entry {index} by {site}, enrolled later");
             Err(Refusal::new("roster", "a roster with the site of every release", found))
         }
         None => Ok(()),
@@ -139,6 +147,7 @@ fn sort_releases<'a>(input: &Input<'a>) -> (Vec<ReleaseRow>, Used<'a>) {
             envelope: release.envelope(),
             artifact: release.artifact(),
             used,
+            amends: claim.amends.as_ref().map(|amends| amends.reason.clone()),
         }
     });
     let rows = rows.collect();
@@ -151,12 +160,18 @@ fn sites(registry: &Registry, plan: &Plan) -> Vec<Name> {
     registry.sites().chain(&plan.required_sites).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used) -> SiteRow {
+fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences: &Absences) -> SiteRow {
     let releases: Vec<_> = windows.iter().filter_map(|window| used.get(&(site, *window))).collect();
+    let open = windows.iter().filter(|window| !used.contains_key(&(site, **window)));
+    let (abstained, open) = open.partition::<Vec<Window>, _>(|window| absences.abstained(site, window));
+    let (waived, missing) = open.into_iter().partition(|window| absences.waived(site, window));
     SiteRow {
         site: site.clone(),
         required: plan.required_sites.contains(site),
         windows_released: releases.len() as u64,
+        abstained,
+        waived,
+        missing,
         events: releases.iter().map(|release| release.text().events).sum(),
         outcomes: releases.iter().map(|release| release.text().outcomes).sum(),
     }

@@ -68,8 +68,15 @@ impl World {
             .map(|(index, release)| (index as u64, release))
             .collect();
         let log_size = releases.len() as u64;
-        compile(&Input { registry: &registry, plan, windows: &windows, log_size, releases: &releases })
-            .expect("a report")
+        compile(&Input {
+            registry: &registry,
+            plan,
+            windows: &windows,
+            log_size,
+            releases: &releases,
+            abstentions: &[],
+        })
+        .expect("a report")
     }
 
     fn contract(&self) -> Contract {

@@ -1,0 +1,70 @@
+//! Whether all that were asked have answered, and the first line of a verdict.
+
+use super::{Outcome, Verdict};
+use crate::report::{Report, SiteRow, State, absent_sites};
+
+/// A required site without a release leaves the question open, unless it abstained or governance waived it.
+pub(super) fn check(report: &Report, verdict: &mut Verdict) {
+    let windows = report.windows.len() as u64;
+    let required: Vec<_> = report.sites.iter().filter(|site| site.required).collect();
+    let mut complete = true;
+    for site in required.iter().filter(|site| !site.missing.is_empty()) {
+        complete = false;
+        let absent: u64 = (site.abstained.len() + site.waived.len()) as u64;
+        let expected = match absent {
+            0 => format!("releases for {windows} windows"),
+            _ => format!("releases for {} windows; {absent} abstained or waived", windows - absent),
+        };
+        let more = if site.missing.len() > 1 { ", and others" } else { "" };
+        let found = format!("{}; none for {}{more}", site.windows_released, site.missing[0]);
+        verdict.push("required-sites", &site.site, Outcome::Undecidable, expected, found);
+    }
+    if complete {
+        verdict.pass("required-sites", "report.json", said(&required, windows));
+    }
+}
+
+fn said(required: &[&SiteRow], windows: u64) -> String {
+    let sum = |of: fn(&SiteRow) -> usize| required.iter().map(|site| of(site)).sum::<usize>();
+    let (abstained, waived) = (sum(|site| site.abstained.len()), sum(|site| site.waived.len()));
+    if abstained + waived == 0 {
+        return format!("all {} required sites released all {windows} windows", required.len());
+    }
+    let released: u64 = required.iter().map(|site| site.windows_released).sum();
+    let all = required.len() as u64 * windows;
+    format!("{released} of {all} windows of required sites released, {abstained} abstained, {waived} waived")
+}
+
+/// Sites with a release in every window, and sites in the report.
+fn scope(report: &Report) -> (usize, usize) {
+    let windows = report.windows.len() as u64;
+    (report.sites.iter().filter(|site| site.windows_released == windows).count(), report.sites.len())
+}
+
+impl Verdict {
+    /// The first line: the verdict, k of N sites, and what a reader must know before any number.
+    pub fn first_line(&self) -> String {
+        let Some(report) = &self.report else { return self.word().to_owned() };
+        let (known, all) = scope(report);
+        let absent = absent_sites(report);
+        let retrospective =
+            if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let windows = match report.windows.len() as u64 {
+            added if added < report.plan_windows => format!("; {added} of the plan's {} windows", report.plan_windows),
+            _ => String::new(),
+        };
+        let hidden = report
+            .scopes
+            .iter()
+            .flat_map(|scope| &scope.slices)
+            .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
+            .count();
+        let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
+        format!(
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{hidden}",
+            self.word(),
+            report.plan.name,
+            report.plan.version
+        )
+    }
+}
