@@ -21,9 +21,9 @@ pub enum Decision {
     Registry(u64),
     /// Keep a join request for governance.
     Join(Box<JoinRequest>),
-    /// The release is in its plan's log already: send the receipt again.
+    /// The release, or abstention, is in its plan's log already: send the receipt again.
     Again(Digest, u64),
-    /// Append the release to its plan's log and send the receipt.
+    /// Append the release, or abstention, to its plan's log and send the receipt.
     Append(Digest, Box<Attestation>),
     /// Refuse, and keep what was sent as evidence beside the logged envelope that it contradicts.
     Conflict(Refused, Option<Digest>),
@@ -123,10 +123,10 @@ fn future(centre: &Centre, note: &str) -> Option<String> {
 fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     let envelope = Digest::of(&submission.envelope);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| Some((digest, centre.plan(digest)?)));
-    if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?))) {
-        if centre.plan(&plan).and_then(|log| log.site_at(index)) == Some(site) {
-            return Decision::Again(plan, index);
-        }
+    if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?)))
+        && centre.plan(&plan).and_then(|log| log.site_at(index)) == Some(site)
+    {
+        return Decision::Again(plan, index);
     }
     let decided = match verify::entry(&submission.envelope, centre.registry()) {
         Ok(Entry::Abstention) => abstention(centre, submission, site),

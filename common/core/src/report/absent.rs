@@ -105,12 +105,12 @@ pub(super) fn waiver_rows(input: &Input) -> Vec<WaiverRow> {
 
 /// ` (1 abstained, 1 waived, 2 missing)`: sites that lack a release, by why; empty where none does.
 pub fn absent_sites(report: &Report) -> String {
-    let kinds: [(&str, fn(&SiteRow) -> bool); 3] = [
-        ("abstained", |site| !site.abstained.is_empty()),
-        ("waived", |site| !site.waived.is_empty()),
-        ("missing", |site| !site.missing.is_empty()),
+    let lack = |of: fn(&SiteRow) -> &[Window]| report.sites.iter().filter(|site| !of(site).is_empty()).count();
+    let counts = [
+        (lack(|site| &site.abstained), "abstained"),
+        (lack(|site| &site.waived), "waived"),
+        (lack(|site| &site.missing), "missing"),
     ];
-    let counts = kinds.map(|(word, is)| (report.sites.iter().filter(|site| is(site)).count(), word));
     let parts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
