@@ -51,7 +51,8 @@ fn main() {
     println!("  peak so far {} MiB, {} before the first release was verified", peak_mib(), start);
     drop((releases, bundle));
 
-    let (verdict, checked) = timed("bundle checked", || check(&bytes, federation.trust()));
+    let workers = std::thread::available_parallelism().expect("known");
+    let (verdict, checked) = timed("bundle checked", || check(&bytes, federation.trust(), workers));
     assert_eq!(verdict.exit_code(), 0, "{:#?}", verdict.checks.iter().find(|check| check.found.len() > 10_000));
     let (files, unpacked) = timed("  of it unpacked", || unpack(&bytes).expect("unpacks"));
     println!("  peak {} MiB", peak_mib());

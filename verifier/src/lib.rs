@@ -11,6 +11,7 @@ use fedaudit_core::roster::Trust;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -68,7 +69,8 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
     let trust = read_trust(&cli.trust)?;
     // All files are read before anything is said: a missing one is a matter of usage, not of evidence.
     let bundles: Vec<_> = cli.bundles.iter().map(|path| read(path, limits::BUNDLE_BYTES)).collect::<Result<_, _>>()?;
-    let verdicts: Vec<_> = bundles.iter().map(|bytes| check(bytes, &trust)).collect();
+    let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let verdicts: Vec<_> = bundles.iter().map(|bytes| check(bytes, &trust, workers)).collect();
     let mut out = String::new();
     if cli.json {
         let answers: Vec<_> = cli.bundles.iter().zip(&verdicts).map(|(path, verdict)| answer(path, verdict)).collect();

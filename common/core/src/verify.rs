@@ -182,6 +182,29 @@ pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
     }
 }
 
+/// What an envelope claims to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A release.
+    Release,
+    /// An abstention.
+    Abstention,
+    /// Something else.
+    Other,
+}
+
+/// What an envelope claims to be. Nobody has checked the signature: this only says which check to make.
+///
+/// # Errors
+/// `envelope`, `statement`: no envelope.
+pub fn claimed_kind(envelope: &[u8]) -> Result<Kind, Refusal> {
+    Ok(match Claimed::parse(envelope)?.claimed_statement()?.predicate.claim {
+        Claim::Release(_) => Kind::Release,
+        Claim::Abstention(_) => Kind::Abstention,
+        _ => Kind::Other,
+    })
+}
+
 /// The digest of the one artifact that an envelope speaks of. Nobody has checked the signature: this only finds the file.
 ///
 /// # Errors

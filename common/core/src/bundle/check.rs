@@ -16,6 +16,7 @@ use crate::report::{self, Input, METHOD, Report};
 use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
 use crate::verify;
 use serde::Serialize;
+use std::num::NonZeroUsize;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -96,21 +97,25 @@ impl Verdict {
     }
 }
 
-/// Checks a bundle against `trust`, offline.
-pub fn check(bytes: &[u8], trust: &Valid<Trust>) -> Verdict {
+/// What a ZIP file says beside its files' names and bytes, as verdicts list it among what is not evidence.
+pub const ZIP_METADATA: &str = "zip metadata";
+
+/// Checks a bundle against `trust`, offline, on up to `workers` threads; their number changes nothing but the time.
+pub fn check(bytes: &[u8], trust: &Valid<Trust>, workers: NonZeroUsize) -> Verdict {
     let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
     match unpack(bytes) {
         Ok(bundle) => {
             verdict.not_evidence = bundle.not_evidence.keys().cloned().collect();
+            verdict.not_evidence.push(ZIP_METADATA.to_owned());
             // An early refusal is already written down; what depends on it cannot be told.
-            let _: Option<()> = check_bundle(&bundle, trust, &mut verdict);
+            let _: Option<()> = check_bundle(&bundle, trust, workers, &mut verdict);
         }
         Err(refusal) => verdict.refuse("bundle", "bundle.zip", &refusal),
     }
     verdict
 }
 
-fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) -> Option<()> {
+fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, workers: NonZeroUsize, verdict: &mut Verdict) -> Option<()> {
     for (folder, part) in [("registry", &bundle.registry), ("plan", &bundle.plan)] {
         check_artifacts(folder, part, verdict);
     }
@@ -125,7 +130,7 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, verdict: &mut Verdict) ->
     let origin = plan_origin(&trust.federation, &claim.plan);
     check_log("plan", &bundle.plan, &origin, &log_key, verdict)?;
     check_policy("plan", &bundle.plan, &trust.policy(&origin, &log_key), verdict);
-    let logged = entries::check(bundle, &registry, &claim, verdict)?;
+    let logged = entries::check(bundle, &registry, &claim, workers, verdict)?;
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
         let found = format!("{} entries", bundle.registry.entries.len());

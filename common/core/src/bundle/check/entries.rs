@@ -1,11 +1,12 @@
 //! The entries of a plan's log.
 
 use super::{Verdict, artifact_of};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, LogPart};
 use crate::envelope::ReportClaim;
 use crate::fault::Refusal;
 use crate::roster::{Registry, same};
-use crate::verify::{self, Entry, PlanState, VerifiedAbstention, VerifiedRelease};
+use crate::verify::{self, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use std::num::NonZeroUsize;
 
 /// What sites said below the report's log size, each with its index.
 #[derive(Default)]
@@ -14,21 +15,31 @@ pub(super) struct Logged {
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
 }
 
+/// What an entry is, and whether it is good by itself; its place among the others is not looked at.
+enum Judged {
+    Report,
+    Release(Box<VerifiedRelease>),
+    Abstention(Box<VerifiedAbstention>),
+    /// The heading of the check that it did not pass.
+    Refused(&'static str, Refusal),
+}
+
 /// Checks every entry, those behind the report too.
 pub(super) fn check(
     bundle: &Bundle,
     registry: &Registry,
     claim: &ReportClaim,
+    workers: NonZeroUsize,
     verdict: &mut Verdict,
 ) -> Option<Logged> {
-    let mut replay = Replay { bundle, registry, claim, state: Some(PlanState::default()), logged: Logged::default() };
+    let mut replay = Replay { claim, state: Some(PlanState::default()), logged: Logged::default() };
     let mut good = true;
-    for (index, envelope) in (0..).zip(&bundle.plan.entries) {
-        let (check, taken) = match verify::entry(envelope, registry) {
-            Ok(Entry::Report(_)) => continue,
-            Ok(Entry::Release) => ("release", replay.release(index, envelope)),
-            Ok(Entry::Abstention) => ("abstention", replay.abstention(index, envelope)),
-            Err(refusal) => ("release", Err(refusal)),
+    for (index, judged) in (0..).zip(judge_all(&bundle.plan, registry, workers)) {
+        let (check, taken) = match judged {
+            Judged::Report => continue,
+            Judged::Release(release) => ("release", replay.release(index, *release)),
+            Judged::Abstention(abstention) => ("abstention", replay.abstention(index, *abstention)),
+            Judged::Refused(check, refusal) => (check, Err(refusal)),
         };
         if let Err(refusal) = taken {
             good = false;
@@ -52,9 +63,48 @@ pub(super) fn check(
     good.then_some(logged)
 }
 
+/// Signatures take nearly all of the time, and no entry's depend on another's: each worker checks a share of them.
+fn judge_all(part: &LogPart, registry: &Registry, workers: NonZeroUsize) -> Vec<Judged> {
+    let share = part.entries.len().div_ceil(workers.get()).max(LEAST_SHARE);
+    let judge_share =
+        |entries: &[Vec<u8>]| entries.iter().map(|entry| judge(entry, part, registry)).collect::<Vec<_>>();
+    if part.entries.len() <= share {
+        return judge_share(&part.entries);
+    }
+    std::thread::scope(|scope| {
+        let shares: Vec<_> =
+            part.entries.chunks(share).map(|entries| (entries, scope.spawn(move || judge_share(entries)))).collect();
+        // A share whose thread failed is judged again, here.
+        shares.into_iter().flat_map(|(entries, done)| done.join().unwrap_or_else(|_| judge_share(entries))).collect()
+    })
+}
+
+fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
+    // The kind is only claimed so far; what is then checked holds, or does not, whatever was claimed.
+    let kind = verify::claimed_kind(envelope);
+    let artifact = || artifact_of(envelope, part);
+    // An entry that nobody in the roster signed is that first, whatever else is wrong with it.
+    let refused = |check, refusal| Judged::Refused(check, verify::entry(envelope, registry).err().unwrap_or(refusal));
+    match kind {
+        Ok(Kind::Release) => match artifact().and_then(|artifact| verify::release(envelope, artifact, registry)) {
+            Ok(release) => Judged::Release(Box::new(release)),
+            Err(refusal) => refused("release", refusal),
+        },
+        Ok(Kind::Abstention) => {
+            match artifact().and_then(|artifact| verify::abstention(envelope, artifact, registry)) {
+                Ok(abstention) => Judged::Abstention(Box::new(abstention)),
+                Err(refusal) => refused("abstention", refusal),
+            }
+        }
+        Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
+            Ok(Entry::Report(_)) => Judged::Report,
+            Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
+            Err(refusal) => Judged::Refused("release", refusal),
+        },
+    }
+}
+
 struct Replay<'a> {
-    bundle: &'a Bundle,
-    registry: &'a Registry,
     claim: &'a ReportClaim,
     /// None once the order cannot be told any more.
     state: Option<PlanState>,
@@ -62,8 +112,7 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn release(&mut self, index: u64, envelope: &[u8]) -> Result<(), Refusal> {
-        let release = verify::release(envelope, artifact_of(envelope, &self.bundle.plan)?, self.registry)?;
+    fn release(&mut self, index: u64, release: VerifiedRelease) -> Result<(), Refusal> {
         same("plan", &self.claim.plan, &release.claim().plan)?;
         if let Some(state) = &mut self.state {
             state.admit(&release).map_err(|conflict| conflict.refusal)?;
@@ -74,8 +123,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn abstention(&mut self, index: u64, envelope: &[u8]) -> Result<(), Refusal> {
-        let abstention = verify::abstention(envelope, artifact_of(envelope, &self.bundle.plan)?, self.registry)?;
+    fn abstention(&mut self, index: u64, abstention: VerifiedAbstention) -> Result<(), Refusal> {
         same("plan", &self.claim.plan, &abstention.claim().plan)?;
         if let Some(state) = &mut self.state {
             state.admit_abstention(&abstention).map_err(|conflict| conflict.refusal)?;
@@ -98,3 +146,6 @@ fn check_logged(bundle: &Bundle, claim: &ReportClaim, verdict: &mut Verdict) {
     let found = logged.map_or("nowhere in the log".to_owned(), |index| format!("index {index}"));
     verdict.push("report-logged", "report.dsse.json", super::Outcome::Fail, expected, found);
 }
+
+/// Entries below which a second thread is not worth its start.
+const LEAST_SHARE: usize = 64;
