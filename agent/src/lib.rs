@@ -1,10 +1,11 @@
 //! The agent at a site: journals predictions and late labels, answers plans, ships what disclosure control releases.
 //!
 //! The way of the data: [`import`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
-//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out). [`site`] and [`home`] hold it together.
+//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network). [`site`] and [`home`] hold it together.
 
 #![forbid(unsafe_code)]
 
+pub mod carry;
 pub mod cli;
 pub mod close;
 mod db;

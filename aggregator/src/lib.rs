@@ -5,11 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod basis;
+pub mod by_file;
 pub mod centre;
 pub mod cli;
+pub mod conflicts;
 pub mod governance;
 pub mod home;
 pub mod intake;
 pub mod reports;
 pub mod serve;
+pub mod status;
 pub mod store;

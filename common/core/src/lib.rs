@@ -24,5 +24,6 @@ pub mod verify;
 pub mod report;
 pub mod render;
 pub mod bundle;
+pub mod parcel;
 #[cfg(test)]
 mod vectors;

@@ -72,17 +72,24 @@ impl Verdict {
         ["verified", "refuted", "undecidable", "malformed"][usize::from(self.exit_code().min(3))]
     }
 
-    fn pass(&mut self, check: &str, subject: impl ToString, found: impl ToString) {
+    pub(crate) fn pass(&mut self, check: &str, subject: impl ToString, found: impl ToString) {
         let found = found.to_string();
         self.push(check, subject, Outcome::Pass, found.clone(), found);
     }
 
-    fn push(&mut self, check: &str, subject: impl ToString, outcome: Outcome, expected: String, found: String) {
+    pub(crate) fn push(
+        &mut self,
+        check: &str,
+        subject: impl ToString,
+        outcome: Outcome,
+        expected: String,
+        found: String,
+    ) {
         self.checks.push(Check { check: check.to_owned(), subject: subject.to_string(), outcome, expected, found });
     }
 
     /// A refusal under the heading of `check`; an unknown signer or version is undecidable, not wrong.
-    fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
+    pub(crate) fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
         let outcome = match refusal.check.as_str() {
             "signer" | "missing" | "version" => Outcome::Undecidable,
             "bundle" | "envelope" => Outcome::Malformed,
