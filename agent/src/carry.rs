@@ -178,14 +178,14 @@ fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<Str
     if size < from {
         return Ok(format!("this home has {from} entries of the registry already, the file {size}: nothing to take"));
     }
+    if text.checkpoint.lines().nth(1) != Some(&size.to_string()) {
+        let what = format!("the registry's checkpoint is not over the {size} entries that the file holds");
+        return Err(Fault::new(Blame::Input, what, "have it exported again; nothing was taken"));
+    }
     let mut shipper = greeted(site, Vec::new(), now)?;
     let new = entries.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect();
     let part = RegistryPart { checkpoint: text.checkpoint, from, entries: new };
     drive::hear(site, &mut shipper, &Ask::registry(from), Response::Registry(part), now, 0.0)?;
-    if site.mirror.registry().size() != size {
-        let what = "the registry's checkpoint is over more entries than the file holds";
-        return Err(Fault::new(Blame::Input, what, "have it exported again; nothing was taken"));
-    }
     let enrolled = site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_ok();
     let word = if enrolled { "is enrolled" } else { "is not enrolled yet" };
     Ok(format!("registry: {size} entries, {} new; {} {word}", size - from, site.enrolment.site))

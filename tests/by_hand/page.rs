@@ -85,7 +85,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Machines {
     /// Machines for the commands of `file`, which declares the placeholders `names`.
     pub fn new(names: &[&str], file: &str) -> Machines {
-        ["fedaudit-aggregator", "fedaudit-agent", "fedaudit-verify"].map(program);
+        for name in ["fedaudit-aggregator", "fedaudit-agent", "fedaudit-verify"] {
+            program(name);
+        }
         let dir = tempfile::tempdir().expect("a folder");
         let text = read(file);
         for name in names {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bundles
 import governance
+import parcels
 import releases
 import wire
 from world import WORLD
@@ -20,7 +21,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, releases, bundles, wire):
+    for module in (governance, releases, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

@@ -65,7 +65,7 @@ fn release(
     verdict: &mut Verdict,
 ) -> Option<VerifiedRelease> {
     let release = verify::release(&document.envelope.0, &document.artifact.0, registry)
-        .and_then(|release| crate::roster::same("signer", &conflict.site, &release.claim().site).map(|()| release));
+        .and_then(|release| crate::roster::same("release", &conflict.site, &release.claim().site).map(|()| release));
     match release {
         Ok(release) => {
             let claim = release.claim();
