@@ -26,6 +26,9 @@ use fedaudit_link::protocol::{self, PROTOCOL, RegistryPart, Response, Token, Wel
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// Releases of one export: proofs are needed between any two of the checkpoints that they name.
+const RELEASES: usize = 100;
+
 /// Writes the request to join into a file instead of sending it. The home keeps what the token says of the federation,
 /// so that the registry can be taken by file too; not its secret.
 ///
@@ -67,6 +70,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         return Err(Fault::new(Blame::Operator, what, hint));
     }
     let all = ready.len();
+    ready.truncate(RELEASES);
     // Base64 makes four bytes of three; the rest of the parcel is for proofs.
     let mut room = usize::try_from(PARCEL_BYTES / 2).unwrap_or(usize::MAX);
     ready.retain(|release| {

@@ -85,14 +85,16 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
 
 /// Closes what is due; opens no connection. What was closed leaves by file.
 async fn stay_offline(site: &mut Site, until: Until, terminate: &mut Signal) -> Result<(), Fault> {
-    while until != Until::Synced {
+    if until == Until::Synced {
+        return Ok(());
+    }
+    loop {
         site.reload_mirror()?;
         while close_due(site, now())? > 0 {}
         if until == Until::Shipped || sleep(TICK, terminate).await {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Sleeps; true if the daemon is to stop.

@@ -20,7 +20,7 @@ use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_parcel, write_parcel};
 use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, Submission};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 impl Centre {
@@ -158,30 +158,43 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
         _ => return Err(operator("an answer to another question")),
     };
     let known = seen_sizes(centre, &outbox.seen);
+    let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
+    let journal = outbox.proofs.into_iter().map(proof).collect();
+    let mut intake = Intake { centre, transport, journal, lock: &lock, now };
+    let (mut taken, mut stopped) = (Vec::new(), BTreeSet::new());
+    for document in &outbox.releases {
+        let plan = claimed_plan(document);
+        // As over the network: behind a refused release nothing more of its plan is sent.
+        if plan.is_some_and(|plan| stopped.contains(&plan)) {
+            continue;
+        }
+        let answer = intake.submit(document, 0)?;
+        if answer.is_err() {
+            stopped.extend(plan);
+        }
+        taken.push((document, answer));
+    }
+    // The proofs are not needed again.
+    intake.journal = Vec::new();
     let (mut answers, mut first_refused) = (Vec::new(), None);
-    let mut intake = Intake { centre, transport, lock: &lock, now };
-    let submissions = submissions(outbox);
-    let taken: Vec<_> = submissions.iter().map(|sent| intake.submit(sent)).collect::<Result<_, _>>()?;
-    for (mut sent, answer) in submissions.into_iter().zip(taken) {
-        let envelope = Digest::of(&sent.envelope);
+    for (document, answer) in taken {
         let result = match answer {
             // Asked again now that all are in: the receipts of a plan then name one checkpoint.
             Ok(receipt) => {
-                sent.plan_seen = origin_of(&receipt).and_then(|origin| known.get(&origin).copied()).unwrap_or(0);
-                let receipt = intake.submit(&sent)?.map_err(|refused| fault_of(&site, refused))?;
-                let Receipt { proof, consistency } = receipt;
-                Outcome::Receipt(parcel::Receipt { proof, from: sent.plan_seen, consistency })
+                let from = origin_of(&receipt).and_then(|origin| known.get(&origin).copied()).unwrap_or(0);
+                let receipt = intake.submit(document, from)?.map_err(|refused| fault_of(&site, refused))?;
+                Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
             }
             Err(refused) => {
                 first_refused.get_or_insert(refused.clone());
                 Outcome::Refused(parcel_refusal(&refused))
             }
         };
-        answers.push(Answer { envelope, result });
+        answers.push(Answer { envelope: Digest::of(&document.envelope.0), result });
     }
     let received = answers.iter().filter(|answer| matches!(answer.result, Outcome::Receipt(_))).count();
-    let said =
-        format!("site {site}: {received} of {} releases received; answers in {}", answers.len(), receipts.display());
+    let all = outbox.releases.len();
+    let said = format!("site {site}: {received} of {all} releases received; answers in {}", receipts.display());
     let federation = centre.home.trust.federation.clone();
     write_parcel(receipts, &federation, Content::Receipts(Receipts { site: site.clone(), seen, answers }))?;
     match first_refused {
@@ -194,13 +207,16 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
 struct Intake<'a> {
     centre: &'a mut Centre,
     transport: PublicKey,
+    journal: Vec<Consistency>,
     lock: &'a Lock,
     now: Time,
 }
 
 impl Intake<'_> {
-    fn submit(&mut self, sent: &Submission) -> Result<Result<Receipt, Refused>, Fault> {
-        let request = Request::Submit(Box::new(sent.clone()));
+    fn submit(&mut self, document: &Document, plan_seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
+        let (envelope, artifact) = (document.envelope.0.clone(), document.artifact.0.clone());
+        let sent = Submission { envelope, artifact, journal: self.journal.clone(), plan_seen };
+        let request = Request::Submit(Box::new(sent));
         match self.centre.take(&self.transport, request, Some(self.lock), self.now).map_err(|halted| halted.0)? {
             Response::Receipt(receipt) => Ok(Ok(receipt)),
             Response::Refused(refused) => Ok(Err(refused)),
@@ -209,14 +225,13 @@ impl Intake<'_> {
     }
 }
 
-fn submissions(outbox: Outbox) -> Vec<Submission> {
-    let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
-    let journal: Vec<_> = outbox.proofs.into_iter().map(proof).collect();
-    let submission = |document: Document| {
-        let (envelope, artifact) = (document.envelope.0, document.artifact.0);
-        Submission { envelope, artifact, journal: journal.clone(), plan_seen: 0 }
-    };
-    outbox.releases.into_iter().map(submission).collect()
+/// The plan that a release says it answers; nobody has checked it.
+fn claimed_plan(document: &Document) -> Option<Digest> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        plan: Digest,
+    }
+    serde_json::from_slice::<Named>(&document.artifact.0).ok().map(|named| named.plan)
 }
 
 /// Sizes of our logs at the checkpoints of ours that a site has verified.

@@ -3,7 +3,9 @@
 use fedaudit_core::codec;
 use fedaudit_core::fault::Blame;
 use fedaudit_core::ids::Digest;
-use fedaudit_core::parcel::{Answer, Content, Document, Outbox, Outcome, Parcel, ParcelText, Receipts, Refused, read};
+use fedaudit_core::parcel::{
+    Answer, Content, Document, Outbox, Outcome, Parcel, ParcelText, Receipts, Refused, RegistryText, read,
+};
 use fedaudit_tests::forge::Forger;
 use fedaudit_tests::world::{World, name};
 use fedaudit_tests::{Said, run};
@@ -90,7 +92,8 @@ fn parcels_that_are_none_or_go_elsewhere() {
     world.aggregator(&["site", "approve", "dept-b"]).good();
     world.aggregator(&["registry", "export", &registry]).good();
     // Without its last entry, with the last two swapped, under a cut checkpoint, with another trust.
-    let edits: [(&str, &str, fn(&mut fedaudit_core::parcel::RegistryText)); 4] = [
+    type Edit = fn(&mut RegistryText);
+    let edits: [(&str, &str, Edit); 4] = [
         ("input", "not over the 4 entries", |r| drop(r.entries.pop())),
         ("aggregator", "a registry entry does not pass", |r| r.entries.swap(3, 4)),
         ("aggregator", "not a continuation: checkpoint", |r| r.checkpoint.truncate(r.checkpoint.len() - 10)),
@@ -239,9 +242,21 @@ fn releases_by_file_meet_the_same_intake() {
     assert_eq!(listed(&world, "received"), 6);
     // Later the journal has grown, and another plan asks: the proof from the old checkpoint to the new one is carried.
     more_to_answer(&world);
+    // Without that proof it is another history, as it would be over the network; what is refused first stops its plan.
+    world.agent("dept-a", &["outbox", "export", &file(&world, "outbox")]).good();
+    let mut cut = parcel(&file(&world, "outbox"));
+    let Content::Outbox(outbox) = &mut cut.content else { panic!("releases") };
+    assert_eq!((outbox.releases.len(), outbox.proofs.len()), (6, 1), "of the predictions; there are no outcomes");
+    outbox.proofs.clear();
+    put(&file(&world, "cut"), cut);
+    let said = world.aggregator(&["import", &file(&world, "cut"), "--receipts", &file(&world, "none")]);
+    said.fault("site", &["0 of 6 releases received", "journal: expected"]);
+    let said = world.agent("dept-a", &["outbox", "import", &file(&world, "none")]);
+    said.fault("site", &["journal: expected", "this home still offers the release"]);
     let said = carry(&world, "later").good();
     assert!(said.out.contains("6 of 6 releases received"), "{said:?}");
-    // Without its proofs the same is another history, as it would be over the network.
+    let kept = world.aggregator(&["conflict", "list"]).good();
+    assert!(kept.out.lines().count() == 1 && kept.out.contains("received since, as entry 0"), "{kept:?}");
     world.agent("dept-a", &["outbox", "import", &file(&world, "later")]).good();
     assert_eq!(listed(&world, "received"), 12);
     let logs = world.logs();
@@ -255,7 +270,7 @@ fn releases_by_file_meet_the_same_intake() {
     said.fault("site", &["0 of 1 releases received", "window: expected a release that amends"]);
     assert_eq!(world.logs(), logs, "nothing is logged");
     let kept = world.aggregator(&["conflict", "list"]).good();
-    assert!(kept.out.lines().count() == 1 && kept.out.contains(&forged.digest().to_string()), "{kept:?}");
+    assert!(kept.out.lines().count() == 2 && kept.out.contains(&forged.digest().to_string()), "{kept:?}");
     let said = world.agent("dept-a", &["outbox", "import", &file(&world, "refusals")]);
     said.fault("input", &["which this home never signed"]);
     // The others come by the network, and the report uses all of them.
@@ -263,7 +278,7 @@ fn releases_by_file_meet_the_same_intake() {
     world.ship("dept-b");
     let out = file(&world, "report");
     let said = world.aggregator(&["report", "build", world.plan().as_str(), "--out", &out]).good();
-    assert!(said.out.contains("12 releases") && said.out.contains("conflicts kept: 1"), "{said:?}");
+    assert!(said.out.contains("12 releases") && said.out.contains("conflicts kept: 2"), "{said:?}");
     let verified =
         run("fedaudit-verify", &[&format!("{out}/bundle.zip"), "--trust", &format!("{out}/trust.json")]).good();
     assert!(verified.out.starts_with("verified: admissions-1973 v1, 2 of 2 sites"), "{verified:?}");

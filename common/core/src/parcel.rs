@@ -237,7 +237,7 @@ pub struct Receipts {
     pub site: Name,
     /// The last signed checkpoint of each of the site's journal logs that the aggregator verified.
     pub seen: Vec<String>,
-    /// One answer for each release, in the same order.
+    /// An answer for each release that was decided about; behind a refused one the rest of its plan is not looked at.
     pub answers: Vec<Answer>,
 }
 

@@ -77,14 +77,7 @@ impl Verdict {
         self.push(check, subject, Outcome::Pass, found.clone(), found);
     }
 
-    pub(crate) fn push(
-        &mut self,
-        check: &str,
-        subject: impl ToString,
-        outcome: Outcome,
-        expected: String,
-        found: String,
-    ) {
+    fn push(&mut self, check: &str, subject: impl ToString, outcome: Outcome, expected: String, found: String) {
         self.checks.push(Check { check: check.to_owned(), subject: subject.to_string(), outcome, expected, found });
     }
 

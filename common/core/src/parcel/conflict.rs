@@ -1,7 +1,7 @@
 //! Whether two signed releases of one site contradict each other: a pure function of both, which anybody can compute.
 
 use super::{Conflict, Content, Document, read};
-use crate::bundle::{Outcome, Verdict};
+use crate::bundle::{Check, Outcome, Verdict};
 use crate::codec::Valid;
 use crate::fault::Refusal;
 use crate::roster::{Registry, Trust};
@@ -12,7 +12,7 @@ use crate::verify::{self, VerifiedRelease};
 pub fn check_conflict(bytes: &[u8], trust: &Valid<Trust>) -> Verdict {
     let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
     let malformed = |verdict: &mut Verdict, expected: &str, found: String| {
-        verdict.push("parcel", "conflict", Outcome::Malformed, expected.to_owned(), found);
+        verdict.checks.push(unmet("parcel", "conflict", Outcome::Malformed, expected, found));
     };
     match read(bytes).map(|parcel| parcel.content.clone()) {
         Ok(Content::Conflict(conflict)) => {
@@ -46,15 +46,20 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
     };
     let found = contradictions(&refused, logged.as_ref());
     if found.is_empty() {
-        let expected = "two signed documents that cannot both hold".to_owned();
+        let expected = "two signed documents that cannot both hold";
         let found = match logged {
             Some(_) => "both may hold: whether one continues the other only the site can show".to_owned(),
             None => "one document, which does not contradict itself".to_owned(),
         };
-        verdict.push("contradiction", "refused", Outcome::Undecidable, expected, found);
+        verdict.checks.push(unmet("contradiction", "refused", Outcome::Undecidable, expected, found));
     }
     found.iter().for_each(|found| verdict.pass("contradiction", "refused", found));
     Some(())
+}
+
+fn unmet(check: &str, subject: &str, outcome: Outcome, expected: &str, found: String) -> Check {
+    let [check, subject, expected] = [check, subject, expected].map(str::to_owned);
+    Check { check, subject, outcome, expected, found }
 }
 
 fn release(
