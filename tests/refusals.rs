@@ -1,6 +1,8 @@
 //! What must be refused, by real daemons over real QUIC: with whose fault it is, by which check, and what to do next;
 //! in the sender's answer and in the aggregator's log; and the aggregator serves good sites afterwards.
 
+#[path = "refusals/evidence.rs"]
+mod evidence;
 #[path = "refusals/join.rs"]
 mod join;
 #[path = "refusals/past.rs"]
@@ -57,19 +59,25 @@ impl Hostile {
         std::fs::read_dir(self.world.home().join("conflicts")).expect("lists").count()
     }
 
-    /// Sends a release that contradicts `logged`: both are kept, and the log is not changed.
+    /// What `conflict list --json` says.
+    fn listed(&self) -> Vec<Value> {
+        let said = self.world.aggregator(&["conflict", "list", "--json"]).good();
+        serde_json::from_str::<Value>(&said.out).expect("JSON").as_array().expect("a list").clone()
+    }
+
+    /// Sends a release that contradicts `logged`: both are kept, the log is not changed, and whoever has the trust file
+    /// can tell from the export whether a contradiction is proven (`proof` is then part of how).
     #[track_caller]
-    fn conflict(&self, signed: &Signed, check: &str, logged: Option<&Signed>) {
+    fn conflict(&self, signed: &Signed, check: &str, logged: Option<&Signed>, proof: Option<&str>) {
         let (before, kept) = (self.world.logs(), self.conflicts());
         let refused = self.refused(signed, check);
-        let folder = self.world.home().join("conflicts").join(signed.digest().to_string());
-        let read = |name: &str| std::fs::read(folder.join(name)).ok();
-        assert_eq!(read("refused.dsse.json").as_ref(), Some(&signed.envelope), "{refused}");
-        assert_eq!(read("refused.json").as_ref(), Some(&signed.artifact), "{refused}");
-        assert_eq!(read("logged.dsse.json").as_ref(), logged.map(|signed| &signed.envelope), "{refused}");
-        let why: Value = serde_json::from_slice(&read("refusal.json").expect("a reason")).expect("JSON");
-        assert_eq!(why["check"], check);
         assert_eq!((self.world.logs(), self.conflicts()), (before, kept + 1), "{refused}");
+        let listed = self.listed();
+        let fits = |row: &&Value| row["refused"] == signed.digest().to_string() && row["check"] == check;
+        let row = listed.iter().find(fits).unwrap_or_else(|| panic!("{refused}: {listed:?}"));
+        assert_eq!(row["logged"], json!(logged.map(|signed| signed.digest().to_string())), "{refused}");
+        assert_eq!((row["site"].as_str(), row["received"].is_null()), (Some("dept-b"), true));
+        evidence::check(&self.world, row["id"].as_str().expect("an id"), signed, logged, proof);
         // The same again is refused again, and kept once.
         assert_eq!(self.refused(signed, check), refused);
         assert_eq!(self.conflicts(), kept + 1);
@@ -201,28 +209,50 @@ fn a_release_is_its_own_sites_and_is_logged_once() {
 #[test]
 fn releases_that_contradict_logged_ones_are_kept_as_evidence() {
     let mut hostile = Hostile::new();
-    hostile.conflict(&hostile.forger.release(3, None, |_| {}), "sequence", None);
+    let quiet = hostile.world.aggregator(&["status"]).good();
+    assert!(!quiet.out.contains("conflicts"), "{quiet:?}");
+    hostile.conflict(&hostile.forger.release(3, None, |_| {}), "sequence", None, Some("names none before it"));
     let first = hostile.forger.release(0, None, |_| {});
-    hostile.conflict(&hostile.forger.release(0, Some(&first), |_| {}), "previous", None);
+    let beginning = hostile.forger.release(0, Some(&first), |_| {});
+    hostile.conflict(&beginning, "previous", None, Some("names one before it"));
     hostile.received(&first);
     // A second answer for the window, with another number and another digest of the raw counts.
     let edit = |d: Draft| d.claim["raw"] = json!("11".repeat(32));
-    hostile.conflict(&hostile.forger.release(0, None, edit), "window", Some(&first));
+    let second_answer = hostile.forger.release(0, None, edit);
+    hostile.conflict(&second_answer, "window", Some(&first), Some("of which neither amends the other"));
     let next = |d: Draft| d.claim["sequence"] = json!(1);
-    hostile.conflict(&hostile.forger.release(0, Some(&first), next), "window", Some(&first));
+    let numbered = hostile.forger.release(0, Some(&first), next);
+    hostile.conflict(&numbered, "window", Some(&first), Some("of which neither amends the other"));
     let forger = &hostile.forger;
-    hostile.conflict(&forger.release(2, Some(&first), |_| {}), "sequence", Some(&first));
-    hostile.conflict(&forger.release(1, None, |_| {}), "previous", Some(&first));
+    let skipped = forger.release(2, Some(&first), |_| {});
+    hostile.conflict(&skipped, "sequence", Some(&first), Some("release 2 names release 0 as the one before it"));
+    let gap = forger.release(2, Some(&second_answer), |_| {});
+    hostile.conflict(&gap, "sequence", Some(&first), None);
+    let rootless = forger.release(1, None, |_| {});
+    hostile.conflict(&rootless, "previous", Some(&first), Some("does not name release 0 as the one before it"));
     let (other, shrunk) = (forger.journal(1, [1024, 0], 9), forger.journal(1, [0, 0], 0));
     let grown = forger.journal(1, [2048, 0], 9);
-    hostile.conflict(&forger.release(1, Some(&first), |d| d.claim["journal"] = other), "journal", Some(&first));
-    hostile.conflict(&forger.release(1, Some(&first), |d| d.claim["journal"] = grown), "journal", Some(&first));
+    let rewritten = forger.release(1, Some(&first), |d| d.claim["journal"] = other);
+    hostile.conflict(&rewritten, "journal", Some(&first), Some("two roots of"));
+    let unproven = forger.release(1, Some(&first), |d| d.claim["journal"] = grown);
+    hostile.conflict(&unproven, "journal", Some(&first), None);
     // Every log contains the empty one; such a release is behind what was seen, and consistent with it.
     let second = forger.release(1, Some(&first), |d| d.claim["journal"] = shrunk);
     hostile.received(&second);
     // An amendment must name what it amends.
     let amends = |d: Draft| d.claim["amends"] = json!({ "envelope": "22".repeat(32), "reason": "a test" });
-    hostile.conflict(&hostile.forger.release(2, Some(&second), amends), "window", None);
+    hostile.conflict(&hostile.forger.release(2, Some(&second), amends), "window", None, None);
+    // The same bytes, refused for another reason later: both reasons are kept.
+    let kept = hostile.conflicts();
     hostile.received(&hostile.forger.release(2, Some(&second), |_| {}));
+    hostile.refused(&rewritten, "window");
+    assert_eq!(hostile.conflicts(), kept + 1);
+    let digest = json!(rewritten.digest().to_string());
+    let checks: Vec<_> = hostile.listed().into_iter().filter(|row| row["refused"] == digest).collect();
+    let checks: Vec<_> = checks.iter().map(|row| row["check"].as_str().expect("a check")).collect();
+    assert_eq!(checks, ["journal", "window"]);
+    let seen = format!("conflicts kept: {}", kept + 1);
+    assert!(hostile.world.aggregator(&["status"]).good().out.contains(&seen));
+    assert!(hostile.world.aggregator(&["log", "verify"]).good().err.contains(&seen));
     hostile.end();
 }

@@ -1,6 +1,9 @@
 //! The command line of the agent.
 
+mod outbox;
+
 use crate::abstain::{Abstain, Withdraw};
+use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::import::{ImportSummary, Map, import_csv};
@@ -47,11 +50,17 @@ enum Command {
         /// Seconds between looks at the registry and at windows that are due.
         #[arg(long, default_value_t = 10)]
         poll_seconds: u32,
+        /// This site never connects: all that leaves and comes is carried by file.
+        #[arg(long)]
+        offline: bool,
     },
     /// Join a federation with a token from governance.
     Join {
         /// The token; `-` reads it from standard input, which keeps it out of the list of processes.
         token: String,
+        /// Write the request into this file instead of sending it, and carry it to the aggregator: import FILE.
+        #[arg(long)]
+        to: Option<PathBuf>,
     },
     /// Close windows that are due and ship releases, until stopped.
     Run {
@@ -73,6 +82,9 @@ enum Command {
     /// The journal.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Releases on their way, and the way by file.
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     /// What this site holds, and how far its releases are.
     Status {
         /// For programs.
@@ -152,13 +164,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
-        Command::Init { k_floor, never_report, poll_seconds } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds })?;
+        Command::Init { k_floor, never_report, poll_seconds, offline } => {
+            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
             println!("home {} is made; its policy is in config.toml", cli.home.display());
             println!("next: fedaudit-agent join TOKEN");
             Ok(())
         }
-        Command::Join { token } => join_with(&Home::open(&cli.home)?, &token).await,
+        Command::Join { token, to } => join_with(&Home::open(&cli.home)?, &token, to.as_deref()).await,
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
@@ -184,11 +196,12 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             }
             Ok(())
         }
+        Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }
 }
 
-async fn join_with(home: &Home, token: &str) -> Result<(), Fault> {
+async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fault> {
     let mut text = token.to_owned();
     if token == "-" {
         text.clear();
@@ -198,6 +211,12 @@ async fn join_with(home: &Home, token: &str) -> Result<(), Fault> {
     }
     let token =
         Token::parse(&text).map_err(|e| Fault::new(Blame::Input, e, "copy the whole token that governance gave"))?;
+    if let Some(to) = to {
+        let enrolment = join_by_file(home, &token, to, now())?;
+        println!("{} asks to join {}: {}", enrolment.site, enrolment.federation, to.display());
+        println!("next: carry it to the aggregator, fedaudit-aggregator import FILE; then bring its registry back");
+        return Ok(());
+    }
     let enrolment = join(home, &token, now()).await?;
     println!(
         "asked to join {} as {}; governance approves it with: site approve {}",

@@ -22,6 +22,23 @@ pub struct Ask {
     release: Option<Outgoing>,
 }
 
+impl Ask {
+    /// A hello, as if it had been sent.
+    pub(crate) fn hello() -> Ask {
+        Ask { step: Step::Hello, frame: Vec::new(), release: None }
+    }
+
+    /// A question for registry entries, as if it had been sent.
+    pub(crate) fn registry(from: u64) -> Ask {
+        Ask { step: Step::Registry(from), frame: Vec::new(), release: None }
+    }
+
+    /// A release, as if it had been sent.
+    pub(crate) fn release(release: Outgoing) -> Ask {
+        Ask { step: Step::Submit, frame: Vec::new(), release: Some(release) }
+    }
+}
+
 /// A link for `site`.
 ///
 /// # Errors
@@ -80,7 +97,7 @@ fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Sub
 }
 
 /// The journal checkpoints that a release of this site names; an abstention names none.
-fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
+pub(crate) fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
     if release.kind == Kind::Abstention {
         return Ok(Vec::new());
     }
@@ -89,12 +106,12 @@ fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>,
     Ok(verified.map_err(refused)?.journal().to_vec())
 }
 
-fn log_of(site: &Site, origin: &str) -> String {
+pub(crate) fn log_of(site: &Site, origin: &str) -> String {
     let prefix = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
     origin.strip_prefix(&prefix).unwrap_or(origin).to_owned()
 }
 
-fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>, Fault> {
+pub(crate) fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>, Fault> {
     let origin = plan_origin(&site.enrolment.federation, plan);
     let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
     let key = site.mirror.log_key().map_err(refused)?;

@@ -5,6 +5,7 @@
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
 //! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
+//! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
@@ -41,11 +42,14 @@ pub struct Config {
     pub never_report: Vec<String>,
     /// Seconds between looks at the registry and at windows that are due.
     pub poll_seconds: u32,
+    /// This site never connects: all that leaves and comes is carried by file.
+    #[serde(default)]
+    pub offline: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10 }
+        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10, offline: false }
     }
 }
 
@@ -55,8 +59,9 @@ impl Config {
             "# Least k (smallest count that may be seen, 0 apart) of a plan that this site accepts.\nk_floor = {}\n\n\
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
-             # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n",
-            self.k_floor, self.never_report, self.poll_seconds
+             # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n",
+            self.k_floor, self.never_report, self.poll_seconds, self.offline
         )
     }
 
@@ -90,6 +95,16 @@ pub struct Enrolment {
     pub transport: Digest,
     /// Epoch of the journal.
     pub epoch: u32,
+}
+
+/// What a site knows of the federation that it asked to join by file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    /// What it will keep once it has `trust.json`.
+    pub enrolment: Enrolment,
+    /// Fingerprint that `trust.json` must have.
+    pub governance: Digest,
 }
 
 impl Home {
@@ -150,6 +165,11 @@ impl Home {
     pub fn enrolment(&self) -> Result<(Enrolment, Valid<Trust>), Fault> {
         match (self.read("enrolment.json")?, self.read("trust.json")?) {
             (Some(enrolment), Some(trust)) => Ok((enrolment, trust)),
+            _ if self.invitation()?.is_some() => {
+                let what = format!("{} asked to join by file and has no registry yet", self.dir.display());
+                let hint = "take the registry in: fedaudit-agent outbox import FILE; or join over the network";
+                Err(Fault::new(Blame::Operator, what, hint))
+            }
             _ => {
                 let what = format!("{} has not joined a federation", self.dir.display());
                 Err(Fault::new(Blame::Operator, what, "ask governance for a token, then: fedaudit-agent join TOKEN"))
@@ -179,7 +199,26 @@ impl Home {
     pub fn keep_enrolment(&self, enrolment: &Enrolment, trust: &[u8]) -> Result<(), Fault> {
         write_atomic(&self.dir.join("trust.json"), trust, 0o600)?;
         let json = codec::to_json(enrolment).map_err(|e| Fault::new(Blame::Operator, e.to_string(), "report this"))?;
-        write_atomic(&self.dir.join("enrolment.json"), &json, 0o600)
+        write_atomic(&self.dir.join("enrolment.json"), &json, 0o600)?;
+        let _ = std::fs::remove_file(self.dir.join("invitation.json"));
+        Ok(())
+    }
+
+    /// The federation that this site asked to join by file, until it has joined.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn invitation(&self) -> Result<Option<Invitation>, Fault> {
+        self.read("invitation.json")
+    }
+
+    /// Keeps what a token said of the federation.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn keep_invitation(&self, invitation: &Invitation) -> Result<(), Fault> {
+        let json = codec::to_json(invitation).map_err(|e| Fault::new(Blame::Operator, e.to_string(), "report this"))?;
+        write_atomic(&self.dir.join("invitation.json"), &json, 0o600)
     }
 
     /// Lock that one daemon holds.
@@ -203,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_written_configuration_is_read_back() {
-        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3 };
+        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3, offline: true };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
     }

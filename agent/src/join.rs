@@ -3,6 +3,7 @@
 use crate::home::{Enrolment, Home};
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::roster::{RosterKey, Trust};
@@ -19,9 +20,41 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// The site is enrolled when governance approves it. The same token and keys may be sent again.
 ///
 /// # Errors
-/// A token that expired, a home that joined elsewhere, an aggregator that cannot be reached, refuses, or is not the
-/// one that the token names.
+/// A token that expired, a home that joined elsewhere or never connects, an aggregator that cannot be reached, refuses,
+/// or is not the one that the token names.
 pub async fn join(home: &Home, token: &Token, now: Time) -> Result<Enrolment, Fault> {
+    if home.config.offline {
+        let what = "this site never connects (config.toml: offline = true)";
+        return Err(Fault::new(
+            Blame::Operator,
+            what,
+            "write the request into a file: fedaudit-agent join TOKEN --to FILE",
+        ));
+    }
+    let (enrolment, request) = request(home, token, now)?;
+    let internal = |e: codec::CodecError| Fault::new(Blame::Site, e.to_string(), "report this");
+    let frame = codec::encode(&Request::Join(Box::new(request))).map_err(internal)?;
+    let connection = connect(&token.address, &home.key(KeyUse::Transport)?, token.transport).await?;
+    let answer = connection.request(&frame, limits::FRAME_BYTES, ANSWER).await?;
+    connection.close().await;
+    match codec::decode::<Response>(&answer) {
+        Ok(Response::Joined { trust }) => {
+            check_trust(&trust, &enrolment, token.governance)?;
+            home.keep_enrolment(&enrolment, &trust)?;
+            Ok(enrolment)
+        }
+        Ok(Response::Refused(refused)) => {
+            Err(Fault::new(refused.blame, format!("the aggregator refused to join: {}", refused.refusal), refused.hint))
+        }
+        _ => Err(Fault::new(Blame::Aggregator, "the answer to the join request is none", "report it to governance")),
+    }
+}
+
+/// The request to join that `token` allows this home, and what the home keeps once it is answered.
+///
+/// # Errors
+/// A token that expired, a home that joined elsewhere.
+pub(crate) fn request(home: &Home, token: &Token, now: Time) -> Result<(Enrolment, JoinRequest), Fault> {
     if now.unix_seconds() >= token.expires_unix_s {
         let expired = Time(token.expires_unix_s.saturating_mul(1_000_000_000));
         return Err(Fault::new(
@@ -51,37 +84,22 @@ pub async fn join(home: &Home, token: &Token, now: Time) -> Result<Enrolment, Fa
     let keys = [home.key(uses[0])?, home.key(uses[1])?, home.key(uses[2])?];
     let public = uses.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
     let signing: Vec<_> = keys.iter().collect();
-    let internal = |e: codec::CodecError| Fault::new(Blame::Site, e.to_string(), "report this");
     let (federation, site) = (token.federation.clone(), token.site.clone());
-    let request = JoinRequest::new(federation, site, public.collect(), &signing, &token.secret).map_err(internal)?;
-    let frame = codec::encode(&Request::Join(Box::new(request))).map_err(internal)?;
-    let connection = connect(&token.address, &keys[2], token.transport).await?;
-    let answer = connection.request(&frame, limits::FRAME_BYTES, ANSWER).await?;
-    connection.close().await;
-    match codec::decode::<Response>(&answer) {
-        Ok(Response::Joined { trust }) => {
-            check_trust(&trust, token)?;
-            home.keep_enrolment(&enrolment, &trust)?;
-            Ok(enrolment)
-        }
-        Ok(Response::Refused(refused)) => {
-            Err(Fault::new(refused.blame, format!("the aggregator refused to join: {}", refused.refusal), refused.hint))
-        }
-        _ => Err(Fault::new(Blame::Aggregator, "the answer to the join request is none", "report it to governance")),
-    }
+    let request = JoinRequest::new(federation, site, public.collect(), &signing, &token.secret);
+    request.map(|request| (enrolment, request)).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))
 }
 
-/// The aggregator only carries `trust.json`: it counts if it is the one that governance put into the token.
-fn check_trust(bytes: &[u8], token: &Token) -> Result<(), Fault> {
+/// Whoever brings `trust.json` only carries it: it counts if it is the one that governance put into the token.
+pub(crate) fn check_trust(bytes: &[u8], joined: &Enrolment, governance: Digest) -> Result<(), Fault> {
     let hint = "the aggregator is not the one that governance meant, or the token is old; ask governance";
     let wrong = |what: String| Fault::new(Blame::Aggregator, what, hint);
     let trust: Valid<Trust> = codec::from_json(bytes).map_err(|e| wrong(format!("trust.json is {e}")))?;
     let fingerprint = governance_fingerprint(trust.governance.threshold, &trust.governance.keys);
-    if fingerprint != token.governance {
-        return Err(wrong(format!("governance fingerprint {fingerprint}; the token says {}", token.governance)));
+    if fingerprint != governance {
+        return Err(wrong(format!("governance fingerprint {fingerprint}; the token says {governance}")));
     }
-    if trust.federation != token.federation {
-        return Err(wrong(format!("federation {}; the token says {}", trust.federation, token.federation)));
+    if trust.federation != joined.federation {
+        return Err(wrong(format!("federation {}; the token says {}", trust.federation, joined.federation)));
     }
     Ok(())
 }

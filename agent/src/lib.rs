@@ -1,13 +1,15 @@
 //! The agent at a site: journals predictions and late labels, answers plans, ships what disclosure control releases.
 //!
 //! The way of the data: [`import`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
-//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out). [`site`] and [`home`] hold it together.
-//! Two more ways into the outbox: [`amend`] replaces a release, [`abstain`] says that there will be none.
+//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network). [`site`]
+//! and [`home`] hold it together. Two more ways into the outbox: [`amend`] replaces a release, [`abstain`] says that there
+//! will be none.
 
 #![forbid(unsafe_code)]
 
 pub mod abstain;
 pub mod amend;
+pub mod carry;
 pub mod cli;
 pub mod close;
 mod db;

@@ -53,8 +53,12 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
             )
         })?),
     };
-    let terminate = signal(SignalKind::terminate())
+    let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
+    if site.home.config.offline {
+        stay_offline(&mut site, until, &mut terminate).await?;
+        return Ok(site);
+    }
     let mut link = Link { shipper: shipper(&site)?, connection: None, terminate, up: now() };
     loop {
         let step = drive::next(&site, &link.shipper, now())?;
@@ -76,6 +80,29 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
             link.close().await;
             return Ok(site);
         }
+    }
+}
+
+/// Closes what is due; opens no connection. What was closed leaves by file.
+async fn stay_offline(site: &mut Site, until: Until, terminate: &mut Signal) -> Result<(), Fault> {
+    if until == Until::Synced {
+        return Ok(());
+    }
+    loop {
+        site.reload_mirror()?;
+        while close_due(site, now())? > 0 {}
+        if until == Until::Shipped || sleep(TICK, terminate).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Sleeps; true if the daemon is to stop.
+async fn sleep(wait: Duration, terminate: &mut Signal) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => false,
+        _ = terminate.recv() => true,
+        _ = tokio::signal::ctrl_c() => true,
     }
 }
 
@@ -171,11 +198,7 @@ impl Link {
     /// Sleeps until `at`, at most a tick; true if the daemon is to stop.
     async fn sleep(&mut self, at: Time) -> bool {
         let wait_ns = u64::try_from(at.0.saturating_sub(now().0)).unwrap_or(0);
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_nanos(wait_ns).min(TICK)) => false,
-            _ = self.terminate.recv() => true,
-            _ = tokio::signal::ctrl_c() => true,
-        }
+        sleep(Duration::from_nanos(wait_ns).min(TICK), &mut self.terminate).await
     }
 
     async fn close(&mut self) {

@@ -1,10 +1,14 @@
 //! The command line of the aggregator.
 
+mod carried;
+
+use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::governance::{Governance, PublishedAs, Waive};
-use crate::home::{Config, Home, init, operator};
-use crate::{reports, serve};
-use clap::{Parser, Subcommand};
+use crate::governance::{Governance, PublishedAs, Signed, Waive};
+use crate::home::{Config, Home, init, operator, operator_hint};
+use crate::{by_file, conflicts, reports, serve};
+use carried::Carried;
+use clap::{Args, Parser, Subcommand};
 use fedaudit_core::codec;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
@@ -56,7 +60,12 @@ enum Command {
     #[command(subcommand)]
     Plan(PublishCommand),
     /// Do without the releases of a required site: sign a waiver and publish it in the registry.
-    Waiver(Waive),
+    Waiver {
+        #[command(flatten)]
+        wanted: Waive,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
     /// Reports.
     #[command(subcommand)]
     Report(ReportCommand),
@@ -66,6 +75,20 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
+    #[command(flatten)]
+    Carried(Carried),
+}
+
+/// Signing on a machine that has the governance folder and nothing else.
+#[derive(Args)]
+struct ByFile {
+    /// Sign without the aggregator's home: from its `registry export`, and from joins and documents signed but not yet
+    /// published, in order; may be given several times.
+    #[arg(long, requires = "to")]
+    from: Vec<PathBuf>,
+    /// Where the signed document goes; carry it to the aggregator: import FILE.
+    #[arg(long, requires = "from")]
+    to: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -77,11 +100,16 @@ enum SiteCommand {
         /// Hours until the token expires.
         #[arg(long, default_value_t = 72)]
         expires_hours: u32,
+        /// Without the aggregator's home: its `registry export`.
+        #[arg(long)]
+        from: Vec<PathBuf>,
     },
     /// Enrol a site that has asked to join.
     Approve {
         /// The site's name.
         site: Name,
+        #[command(flatten)]
+        by_file: ByFile,
     },
     /// List sites: enrolled, and waiting for approval.
     List {
@@ -97,6 +125,8 @@ enum PublishCommand {
     Publish {
         /// The file.
         file: PathBuf,
+        #[command(flatten)]
+        by_file: ByFile,
     },
 }
 
@@ -166,29 +196,10 @@ fn run(cli: Cli) -> Result<(), Fault> {
             logging();
             serve::run(open()?, |address| println!("ready: listening on {address}"))
         }
-        Command::Site(command) => site(command, &mut open()?, &cli.governance),
-        Command::Contract(PublishCommand::Publish { file }) => {
-            let mut centre = open()?;
-            let published = Governance::open(&cli.governance, &centre)?.publish_contract(&mut centre, &file, now())?;
-            say_published("contract", &published);
-            Ok(())
-        }
-        Command::Plan(PublishCommand::Publish { file }) => {
-            let mut centre = open()?;
-            let published = Governance::open(&cli.governance, &centre)?.publish_plan(&mut centre, &file, now())?;
-            say_published("plan", &published);
-            Ok(())
-        }
-        Command::Waiver(wanted) => {
-            let mut centre = open()?;
-            let waived = Governance::open(&cli.governance, &centre)?.waive(&mut centre, &wanted, now())?;
-            println!(
-                "{} windows waived{}",
-                waived.len(),
-                if waived.is_empty() { ": all were waived before" } else { "" }
-            );
-            Ok(())
-        }
+        Command::Site(command) => site(command, open, &cli.governance),
+        Command::Contract(command) => publish("contract", command, open, &cli.governance),
+        Command::Plan(command) => publish("plan", command, open, &cli.governance),
+        Command::Waiver { wanted, by_file } => waiver(&wanted, by_file, open, &cli.governance),
         Command::Report(command) => report(command, &mut open()?),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
@@ -197,29 +208,101 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 log.verify()?;
                 println!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
+            conflicts::line(centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
         Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
 }
 
-fn site(command: SiteCommand, centre: &mut Centre, governance: &Path) -> Result<(), Fault> {
+fn say(lines: impl IntoIterator<Item = String>) -> Result<(), Fault> {
+    lines.into_iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+/// Publishes a contract or plan; with `--from` and `--to`, signs it to be published elsewhere.
+fn publish(
+    what: &str,
+    PublishCommand::Publish { file, by_file }: PublishCommand,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    if let Some(to) = by_file.to {
+        let make = |governance: &Governance, basis: &Basis| match what {
+            "plan" => governance.sign_plan(basis, &file, now()),
+            _ => governance.sign_contract(basis, &file, now()),
+        };
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let governance = Governance::open(governance, &centre)?;
+    let PublishedAs { digest, already } = match what {
+        "plan" => governance.publish_plan(&mut centre, &file, now())?,
+        _ => governance.publish_contract(&mut centre, &file, now())?,
+    };
+    say([format!("{what} {digest} {}", if already { "was published before" } else { "published" })])
+}
+
+/// Publishes a waiver; with `--from` and `--to`, signs it to be published elsewhere.
+fn waiver(
+    wanted: &Waive,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    if let Some(to) = by_file.to {
+        let make = |governance: &Governance, basis: &Basis| {
+            let signed = governance.sign_waiver(basis, wanted, now())?;
+            let hint = "nothing has to be signed for them";
+            signed
+                .map(|(attestation, _)| Signed::New(attestation))
+                .ok_or_else(|| operator_hint("all windows are waived already", hint))
+        };
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let waived = Governance::open(governance, &centre)?.waive(&mut centre, wanted, now())?;
+    let before = if waived.is_empty() { ": all were waived before" } else { "" };
+    say([format!("{} windows waived{before}", waived.len())])
+}
+
+fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, governance: &Path) -> Result<(), Fault> {
     match command {
-        SiteCommand::Add { site, expires_hours } => {
+        SiteCommand::Add { site, expires_hours, from } => {
             let expires = now().plus_ns(i64::from(expires_hours).saturating_mul(HOUR_NS));
-            let token = Governance::open(governance, centre)?.invite(centre, &site, expires)?;
+            let (governance, basis) = if from.is_empty() {
+                let centre = open()?;
+                (Governance::open(governance, &centre)?, Basis::of(&centre)?)
+            } else {
+                let governance = Governance::load(governance)?;
+                let basis = Basis::of_parcels(&governance, &from)?;
+                (governance, basis)
+            };
+            let token = governance.invite(&basis, &site, expires)?;
             println!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
             eprintln!(
                 "site {site}: this token is a secret and expires {expires}; run at the site: fedaudit-agent join TOKEN"
             );
             Ok(())
         }
-        SiteCommand::Approve { site } => {
-            Governance::open(governance, centre)?.approve(centre, &site, now())?;
+        SiteCommand::Approve { site, by_file: ByFile { from, to: Some(to) } } => {
+            let make = |governance: &Governance, basis: &Basis| {
+                let signed = governance.sign_entry(basis, &site, now())?;
+                signed.map(Signed::New).ok_or_else(|| {
+                    operator_hint(format!("site {site} is enrolled already"), "nothing has to be signed for it")
+                })
+            };
+            say([by_file::sign(governance, &from, &to, make)?])
+        }
+        SiteCommand::Approve { site, .. } => {
+            let mut centre = open()?;
+            Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
             println!("site {site} is enrolled");
             Ok(())
         }
         SiteCommand::List { json } => {
+            let centre = open()?;
             let enrolled = centre.registry().sites().map(|site| (site.to_string(), "enrolled"));
             let mut rows: Vec<_> = enrolled.collect();
             for (site, _) in centre.home.joins()? {
@@ -239,11 +322,6 @@ fn site(command: SiteCommand, centre: &mut Centre, governance: &Path) -> Result<
     }
 }
 
-fn say_published(what: &str, published: &PublishedAs) {
-    let how = if published.already { "was published before" } else { "published" };
-    println!("{what} {} {how}", published.digest);
-}
-
 fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
     match command {
         ReportCommand::Build { plan, out } => {
@@ -255,7 +333,7 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
                 built.bundle_bytes,
                 out.display()
             );
-            Ok(())
+            say(conflicts::line(centre.conflicts_kept()?))
         }
         ReportCommand::List { json } => {
             let listed = reports::list(centre)?;

@@ -5,29 +5,36 @@
 //! | `governance.key` | the key, 0600 |
 //! | `trust.json` | the federation that it governs |
 //! | `invites/SITE.invite` | a join token that was given out and not used up; holds its secret, 0600 |
+//!
+//! Signing needs the folder and a [`Basis`]: what governance knows of the federation. That comes from the aggregator's
+//! home, or, where the folder lies on a machine of its own, from parcels.
 
 mod waiver;
 
 pub use waiver::Waive;
 
+use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::home::{operator, operator_hint, read_trust, refused};
 use ed25519_dalek::SigningKey;
-use fedaudit_core::codec;
-use fedaudit_core::envelope::{Attestation, Head, attest_contract, attest_plan};
+use fedaudit_core::codec::Valid;
+use fedaudit_core::envelope::{Attestation, Head, attest_contract, attest_plan, cosign};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
-use fedaudit_core::roster::{self, Party, RosterEntry, RosterText};
+use fedaudit_core::parcel::{Bytes, Document};
+use fedaudit_core::roster::{self, Party, RosterEntry, RosterText, Trust};
 use fedaudit_core::time::Time;
 use fedaudit_core::{contract, plan};
-use fedaudit_link::home::{load_key, os_random, write_atomic};
+use fedaudit_link::home::{Lock, load_key, os_random, write_atomic};
 use fedaudit_link::protocol::{JoinRequest, Token, governance_fingerprint};
 use std::path::{Path, PathBuf};
 
 /// The governance folder, opened.
 pub struct Governance {
     dir: PathBuf,
+    /// The federation that it governs.
+    pub trust: Valid<Trust>,
     key: SigningKey,
 }
 
@@ -39,19 +46,42 @@ pub struct PublishedAs {
     pub already: bool,
 }
 
+/// What signing came to.
+pub enum Signed {
+    /// The registry has it already.
+    Already(Digest),
+    /// A document for the registry.
+    New(Attestation),
+}
+
 impl Governance {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// A folder that is none.
+    pub fn load(dir: &Path) -> Result<Governance, Fault> {
+        let trust = read_trust(&dir.join("trust.json")).map_err(|fault| {
+            Fault::new(fault.blame, fault.what, "name the governance folder with --governance; `init` made it")
+        })?;
+        Ok(Governance { dir: dir.to_owned(), trust, key: load_key(&dir.join("governance.key"))? })
+    }
+
     /// Opens the folder that governs the federation of `centre`.
     ///
     /// # Errors
     /// A folder that is none, or of another federation.
     pub fn open(dir: &Path, centre: &Centre) -> Result<Governance, Fault> {
-        let trust = read_trust(&dir.join("trust.json"))?;
-        if *trust != *centre.home.trust {
-            let what =
-                format!("{} governs {}, not this {}", dir.display(), trust.federation, centre.home.trust.federation);
+        let governance = Governance::load(dir)?;
+        if *governance.trust != *centre.home.trust {
+            let what = format!(
+                "{} governs {}, not this {}",
+                dir.display(),
+                governance.trust.federation,
+                centre.home.trust.federation
+            );
             return Err(operator_hint(what, "name the governance folder that `init` made with this home"));
         }
-        Ok(Governance { dir: dir.to_owned(), key: load_key(&dir.join("governance.key"))? })
+        Ok(governance)
     }
 
     fn invite_path(&self, site: &Name) -> PathBuf {
@@ -62,17 +92,17 @@ impl Governance {
     ///
     /// # Errors
     /// A site that is enrolled, or a folder that cannot be written.
-    pub fn invite(&self, centre: &Centre, site: &Name, expires: Time) -> Result<Token, Fault> {
-        if centre.registry().sites().any(|known| known == site) || site.as_str() == "aggregator" {
+    pub fn invite(&self, basis: &Basis, site: &Name, expires: Time) -> Result<Token, Fault> {
+        if basis.enrolled(site) || site.as_str() == "aggregator" {
             return Err(operator_hint(format!("site {site} is enrolled"), "choose another name"));
         }
-        let transport = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Transport));
-        let governance = &centre.home.trust.governance;
+        let transport = basis.registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Transport));
+        let governance = &self.trust.governance;
         let token = Token {
-            federation: centre.home.trust.federation.clone(),
+            federation: self.trust.federation.clone(),
             site: site.clone(),
             governance: governance_fingerprint(governance.threshold, &governance.keys),
-            address: centre.home.config.address.clone(),
+            address: basis.address.clone(),
             transport: transport.map_err(refused)?.id(),
             expires_unix_s: expires.unix_seconds(),
             secret: os_random(),
@@ -82,16 +112,17 @@ impl Governance {
         Ok(token)
     }
 
-    /// Checks a waiting join request against the token's secret and enrols the site.
+    /// Checks a waiting join request against the token's secret and signs the site's roster entry; none if the site is
+    /// enrolled.
     ///
     /// # Errors
     /// No request, no token, an expired token, a wrong secret.
-    pub fn approve(&self, centre: &mut Centre, site: &Name, now: Time) -> Result<(), Fault> {
-        let lock = centre.lock()?;
-        if centre.registry().sites().any(|known| known == site) {
-            return Ok(());
+    pub fn sign_entry(&self, basis: &Basis, site: &Name, now: Time) -> Result<Option<Attestation>, Fault> {
+        if basis.enrolled(site) {
+            self.use_up(site);
+            return Ok(None);
         }
-        let waiting: Vec<_> = centre.home.joins()?.into_iter().filter(|(of, _)| of == site).collect();
+        let waiting: Vec<_> = basis.joins.iter().filter(|request| request.site == *site).collect();
         if waiting.is_empty() {
             let hint = format!("at the site: fedaudit-agent join TOKEN (make one with: site add {site})");
             return Err(operator_hint(format!("site {site} has not asked to join"), hint));
@@ -109,56 +140,96 @@ impl Governance {
         let request = find_join(&waiting, site, &token)?;
         let text = RosterText { format: roster::FORMAT, party: Party::Site(site.clone()), keys: request.keys };
         let entry = RosterEntry::new(text).map_err(operator)?;
-        let attestation = roster::attest_entry(&entry, self.head(centre, now, None), &[&self.key]).map_err(refused)?;
-        centre.publish(&attestation, &lock)?;
-        // Only after the entry is durable: a crash in between leaves files that the next approval finds used up.
-        let _ = std::fs::remove_file(self.invite_path(site));
-        for (_, path) in waiting {
-            let _ = std::fs::remove_file(path);
-        }
-        Ok(())
+        roster::attest_entry(&entry, self.head(basis, now, None), &[&self.key]).map(Some).map_err(refused)
     }
 
-    fn head(&self, centre: &Centre, now: Time, replaces: Option<Digest>) -> Head {
-        Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces }
+    /// Forgets a token that did its work.
+    fn use_up(&self, site: &Name) {
+        let _ = std::fs::remove_file(self.invite_path(site));
+    }
+
+    /// Enrols a site that waits at `centre`.
+    ///
+    /// # Errors
+    /// As [`Governance::sign_entry`], or a disk that fails.
+    pub fn approve(&self, centre: &mut Centre, site: &Name, now: Time) -> Result<(), Fault> {
+        let lock = centre.lock()?;
+        let basis = Basis::of(centre)?;
+        if let Some(attestation) = self.sign_entry(&basis, site, now)? {
+            centre.publish(&attestation, &lock)?;
+            // Only after the entry is durable: a crash in between leaves files that the next approval finds used up.
+            self.use_up(site);
+        }
+        centre.drop_joins()
+    }
+
+    fn head(&self, basis: &Basis, now: Time, replaces: Option<Digest>) -> Head {
+        Head { federation: self.trust.federation.clone(), issued_at: now, seen: basis.seen.clone(), replaces }
+    }
+
+    /// Signs a contract written in TOML.
+    ///
+    /// # Errors
+    /// A contract that breaks its rules.
+    pub fn sign_contract(&self, basis: &Basis, source: &Path, now: Time) -> Result<Signed, Fault> {
+        let contract = contract::from_toml(&read_input(source)?).map_err(|e| input(source, &e))?;
+        let last = basis.registry.contract(&contract.contract).map(|(digest, ..)| digest);
+        let attestation = attest_contract(&contract, self.head(basis, now, last), &[&self.key]).map_err(refused)?;
+        Ok(signed(attestation, last))
+    }
+
+    /// Signs a plan written in TOML, over the latest contract of the name that it gives.
+    ///
+    /// # Errors
+    /// A plan that breaks its rules or does not fit its contract.
+    pub fn sign_plan(&self, basis: &Basis, source: &Path, now: Time) -> Result<Signed, Fault> {
+        let resolve = |name: &Name| basis.registry.contract(name).map(|(digest, ..)| digest);
+        let plan = plan::from_toml(&read_input(source)?, resolve).map_err(|e| input(source, &e))?;
+        let contract = basis.registry.contract_of(&plan).map_err(refused)?;
+        plan.check_against(contract).map_err(|e| input(source, &e))?;
+        let last = basis.registry.plan_named(&plan.plan).map(|(digest, ..)| digest);
+        let attestation = attest_plan(&plan, self.head(basis, now, last), &[&self.key]).map_err(refused)?;
+        Ok(signed(attestation, last))
     }
 
     /// Publishes a contract written in TOML.
     ///
     /// # Errors
-    /// A contract that breaks its rules or does not follow the published version.
+    /// As [`Governance::sign_contract`], or a contract that does not follow the published version.
     pub fn publish_contract(&self, centre: &mut Centre, source: &Path, now: Time) -> Result<PublishedAs, Fault> {
-        let contract = contract::from_toml(&read_input(source)?).map_err(|e| input(source, &e))?;
         let lock = centre.lock()?;
-        let last = centre.registry().contract(&contract.contract).map(|(digest, ..)| digest);
-        let attestation = attest_contract(&contract, self.head(centre, now, last), &[&self.key]).map_err(refused)?;
-        publish(centre, &attestation, last, &lock).map_err(|fault| fault.while_(source.display()))
+        let signed = self.sign_contract(&Basis::of(centre)?, source, now)?;
+        publish(centre, signed, &lock).map_err(|fault| fault.while_(source.display()))
     }
 
-    /// Publishes a plan written in TOML, over the latest contract of the name that it gives.
+    /// Publishes a plan written in TOML.
     ///
     /// # Errors
-    /// A plan that breaks its rules, does not fit its contract, or does not follow the published version.
+    /// As [`Governance::sign_plan`], or a plan that does not follow the published version.
     pub fn publish_plan(&self, centre: &mut Centre, source: &Path, now: Time) -> Result<PublishedAs, Fault> {
         let lock = centre.lock()?;
-        let resolve = |name: &Name| centre.registry().contract(name).map(|(digest, ..)| digest);
-        let plan = plan::from_toml(&read_input(source)?, resolve).map_err(|e| input(source, &e))?;
-        let contract = centre.registry().contract_of(&plan).map_err(refused)?;
-        plan.check_against(contract).map_err(|e| input(source, &e))?;
-        let last = centre.registry().plan_named(&plan.plan).map(|(digest, ..)| digest);
-        let attestation = attest_plan(&plan, self.head(centre, now, last), &[&self.key]).map_err(refused)?;
-        publish(centre, &attestation, last, &lock).map_err(|fault| fault.while_(source.display()))
+        let signed = self.sign_plan(&Basis::of(centre)?, source, now)?;
+        publish(centre, signed, &lock).map_err(|fault| fault.while_(source.display()))
+    }
+
+    /// The document with this key's signature too.
+    ///
+    /// # Errors
+    /// A document that is none.
+    pub fn cosign(&self, document: &Document) -> Result<Document, Fault> {
+        let envelope = cosign(&document.envelope.0, &self.key).map_err(refused)?;
+        Ok(Document { envelope: Bytes(envelope), artifact: document.artifact.clone() })
     }
 }
 
 /// The one waiting request whose sender holds the token's secret; those of others under the same name change nothing.
-fn find_join(waiting: &[(Name, PathBuf)], site: &Name, token: &Token) -> Result<JoinRequest, Fault> {
-    let (mut proven, mut refused) = (Vec::new(), None);
-    for (_, path) in waiting {
-        let bytes = std::fs::read(path).map_err(|e| operator(format!("{}: {e}", path.display())))?;
-        let request: JoinRequest = codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?;
+fn find_join(waiting: &[&JoinRequest], site: &Name, token: &Token) -> Result<JoinRequest, Fault> {
+    let (mut proven, mut refused) = (Vec::<JoinRequest>::new(), None);
+    for request in waiting {
         match request.check_possession().and_then(|()| request.check_secret(&token.secret)) {
-            Ok(()) => proven.push(request),
+            // The same keys by two ways are one request.
+            Ok(()) if proven.iter().any(|other| other.keys == request.keys) => {}
+            Ok(()) => proven.push((*request).clone()),
             Err(refusal) => refused = Some(refusal),
         }
     }
@@ -175,17 +246,18 @@ fn find_join(waiting: &[(Name, PathBuf)], site: &Name, token: &Token) -> Result<
     Err(Fault::new(Blame::Site, what, hint))
 }
 
-fn publish(
-    centre: &mut Centre,
-    attestation: &Attestation,
-    last: Option<Digest>,
-    lock: &fedaudit_link::home::Lock,
-) -> Result<PublishedAs, Fault> {
+fn signed(attestation: Attestation, last: Option<Digest>) -> Signed {
     let digest = Digest::of(attestation.artifacts.first().map_or(&[], |artifact| artifact));
-    if last == Some(digest) {
-        return Ok(PublishedAs { digest, already: true });
-    }
-    centre.publish(attestation, lock)?;
+    if last == Some(digest) { Signed::Already(digest) } else { Signed::New(attestation) }
+}
+
+fn publish(centre: &mut Centre, signed: Signed, lock: &Lock) -> Result<PublishedAs, Fault> {
+    let attestation = match signed {
+        Signed::Already(digest) => return Ok(PublishedAs { digest, already: true }),
+        Signed::New(attestation) => attestation,
+    };
+    centre.publish(&attestation, lock)?;
+    let digest = Digest::of(attestation.artifacts.first().map_or(&[], |artifact| artifact));
     Ok(PublishedAs { digest, already: false })
 }
 

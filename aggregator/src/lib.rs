@@ -1,15 +1,20 @@
 //! The centre of a federated audit: takes releases in, logs them, pools them into reports; and the governance commands.
 //!
 //! The way of the data: [`serve`] (QUIC) -> [`intake`] (what to do with a request; pure) -> [`centre`] (what follows
-//! from the logs, and the one place that appends) -> [`store`] (tlog-tiles folders) -> [`reports`].
+//! from the logs, and the one place that appends) -> [`store`] (tlog-tiles folders) -> [`reports`]. What is carried by file
+//! comes in by [`by_file`], through the same intake.
 
 #![forbid(unsafe_code)]
 
+pub mod basis;
+pub mod by_file;
 pub mod centre;
 pub mod cli;
+pub mod conflicts;
 pub mod governance;
 pub mod home;
 pub mod intake;
 pub mod reports;
 pub mod serve;
+pub mod status;
 pub mod store;

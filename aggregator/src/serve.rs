@@ -9,8 +9,9 @@ use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
-use fedaudit_link::home::{create_dir_private, write_atomic};
-use fedaudit_link::protocol::{JoinRequest, Receipt, Refused, RegistryPart, Request, Response};
+use fedaudit_core::time::Time;
+use fedaudit_link::home::{Lock, now, write_atomic};
+use fedaudit_link::protocol::{JoinRequest, Receipt, RegistryPart, Request, Response};
 use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,8 +22,6 @@ use tokio::sync::{Mutex, Notify};
 const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// Connections held at once; a federation has at most one a site.
 const CONNECTIONS: usize = 10_000;
-/// Conflicts kept as evidence; a site that sends more is refused without a further copy.
-const CONFLICTS: usize = 10_000;
 
 /// Why the daemon must stop serving.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ impl Centre {
     ///
     /// # Errors
     /// This home is damaged or went back in time: the daemon must stop, and nothing was answered.
-    pub fn answer(&mut self, peer: &PublicKey, frame: &[u8]) -> Result<Response, Halted> {
+    pub fn answer(&mut self, peer: &PublicKey, frame: &[u8], now: Time) -> Result<Response, Halted> {
         let request = match codec::decode::<Request>(frame) {
             Ok(request) => request,
             Err(error) => {
@@ -53,27 +52,39 @@ impl Centre {
         if lock.is_none() {
             self.refresh().map_err(Halted)?;
         }
-        let plan_seen = match &request {
-            Request::Submit(submission) => Some((submission.plan_seen, submission.clone())),
+        self.take(peer, request, lock.as_ref(), now)
+    }
+
+    /// Decides about a request from the holder of `peer` and carries it out. What came by file goes this way too.
+    ///
+    /// # Errors
+    /// As [`Centre::answer`].
+    pub fn take(
+        &mut self,
+        peer: &PublicKey,
+        request: Request,
+        lock: Option<&Lock>,
+        now: Time,
+    ) -> Result<Response, Halted> {
+        let sent = match &request {
+            Request::Submit(submission) => Some(submission.clone()),
             _ => None,
         };
+        let plan_seen = sent.as_ref().map_or(0, |sent| sent.plan_seen);
         match decide(self, peer, request) {
             Decision::Reply(response) => Ok(response),
             Decision::Registry(from) => self.registry_part(from).map_err(Halted),
             Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted),
-            Decision::Again(plan, index) => {
-                self.receipt(&plan, index, plan_seen.map_or(0, |seen| seen.0)).map_err(Halted)
-            }
+            Decision::Again(plan, index) => self.receipt(&plan, index, plan_seen).map_err(Halted),
             Decision::Append(plan, attestation) => {
-                let Some(lock) = &lock else { return Err(Halted(operator("a release without the lock"))) };
+                let Some(lock) = lock else { return Err(Halted(operator("a release without the lock"))) };
                 let index = self.append(&plan, &attestation, lock).map_err(Halted)?;
-                self.receipt(&plan, index, plan_seen.map_or(0, |seen| seen.0)).map_err(Halted)
+                self.receipt(&plan, index, plan_seen).map_err(Halted)
             }
             Decision::Conflict(refused, against) => {
-                if let Some((_, submission)) = plan_seen {
-                    let artifacts = vec![submission.artifact];
-                    let sent = Attestation { envelope: submission.envelope, artifacts };
-                    self.keep_conflict(&refused, &sent, against).map_err(Halted)?;
+                if let (Some(sent), Some(site)) = (sent, self.registry().site_of(peer)) {
+                    let sent = Attestation { envelope: sent.envelope, artifacts: vec![sent.artifact] };
+                    self.keep_conflict(site, &refused, &sent, against, now).map_err(Halted)?;
                 }
                 Ok(Response::Refused(refused))
             }
@@ -129,28 +140,6 @@ impl Centre {
         let proof = plan.log.proof(index)?.to_text();
         let consistency = if seen <= plan.log.size() { plan.log.consistency(seen)? } else { Vec::new() };
         Ok(Response::Receipt(Receipt { proof, consistency }))
-    }
-
-    /// Both signed documents, the one refused and the one logged, and why.
-    fn keep_conflict(&self, refused: &Refused, sent: &Attestation, against: Option<Digest>) -> Result<(), Fault> {
-        let folder = self.home.dir.join("conflicts").join(Digest::of(&sent.envelope).to_string());
-        let kept = std::fs::read_dir(self.home.dir.join("conflicts")).map_or(0, Iterator::count);
-        if folder.exists() || kept >= CONFLICTS {
-            return Ok(());
-        }
-        create_dir_private(&folder)?;
-        write_atomic(&folder.join("refused.dsse.json"), &sent.envelope, 0o600)?;
-        write_atomic(&folder.join("refused.json"), sent.artifacts.first().map_or(&[], |a| a), 0o600)?;
-        if let Some(against) = against {
-            for (digest, _) in self.registry().plans() {
-                let Some(plan) = self.plan(digest) else { continue };
-                if let Some(index) = plan.index.get(&against) {
-                    write_atomic(&folder.join("logged.dsse.json"), &plan.log.entry(*index)?, 0o600)?;
-                }
-            }
-        }
-        let why = codec::to_json(&refused.refusal).map_err(|e| operator(e.to_string()))?;
-        write_atomic(&folder.join("refusal.json"), &why, 0o600)
     }
 }
 
@@ -219,7 +208,7 @@ async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
     let worker = shared.clone();
     let answered = tokio::task::spawn_blocking(move || {
         let mut centre = worker.centre.blocking_lock();
-        (centre.answer(&peer, &request.frame), request.reply)
+        (centre.answer(&peer, &request.frame, now()), request.reply)
     });
     let Ok((answered, reply)) = answered.await else { return };
     match answered {

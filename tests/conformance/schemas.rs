@@ -6,8 +6,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const SCHEMAS: [&str; 10] =
-    ["contract", "plan", "roster-entry", "waiver", "trust", "release", "abstention", "report", "envelope", "statement"];
+const SCHEMAS: [&str; 11] = [
+    "contract",
+    "plan",
+    "roster-entry",
+    "waiver",
+    "trust",
+    "release",
+    "abstention",
+    "report",
+    "envelope",
+    "statement",
+    "parcel",
+];
 
 /// What jsonschema says of `documents`; every one of them is named in it.
 fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
@@ -33,6 +44,11 @@ fn gather() -> BySchema {
     for (at, federation) in all().into_iter().enumerate() {
         let statements = fresh(&format!("statements-{at}"));
         found.entry("trust").or_default().push(federation.out.join("trust.json"));
+        let parcel = statements.join("registry.parcel");
+        let home = federation.home("aggregator");
+        let export = ["--home".as_ref(), home.as_os_str(), "registry".as_ref(), "export".as_ref(), parcel.as_os_str()];
+        fedaudit_tests::run("fedaudit-aggregator", &export).good();
+        found.entry("parcel").or_default().push(parcel);
         for (number, (envelope, statement)) in federation.attestations().into_iter().enumerate() {
             let path = statements.join(format!("{number}.json"));
             put(&path, &serde_json::to_vec(&statement).expect("JSON"));
@@ -80,6 +96,7 @@ fn every_accepted_vector_keeps_its_schema() {
                 vec![(kind, input["artifact"].clone()), ("envelope", input["envelope"].clone())]
             }
             "registry-entry" => vec![("envelope", input["envelope"].clone())],
+            "parcel" | "conflict" => vec![("parcel", input["document"].clone())],
             _ => continue,
         };
         for (schema, document) in documents {
@@ -155,6 +172,12 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("statement", "/predicate/claim", json!({})),
         ("statement", "/subject/0/digest/sha512", json!("")),
         ("statement", "/predicate/issued_at", json!("2026-01-01T00:00:00.000Z")),
+        ("parcel", "/format", json!(2)),
+        ("parcel", "/content", json!({})),
+        ("parcel", "/content/orders", json!({})),
+        ("parcel", "/content/registry/joins", Value::Null),
+        ("parcel", "/content/registry/trust/version", json!(0)),
+        ("parcel", "/content/registry/entries/0/envelope", json!("e30")),
     ]
 }
 

@@ -82,6 +82,7 @@ fn the_limits_are_those_of_the_code() {
     for limit in [limits::ENTRY_BYTES, limits::ARTIFACT_BYTES, limits::BUNDLE_FILES, limits::TOML_BYTES] {
         assert!(documents.contains(&limit.to_string()), "schemas/documents.md does not name {limit}");
     }
+    assert!(documents.contains(&limits::PARCEL_BYTES.to_string()));
     let journal = read("schemas/journal.md").replace(',', "");
     assert!(journal.contains(&limits::BLOCK_RECORDS.to_string()));
 }

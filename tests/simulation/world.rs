@@ -7,6 +7,7 @@ use fedaudit_agent::journal::EventRow;
 use fedaudit_agent::outbox::{Kind, State};
 use fedaudit_agent::ship::{Shipper, Step};
 use fedaudit_agent::site::Site;
+use fedaudit_aggregator::basis::Basis;
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::governance::Governance;
 use fedaudit_aggregator::home::{Config as CentreConfig, Home as CentreHome, init};
@@ -230,7 +231,8 @@ impl World {
         let home = home.as_mut().expect("is open");
         let ask = drive::ask(home, shipper, step)?;
         let peer = PublicKey::of(&home.home.key(KeyUse::Transport)?);
-        let response = self.centre.as_mut().expect("is open").answer(&peer, &ask.frame).map_err(|halted| halted.0)?;
+        let response =
+            self.centre.as_mut().expect("is open").answer(&peer, &ask.frame, now).map_err(|halted| halted.0)?;
         let (home, shipper) = &mut self.sites[site];
         if lose {
             shipper.down(now, 0.5);
@@ -372,16 +374,19 @@ impl World {
 
 /// Init, token, join, approval, without a network.
 fn enrol(centre: &mut Centre, governance: &Governance, dir: &Path, site: &Name, now: Time) -> AgentHome {
-    AgentHome::init(dir, &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1 }).expect("a home");
+    AgentHome::init(dir, &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1, offline: false })
+        .expect("a home");
     let home = AgentHome::open(dir).expect("a home");
-    let token = governance.invite(centre, site, now.plus_ns(HOUR_NS)).expect("a token");
+    let token = governance.invite(&Basis::of(centre).expect("readable"), site, now.plus_ns(HOUR_NS)).expect("a token");
     let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];
     let keys = uses.map(|usage| home.key(usage).expect("a key"));
     let public = uses.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
     let signing: Vec<_> = keys.iter().collect();
     let join = JoinRequest::new(token.federation.clone(), site.clone(), public.collect(), &signing, &token.secret);
     let frame = codec::encode(&Request::Join(Box::new(join.expect("signs")))).expect("encodes");
-    let Ok(Response::Joined { trust }) = centre.answer(&PublicKey::of(&keys[2]), &frame) else { panic!("not joined") };
+    let Ok(Response::Joined { trust }) = centre.answer(&PublicKey::of(&keys[2]), &frame, now) else {
+        panic!("not joined")
+    };
     governance.approve(centre, site, now).expect("approved");
     let enrolment = Enrolment {
         federation: token.federation,

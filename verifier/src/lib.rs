@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use clap::Parser;
+mod conflict;
+
+use clap::{Parser, Subcommand};
 use fedaudit_core::bundle::{Check, Outcome, Verdict, check};
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
@@ -24,17 +26,25 @@ const TRUST_BYTES: u64 = 1 << 20;
 ///
 /// Exit code: 0 verified, 1 refuted, 2 undecidable, 3 malformed, 4 usage or IO; of several, 4 before 3 before 1 before 2.
 #[derive(Parser)]
-#[command(name = "fedaudit-verify", version)]
+#[command(name = "fedaudit-verify", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
     /// Bundles to check.
     #[arg(required = true)]
     bundles: Vec<PathBuf>,
     /// The federation's trust.json, had from somewhere you trust.
-    #[arg(long)]
-    trust: PathBuf,
+    #[arg(long, required = true)]
+    trust: Option<PathBuf>,
     /// For programs: one JSON document for all bundles.
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check evidence that a site contradicted itself: both documents are its own, and cannot be true together.
+    Conflict(conflict::ConflictArgs),
 }
 
 /// Runs a command line.
@@ -66,7 +76,12 @@ struct Answer<'a> {
 }
 
 fn run(cli: &Cli) -> Result<u8, Fault> {
-    let trust = read_trust(&cli.trust)?;
+    if let Some(Command::Conflict(args)) = &cli.command {
+        let (out, code) = conflict::run(args)?;
+        let _ = std::io::stdout().write_all(out.as_bytes());
+        return Ok(code);
+    }
+    let trust = read_trust(cli.trust.as_deref().unwrap_or(Path::new("trust.json")))?;
     // All files are read before anything is said: a missing one is a matter of usage, not of evidence.
     let bundles: Vec<_> = cli.bundles.iter().map(|path| read(path, limits::BUNDLE_BYTES)).collect::<Result<_, _>>()?;
     let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

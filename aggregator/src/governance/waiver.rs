@@ -1,10 +1,12 @@
 //! Waivers: governance does without the releases of a required site.
 
 use super::Governance;
+use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::home::{operator_hint, refused};
 use clap::Args;
 use fedaudit_core::absence::{FORMAT, Waiver, WaiverText, attest_waiver, windows_named};
+use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
 use fedaudit_core::time::{Time, Window};
@@ -26,14 +28,18 @@ pub struct Waive {
 }
 
 impl Governance {
-    /// Publishes a waiver for those of the windows that are not waived yet; which these are.
+    /// Signs a waiver for those of the windows that are not waived yet; which these are. None if all are.
     ///
     /// # Errors
     /// No such plan or window, a site that the plan does not require, a reason that is none.
-    pub fn waive(&self, centre: &mut Centre, wanted: &Waive, now: Time) -> Result<Vec<Window>, Fault> {
-        let lock = centre.lock()?;
-        let Some((digest, _, published)) = centre.registry().plan_named(&wanted.plan) else {
-            let known: Vec<_> = centre.registry().plans().map(|(_, p)| p.plan.plan.to_string()).collect();
+    pub fn sign_waiver(
+        &self,
+        basis: &Basis,
+        wanted: &Waive,
+        now: Time,
+    ) -> Result<Option<(Attestation, Vec<Window>)>, Fault> {
+        let Some((digest, _, published)) = basis.registry.plan_named(&wanted.plan) else {
+            let known: Vec<_> = basis.registry.plans().map(|(_, p)| p.plan.plan.to_string()).collect();
             let hint = format!("published plans: {}", known.join(", "));
             return Err(operator_hint(format!("no plan is called {}", wanted.plan), hint));
         };
@@ -43,22 +49,34 @@ impl Governance {
             let hint = format!("only a required site needs a waiver: {}", required.join(", "));
             return Err(operator_hint(format!("plan {} does not require site {}", plan.plan, wanted.site), hint));
         }
-        let hint = "name windows of the plan as START/END, or all; nothing was published";
+        let hint = "name windows of the plan as START/END, or all; nothing was signed";
         let mut windows = BTreeSet::new();
         for text in &wanted.window {
             windows.extend(windows_named(plan, text).map_err(|e| operator_hint(format!("--window: {e}"), hint))?);
         }
-        for known in centre.registry().waivers_of(&digest).filter(|known| known.waiver.site == wanted.site) {
+        for known in basis.registry.waivers_of(&digest).filter(|known| known.waiver.site == wanted.site) {
             windows.retain(|window| known.waiver.windows.binary_search(window).is_err());
         }
         let windows: Vec<_> = windows.into_iter().collect();
         if windows.is_empty() {
-            return Ok(windows);
+            return Ok(None);
         }
         let (site, reason) = (wanted.site.clone(), wanted.reason.clone());
         let waiver = Waiver::new(WaiverText { format: FORMAT, plan: digest, site, windows: windows.clone(), reason });
         let waiver = waiver.map_err(|e| operator_hint(e, "say why in a line: --reason TEXT"))?;
-        let attestation = attest_waiver(&waiver, self.head(centre, now, None), &[&self.key]).map_err(refused)?;
+        let attestation = attest_waiver(&waiver, self.head(basis, now, None), &[&self.key]).map_err(refused)?;
+        Ok(Some((attestation, windows)))
+    }
+
+    /// Publishes a waiver for those of the windows that are not waived yet; which these are.
+    ///
+    /// # Errors
+    /// As [`Governance::sign_waiver`], or a disk that fails.
+    pub fn waive(&self, centre: &mut Centre, wanted: &Waive, now: Time) -> Result<Vec<Window>, Fault> {
+        let lock = centre.lock()?;
+        let Some((attestation, windows)) = self.sign_waiver(&Basis::of(centre)?, wanted, now)? else {
+            return Ok(Vec::new());
+        };
         centre.publish(&attestation, &lock)?;
         Ok(windows)
     }

@@ -2,8 +2,10 @@
 //!
 //! What is stored and sent is the exact bytes that were signed. The artifact travels beside the envelope.
 
+mod cosign;
 mod statement;
 
+pub use cosign::{cosign, describe};
 pub use statement::{
     AbstentionClaim, Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
 };

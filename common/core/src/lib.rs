@@ -25,5 +25,6 @@ pub mod verify;
 pub mod report;
 pub mod render;
 pub mod bundle;
+pub mod parcel;
 #[cfg(test)]
 mod vectors;

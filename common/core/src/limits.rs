@@ -14,6 +14,8 @@ pub const TOML_BYTES: usize = 1 << 20;
 pub const BUNDLE_BYTES: u64 = 1 << 30;
 /// Files in a bundle.
 pub const BUNDLE_FILES: usize = 1_000_000;
+/// Bytes of a parcel, and how much an export puts into one.
+pub const PARCEL_BYTES: u64 = 256 << 20;
 /// Bytes of a checkpoint note.
 pub const NOTE_BYTES: usize = 64 << 10;
 /// Signature lines that a note may carry (at least 16 must be accepted).

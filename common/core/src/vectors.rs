@@ -9,6 +9,7 @@ use crate::envelope::Claimed;
 use crate::event;
 use crate::ids::unhex;
 use crate::key::PublicKey;
+use crate::parcel;
 use crate::plan::Plan;
 use crate::roster::{Registry, RosterEntry, Trust};
 use crate::verify::{self, Entry, PlanState};
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 11] = [
+const KINDS: [(&str, usize); 13] = [
     ("contract", 40),
     ("plan", 35),
     ("roster-entry", 20),
@@ -30,6 +31,8 @@ const KINDS: [(&str, usize); 11] = [
     ("log-entry", 6),
     ("record", 20),
     ("bundle", 20),
+    ("parcel", 15),
+    ("conflict", 10),
 ];
 const WIRE_KINDS: [&str; 5] = ["token", "frame", "request", "response", "join"];
 
@@ -104,6 +107,16 @@ fn admit(kind: &Entry, entry: &Value, registry: &Registry, state: &mut PlanState
     admitted.map_err(|conflict| conflict.refusal.to_string())
 }
 
+/// Accepted if the contradiction is proven; else what was not passed, under the exit code of the vector.
+fn conflict(input: &Value, registry: &Registry) -> Result<(), String> {
+    let trust = Valid::new(registry.trust().clone()).expect("the world's trust keeps its rules");
+    let verdict = parcel::check_conflict(&bytes(input, "document"), &trust);
+    assert_eq!(u64::from(verdict.exit_code()), input["verdict"].as_u64().expect("a number"), "{verdict:?}");
+    let failed: Vec<_> = verdict.checks.iter().filter(|check| check.outcome != bundle::Outcome::Pass).collect();
+    let said = failed.iter().map(|check| format!("{}: {}", check.check, check.found));
+    if failed.is_empty() { Ok(()) } else { Err(said.collect::<Vec<_>>().join("; ")) }
+}
+
 fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
     fn document<T: serde::de::DeserializeOwned>(input: &Value) -> Result<(), String> {
         codec::from_json::<T>(&bytes(input, "document")).map(|_| ()).map_err(|e| e.to_string())
@@ -125,6 +138,8 @@ fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
         }
         "record" => event::decode_record(&bytes(input, "record")).map(|_| ()).map_err(|e| e.to_string()),
         "bundle" => bundle::unpack(&bytes(input, "archive")).map(|_| ()).map_err(|refusal| refusal.to_string()),
+        "parcel" => parcel::read(&bytes(input, "document")).map(|_| ()).map_err(|refusal| refusal.to_string()),
+        "conflict" => conflict(input, registry),
         other => panic!("nobody reads a vector of kind {other}"),
     }
 }

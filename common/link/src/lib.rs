@@ -5,6 +5,7 @@
 //!   learns the client's key and decides at each request what it may do.
 //! - [`home`]: files written so that a crash leaves the old content or the new, private keys, locks, the clock and the
 //!   operating system's random numbers.
+//! - [`parcel`]: what is carried as a file instead.
 //!
 //! What is said inside a frame is not decided here.
 
@@ -12,6 +13,7 @@
 
 pub mod frame;
 pub mod home;
+pub mod parcel;
 pub mod protocol;
 pub mod quic;
 mod refusal;

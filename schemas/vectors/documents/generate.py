@@ -13,6 +13,7 @@ from pathlib import Path
 import absences
 import bundles
 import governance
+import parcels
 import releases
 import wire
 from world import WORLD
@@ -21,7 +22,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, releases, absences, bundles, wire):
+    for module in (governance, releases, absences, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

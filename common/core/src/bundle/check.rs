@@ -76,7 +76,7 @@ impl Verdict {
         ["verified", "refuted", "undecidable", "malformed"][usize::from(self.exit_code().min(3))]
     }
 
-    fn pass(&mut self, check: &str, subject: impl ToString, found: impl ToString) {
+    pub(crate) fn pass(&mut self, check: &str, subject: impl ToString, found: impl ToString) {
         let found = found.to_string();
         self.push(check, subject, Outcome::Pass, found.clone(), found);
     }
@@ -86,7 +86,7 @@ impl Verdict {
     }
 
     /// A refusal under the heading of `check`; an unknown signer or version is undecidable, not wrong.
-    fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
+    pub(crate) fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
         let outcome = match refusal.check.as_str() {
             "signer" | "missing" | "version" => Outcome::Undecidable,
             "bundle" | "envelope" => Outcome::Malformed,

@@ -1,0 +1,257 @@
+//! The way by file, for a site without a network: what leaves as parcels, and what comes back as parcels.
+//!
+//! A parcel that came is judged by the same state machine as an answer over the network ([`crate::ship`]). One thing
+//! differs: nobody signs a refusal, so one that came by file is shown and changes nothing.
+
+use crate::close::close_due;
+use crate::drive::{self, Ask, named_checkpoints};
+use crate::home::{Enrolment, Home, Invitation};
+use crate::join::{check_trust, request};
+use crate::outbox::{Outgoing, State};
+use crate::ship::Shipper;
+use crate::site::Site;
+use fedaudit_core::codec;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::limits::PARCEL_BYTES;
+use fedaudit_core::note::LogProof;
+use fedaudit_core::parcel::{
+    Answer, Bytes, Content, Document, Join, Outbox, Outcome, Proof, Receipt, Receipts, RegistryText,
+};
+use fedaudit_core::roster::{Party, registry_origin};
+use fedaudit_core::time::Time;
+use fedaudit_link::home::Lock;
+use fedaudit_link::parcel::{misdirected, read_any, write_parcel};
+use fedaudit_link::protocol::{self, PROTOCOL, RegistryPart, Response, Token, Welcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Releases of one export: proofs are needed between any two of the checkpoints that they name.
+const RELEASES: usize = 100;
+
+/// Writes the request to join into a file instead of sending it. The home keeps what the token says of the federation,
+/// so that the registry can be taken by file too; not its secret.
+///
+/// # Errors
+/// A token that expired, a home that joined elsewhere, a file that cannot be written.
+pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result<Enrolment, Fault> {
+    let (enrolment, request) = request(home, token, now)?;
+    let bytes = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
+    write_parcel(out, &token.federation, Content::Join(Join { request: Bytes(bytes) }))?;
+    if home.enrolment().is_err() {
+        home.keep_invitation(&Invitation { enrolment: enrolment.clone(), governance: token.governance })?;
+    }
+    Ok(enrolment)
+}
+
+/// Closes what is due, and writes every release without a receipt into a file; what was done, a line each.
+///
+/// A release stays ready until its receipt comes back; exporting again does no harm.
+///
+/// # Errors
+/// A journal or outbox that fails, a site that is not enrolled, a file that cannot be written.
+pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fault> {
+    // A daemon that runs closes windows itself.
+    if let Ok(_run) = Lock::try_acquire(&site.home.run_lock()) {
+        close_due(site, now)?;
+    }
+    let releases = site.outbox.releases()?;
+    let stopped: BTreeSet<Digest> =
+        releases.iter().filter(|release| release.state == State::Refused).map(|release| release.plan).collect();
+    let mut ready: Vec<&Outgoing> =
+        releases.iter().filter(|release| release.state == State::Ready && !stopped.contains(&release.plan)).collect();
+    ready.sort_by_key(|release| (release.sequence, release.plan));
+    if ready.is_empty() {
+        return Ok(vec!["nothing is ready to leave; no file was written".to_owned()]);
+    }
+    if site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_err() {
+        let what = format!("site {} is not in this home's copy of the registry", site.enrolment.site);
+        let hint = "take the registry in once governance has approved: fedaudit-agent outbox import FILE";
+        return Err(Fault::new(Blame::Operator, what, hint));
+    }
+    let all = ready.len();
+    ready.truncate(RELEASES);
+    // Base64 makes four bytes of three; the rest of the parcel is for proofs.
+    let mut room = usize::try_from(PARCEL_BYTES / 2).unwrap_or(usize::MAX);
+    ready.retain(|release| {
+        let bytes = release.envelope.len() + release.artifact.len();
+        let fits = room >= bytes;
+        room = if fits { room - bytes } else { 0 };
+        fits
+    });
+    let proofs = proofs(site, &releases, &ready)?;
+    let documents = ready.iter().map(|release| Document::new(release.envelope.clone(), release.artifact.clone()));
+    let content = Content::Outbox(Outbox {
+        site: site.enrolment.site.clone(),
+        seen: site.outbox.seen()?,
+        releases: documents.collect(),
+        proofs,
+    });
+    write_parcel(out, &site.enrolment.federation, content)?;
+    let mut said = vec![format!("{} releases in {}", ready.len(), out.display())];
+    if ready.len() < all {
+        said.push(format!("{} more do not fit: export again when the receipts for these are in", all - ready.len()));
+    }
+    said.push(
+        "next, at the aggregator: fedaudit-aggregator import FILE --receipts RECEIPTS; carry RECEIPTS back".to_owned(),
+    );
+    Ok(said)
+}
+
+/// Proofs between all checkpoints that the aggregator may hold when it comes to one of `ready`: the last that it surely
+/// has, and those of the releases that wait, some of which an earlier export may have brought there.
+fn proofs(site: &mut Site, releases: &[Outgoing], ready: &[&Outgoing]) -> Result<Vec<Proof>, Fault> {
+    let mut sizes: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut received: BTreeMap<String, u64> = BTreeMap::new();
+    for release in releases.iter().filter(|release| release.state == State::Received) {
+        for checkpoint in named_checkpoints(site, release)? {
+            let known = received.entry(checkpoint.origin).or_default();
+            *known = (*known).max(checkpoint.size);
+        }
+    }
+    for release in ready {
+        for checkpoint in named_checkpoints(site, release)? {
+            sizes.entry(checkpoint.origin).or_default().insert(checkpoint.size);
+        }
+    }
+    let mut proofs = Vec::new();
+    for (origin, mut sizes) in sizes {
+        sizes.extend(received.get(&origin));
+        let sizes: Vec<u64> = sizes.into_iter().collect();
+        let log = drive::log_of(site, &origin);
+        for (nth, old) in sizes.iter().enumerate() {
+            for new in &sizes[nth + 1..] {
+                let hashes = site.journal.consistency(&log, *old, *new)?;
+                proofs.push(Proof { origin: origin.clone(), old: *old, new: *new, hashes });
+            }
+        }
+    }
+    Ok(proofs)
+}
+
+/// Takes in a parcel from the aggregator: the registry, or receipts; what was done, a line each.
+///
+/// # Errors
+/// A file that is no such parcel, or does not pass: whose fault it is, and what next.
+pub fn import(home: Home, path: &Path, now: Time) -> Result<Vec<String>, Fault> {
+    let parcel = read_any(path)?;
+    let mut said = Vec::new();
+    if let (Content::Registry(registry), Err(_), Some(invitation)) =
+        (&parcel.content, home.enrolment(), home.invitation()?)
+    {
+        let trust =
+            codec::to_json(&registry.trust).map_err(|e| Fault::new(Blame::Input, e.to_string(), "report this"))?;
+        check_trust(&trust, &invitation.enrolment, invitation.governance)?;
+        home.keep_enrolment(&invitation.enrolment, &trust)?;
+        said.push(format!("joined {} as {}", invitation.enrolment.federation, invitation.enrolment.site));
+    }
+    let mut site = Site::open(home)?;
+    if parcel.federation != site.enrolment.federation {
+        let what = format!("{} belongs to federation {}", path.display(), parcel.federation);
+        let hint = format!("this home is a site of {}; nothing was taken", site.enrolment.federation);
+        return Err(Fault::new(Blame::Input, what, hint));
+    }
+    match parcel.content.clone() {
+        Content::Registry(registry) => said.push(import_registry(&mut site, registry, now)?),
+        Content::Receipts(receipts) => said.extend(import_receipts(&mut site, receipts, now)?),
+        other => return Err(misdirected(path, &other)),
+    }
+    Ok(said)
+}
+
+/// The link as it stands after a hello that was answered, with what the aggregator says it has of this journal.
+fn greeted(site: &mut Site, seen: Vec<String>, now: Time) -> Result<Shipper, Fault> {
+    let mut shipper = drive::shipper(site)?;
+    // The registry comes, or came, by its own parcel: here it is the one that this home has.
+    let origin = registry_origin(&site.enrolment.federation);
+    if let Some(registry) = site.outbox.seen_of(&origin)? {
+        let welcome = Welcome { protocol: PROTOCOL, software: "a parcel".to_owned(), registry, seen };
+        drive::hear(site, &mut shipper, &Ask::hello(), Response::Hello(welcome), now, 0.0)?;
+    }
+    Ok(shipper)
+}
+
+fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<String, Fault> {
+    if text.trust != site.trust {
+        let what = "the parcel's trust.json is not the one that this home joined under".to_owned();
+        return Err(Fault::new(Blame::Aggregator, what, "compare fingerprints with governance; nothing was taken"));
+    }
+    let from = site.mirror.registry().size();
+    let entries: Vec<_> = text.entries.into_iter().map(|d| (d.envelope.0, d.artifact.0)).collect();
+    let size = entries.len() as u64;
+    if size < from {
+        return Ok(format!("this home has {from} entries of the registry already, the file {size}: nothing to take"));
+    }
+    if text.checkpoint.lines().nth(1) != Some(&size.to_string()) {
+        let what = format!("the registry's checkpoint is not over the {size} entries that the file holds");
+        return Err(Fault::new(Blame::Input, what, "have it exported again; nothing was taken"));
+    }
+    let mut shipper = greeted(site, Vec::new(), now)?;
+    let new = entries.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect();
+    let part = RegistryPart { checkpoint: text.checkpoint, from, entries: new };
+    drive::hear(site, &mut shipper, &Ask::registry(from), Response::Registry(part), now, 0.0)?;
+    let enrolled = site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_ok();
+    let word = if enrolled { "is enrolled" } else { "is not enrolled yet" };
+    Ok(format!("registry: {size} entries, {} new; {} {word}", size - from, site.enrolment.site))
+}
+
+fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec<String>, Fault> {
+    if receipts.site != site.enrolment.site {
+        let what = format!("these are the receipts of {}; this home is {}", receipts.site, site.enrolment.site);
+        return Err(Fault::new(Blame::Input, what, "carry them to their site; nothing was taken"));
+    }
+    let mut shipper = greeted(site, receipts.seen, now)?;
+    let mut releases: BTreeMap<Digest, Outgoing> =
+        site.outbox.releases()?.into_iter().map(|release| (Digest::of(&release.envelope), release)).collect();
+    let (mut new, mut known, mut refused) = (0, 0, None);
+    for Answer { envelope, result } in receipts.answers {
+        let Some(release) = releases.remove(&envelope) else {
+            let what = format!("an answer to {envelope}, which this home never signed");
+            let hint = "if this home was restored from an older copy, restore the newest one";
+            return Err(Fault::new(Blame::Input, what, hint));
+        };
+        match result {
+            Outcome::Receipt(_) if release.state == State::Received => known += 1,
+            Outcome::Receipt(receipt) => {
+                let response = answer(site, &release, receipt)?;
+                drive::hear(site, &mut shipper, &Ask::release(release), response, now, 0.0)?;
+                new += 1;
+            }
+            Outcome::Refused(reason) => {
+                refused.get_or_insert((release, reason));
+            }
+        }
+    }
+    let said = format!("{new} receipts verified and kept, {known} known before");
+    match refused {
+        None => Ok(vec![said]),
+        Some((release, reason)) => {
+            let what = format!(
+                "{said}; the file says that release {} of {} was refused: {}: expected {}, found {}",
+                release.sequence, release.window, reason.check, reason.expected, reason.found
+            );
+            let hint = format!("{}; nobody signs a refusal, so this home still offers the release", reason.hint);
+            Err(Fault::new(reason.blame, what, hint))
+        }
+    }
+}
+
+/// The receipt as the answer to a submission of now: it leads on from what this home has seen of the plan's log, or to
+/// the very checkpoint that it has seen.
+fn answer(site: &Site, release: &Outgoing, receipt: Receipt) -> Result<Response, Fault> {
+    let seen = drive::plan_seen(site, &release.plan)?;
+    let Receipt { proof, from, mut consistency } = receipt;
+    if let Some(seen) = seen.filter(|seen| seen.size != from) {
+        let note = LogProof::parse(&proof).map(|proof| proof.checkpoint).unwrap_or_default();
+        if note.lines().nth(1) != Some(&seen.size.to_string()) {
+            let what = format!(
+                "a receipt that leads on from {from} entries of the plan's log; this home has seen {}",
+                seen.size
+            );
+            let hint = "export the outbox again and have it imported again: that gives fresh receipts";
+            return Err(Fault::new(Blame::Operator, what, hint));
+        }
+        consistency.clear();
+    }
+    Ok(Response::Receipt(protocol::Receipt { proof, consistency }))
+}

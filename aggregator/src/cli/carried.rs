@@ -1,0 +1,102 @@
+//! Commands for what is carried by file and kept as evidence.
+
+use super::say;
+use crate::centre::Centre;
+use crate::{by_file, conflicts, status};
+use clap::Subcommand;
+use fedaudit_core::fault::Fault;
+use fedaudit_link::home::now;
+use std::path::{Path, PathBuf};
+
+#[derive(Subcommand)]
+pub enum Carried {
+    /// The registry.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Documents that several governance keys sign.
+    #[command(subcommand)]
+    Governance(GovernanceCommand),
+    /// Evidence that a site contradicted itself.
+    #[command(subcommand)]
+    Conflict(ConflictCommand),
+    /// Take in what was carried by file: a join, governance documents, a site's releases.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Where the receipts for a site's releases go; carry them back to the site.
+        #[arg(long)]
+        receipts: Option<PathBuf>,
+    },
+    /// Who is enrolled, and how far each plan is.
+    Status {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum RegistryCommand {
+    /// Write the registry, with the joins that wait, for sites and governance without a network.
+    Export {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum GovernanceCommand {
+    /// Show what documents in a file would say, and who signed them.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Add this governance folder's signature to every document in a file.
+    Sign {
+        /// The file.
+        file: PathBuf,
+        /// Where the documents with the further signature go.
+        #[arg(long)]
+        to: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ConflictCommand {
+    /// List the conflicts kept: when, which site, what.
+    List {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write one for others, who check it with `fedaudit-verify conflict`.
+    Export {
+        /// Its id, or the beginning of it.
+        id: String,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Carries a command out.
+pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, governance: &Path) -> Result<(), Fault> {
+    match command {
+        Carried::Registry(RegistryCommand::Export { file }) => say([by_file::export_registry(&open()?, &file)?]),
+        Carried::Governance(GovernanceCommand::Show { file }) => say(by_file::show(governance, &file)?),
+        Carried::Governance(GovernanceCommand::Sign { file, to }) => say(by_file::cosign(governance, &file, &to)?),
+        Carried::Conflict(ConflictCommand::List { json }) => {
+            let kept = open()?.conflicts()?;
+            if json { say([conflicts::json(&kept).to_string()]) } else { say(conflicts::lines(&kept)) }
+        }
+        Carried::Conflict(ConflictCommand::Export { id, out }) => {
+            open()?.export_conflict(&id, &out)?;
+            say([format!("{}; check it with: fedaudit-verify conflict FILE --trust TRUST", out.display())])
+        }
+        Carried::Import { file, receipts } => say(by_file::import(&mut open()?, &file, receipts.as_deref(), now())?),
+        Carried::Status { json } => {
+            let status = status::status(&open()?, now())?;
+            if json { say([serde_json::json!(status).to_string()]) } else { say(status::lines(&status)) }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+"""Vectors of parcels: what is carried by file, and evidence that a site contradicted itself."""
+
+import hashlib
+
+from encode import b64, checkpoint, digest, document, join_request
+from releases import CLAIM, NEXT, RELEASE, attested
+from wire import SECRET, SITE_B
+from world import DELETE, KEYS, REGISTRY, TRUST, changed, journal, vector
+
+
+def root(leaves):
+    """RFC 6962, section 2.1."""
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + root(leaves[:half]) + root(leaves[half:])).digest()
+
+
+def signed(entry):
+    """An envelope and its artifact, as parcels hold them."""
+    return {"envelope": b64(entry["envelope"].encode()), "artifact": b64(entry["artifact"].encode())}
+
+
+def parcel(content, **changes):
+    return {"format": 1, "federation": "fed", "content": content, **changes}
+
+
+JOIN = b64(join_request(SITE_B, SECRET))
+ROOT = root([entry["envelope"].encode() for entry in REGISTRY])
+WHOLE = {
+    "trust": TRUST,
+    "address": "audit.example:4433",
+    "checkpoint": checkpoint("fed/registry", len(REGISTRY), KEYS["aggregator-log"], ROOT),
+    "entries": [signed(entry) for entry in REGISTRY],
+    "joins": [JOIN],
+}
+FIRST = attested()
+PROOF = {"origin": "fed/site-a/1/predictions/loan/1", "old": 1024, "new": 2048, "hashes": ["0" * 64]}
+OUTBOX = {"site": "site-a", "seen": [WHOLE["checkpoint"]], "releases": [signed(FIRST)], "proofs": [PROOF]}
+REASON = {
+    "blame": "site",
+    "check": "window",
+    "expected": "a release that amends the logged one",
+    "found": "one that amends none",
+    "hint": "the site's operator must explain",
+}
+RECEIPT = {"receipt": {"proof": "c2sp.org/tlog-proof@v1\n", "from": 3, "consistency": ["0" * 64]}}
+
+
+def answers(result):
+    answer = {"envelope": digest(FIRST["envelope"]), "result": result}
+    return {"receipts": {"site": "site-a", "seen": journal(), "answers": [answer]}}
+
+
+def vectors():
+    yield from parcels()
+    yield from conflicts()
+
+
+def parcels():
+    def case(name, about, value, reject=None):
+        text = value if isinstance(value, str) else document(value)
+        return vector(f"parcel-{name}", about, "parcel", {"document": text}, reject)
+
+    good = parcel({"registry": WHOLE})
+    yield case("registry", "the registry, with a join that waits", good)
+    yield case("join", "a site asks to join", parcel({"join": {"request": JOIN}}))
+    yield case("governance", "signed documents", parcel({"governance": {"documents": WHOLE["entries"][1:3]}}))
+    yield case("outbox", "a release on its way", parcel({"outbox": OUTBOX}))
+    yield case("receipt", "it is received", parcel(answers(RECEIPT)))
+    yield case("refusal", "it is refused", parcel(answers({"refused": REASON})))
+    yield case("both", "received and refused at once", parcel(answers({**RECEIPT, "refused": REASON})), "parcel: ")
+    yield case("kind", "a kind of a later version", parcel({"orders": {}}), "parcel: ")
+    yield case("kinds", "two kinds", parcel({"join": {"request": JOIN}, "registry": WHOLE}), "parcel: ")
+    yield case("empty", "no kind", parcel({}), "parcel: ")
+    yield case("format-2", "a later format", parcel({"outbox": OUTBOX}, format=2), "`format` is 2")
+    yield case("unknown-key", "a key that nobody reads", parcel({"outbox": OUTBOX}, note=""), "unknown field `note`")
+    inner = changed(parcel({"outbox": OUTBOX}), ["content", "outbox", "note"], "")
+    yield case("inner-key", "a key that nobody reads, further in", inner, "unknown field `note`")
+    text = document(good).replace('"address"', '"joins":[],"address"', 1)
+    yield case("twice", "a key stands twice", text, "duplicate field `joins`")
+    yield case("trailing", "something after the document", document(good) + "{}", "trailing characters")
+    yield case("cut", "the end is missing", document(good)[:-3], "parcel: ")
+    yield case("other", "the registry of another federation", parcel({"registry": WHOLE}, federation="other"), "`federation` is other")
+    unpadded = changed(parcel({"join": {}}), ["content", "join", "request"], "AAE")
+    yield case("unpadded", "base64 without its padding", unpadded, "not base64")
+    url = changed(parcel({"join": {}}), ["content", "join", "request"], "__8=")
+    yield case("url", "the other alphabet of base64", url, "not base64")
+    negative = changed(parcel({"outbox": OUTBOX}), ["content", "outbox", "proofs", 0, "old"], -1)
+    yield case("negative", "a size below 0", negative, "parcel: ")
+    absent = changed(good, ["content", "registry", "trust"], DELETE)
+    yield case("no-trust", "a registry without its trust file", absent, "missing field `trust`")
+
+
+def conflicts():
+    def case(name, about, value, verdict=0, reject=None):
+        text = value if isinstance(value, str) else document(value)
+        return vector(f"conflict-{name}", about, "conflict", {"document": text, "verdict": verdict}, reject)
+
+    def conflict(refused, logged=FIRST, **changes):
+        inner = {
+            "at": "2026-03-02T00:00:00Z",
+            "site": "site-a",
+            "reason": REASON,
+            "refused": signed(refused),
+            "logged": logged and signed(logged),
+            "registry": WHOLE,
+        }
+        return parcel({"conflict": {**inner, **changes}})
+
+    def release(window=None, **claim):
+        text = changed(RELEASE, ["window"], window) if window else RELEASE
+        claim = {**CLAIM, **claim, **({"window": window} if window else {})}
+        return attested(text, claim)
+
+    first = digest(FIRST["envelope"])
+    good = release(raw="1" * 64)
+    yield case("window", "two answers for one window", conflict(good))
+    yield case("sequence", "two releases with one number", conflict(release(NEXT)))
+    yield case("previous", "the next number, and not behind the first", conflict(release(NEXT, sequence=1, previous="2" * 64)))
+    yield case("number", "behind the first, and not the next number", conflict(release(NEXT, sequence=2, previous=first)))
+    other = [checkpoint(note.split("\n")[0], 1024, KEYS["site-a-note"], bytes(range(32))) for note in journal()]
+    yield case("journal", "two histories of the journal", conflict(release(NEXT, sequence=1, previous=first, journal=other)))
+    yield case("alone", "a second release with none before it", conflict(release(sequence=1), None))
+    undecidable = "contradiction: both may hold"
+    gap = release(NEXT, sequence=2, previous="2" * 64)
+    yield case("gap", "a number is left out", conflict(gap), 2, undecidable)
+    grown = release(NEXT, sequence=1, previous=first, journal=journal(2048))
+    yield case("grown", "a longer journal, and no proof", conflict(grown), 2, undecidable)
+    amends = release(sequence=1, previous=first, amends={"envelope": first, "reason": "a late file"})
+    yield case("amendment", "the second answer amends the first", conflict(amends), 2, undecidable)
+    yield case("same", "one release, twice", conflict(FIRST), 2, undecidable)
+    yield case("single", "one release that is right", conflict(FIRST, None), 2, "contradiction: one document")
+    forged = attested(claim={**CLAIM, "raw": "1" * 64}, key=KEYS["stranger"])
+    yield case("stranger", "signed by nobody that is known", conflict(forged), 2, "release: signer")
+    altered = {**good, "artifact": good["artifact"] + " "}
+    yield case("altered", "another file than was signed", conflict(altered), 1, "release: artifact")
+    yield case("accused", "another site is accused", conflict(good, site="site-b"), 1, "release: release")
+    yield case("no-registry", "nothing to check signatures with", conflict(good, registry=None), 2, "registry: missing")
+    cut = {**WHOLE, "entries": WHOLE["entries"][:3]}
+    yield case("registry-cut", "an entry of the registry is missing", conflict(good, registry=cut), 1, "registry: checkpoint")
+    yield case("other-kind", "no evidence", parcel({"outbox": OUTBOX}), 3, "parcel: ")
+    yield case("cut", "the end is missing", document(conflict(good))[:-3], 3, "parcel: ")
