@@ -1,7 +1,7 @@
 //! From a site's own files to a contract and a plan that fit them: `contract draft`. It reads the files twice and writes
 //! nothing but the drafts; everything that it guessed, it says.
 //!
-//! [`look`] at the columns, find their [`roles`], [`guess`] the rest, write it down as [`text`], and make a [`trial`].
+//! `look` at the columns, find their `roles`, `guess` the rest, write it down as `text`, and make a `trial`.
 
 mod guess;
 mod look;
