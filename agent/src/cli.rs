@@ -1,26 +1,24 @@
 //! The command line of the agent.
 
+mod import;
 mod outbox;
 
 use crate::abstain::{Abstain, Withdraw};
 use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
-use crate::import::{ImportSummary, Map, import_csv};
 use crate::join::join;
-use crate::journal::{Journal, StdRng};
+use crate::journal::Journal;
 use crate::outbox::Kind;
 use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
 use crate::site::{Decision, Site};
-use clap::{Args, Parser, Subcommand};
-use fedaudit_core::contract::Contract;
+use clap::{Parser, Subcommand};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::time::Window;
-use fedaudit_link::home::{Lock, create_dir_private, now, os_random};
+use fedaudit_link::home::now;
 use fedaudit_link::protocol::Token;
-use rand::SeedableRng as _;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -69,7 +67,7 @@ enum Command {
         once: bool,
     },
     /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
-    Import(Import),
+    Import(import::Import),
     /// Contracts and plans from data at hand; needs no home.
     #[command(subcommand)]
     Contract(draft::Command),
@@ -91,19 +89,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Args)]
-struct Import {
-    /// The files.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// Name of the contract; may be left out where there is one.
-    #[arg(long)]
-    contract: Option<Name>,
-    /// What the files' columns are called, where not as the contract calls them (TOML).
-    #[arg(long)]
-    map: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -181,7 +166,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             println!("stopped: {releases} releases in the outbox");
             Ok(())
         }
-        Command::Import(import) => import_files(Site::open(Home::open(&cli.home)?)?, &import).await,
+        Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
         Command::Contract(command) => draft::command(&command, now()),
         Command::Plan(command) => plan(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Release(command) => {
@@ -282,95 +267,6 @@ fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
         println!("{} v{}\tk = {}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
     }
     Ok(())
-}
-
-async fn import_files(site: Site, import: &Import) -> Result<(), Fault> {
-    let map = import.map.as_deref().map(Map::open).transpose()?.unwrap_or_default();
-    let mut site = if site.mirror.registry().size() == 0 { synced(site).await? } else { site };
-    let contract = match contract_of(&site, import.contract.as_ref()) {
-        Ok(contract) => contract,
-        Err(_) => {
-            site = synced(site).await?;
-            contract_of(&site, import.contract.as_ref())?
-        }
-    };
-    // Held until the last file is in: no window is closed in the middle of an import.
-    let _lock = Lock::acquire(&site.home.import_lock())?;
-    let mut rng = StdRng::from_seed(os_random());
-    for file in &import.files {
-        let summary = import_one(&mut site, &contract, &map, file, &mut rng)?;
-        print_summary(file, &summary);
-        summary.refused(file).map_or(Ok(()), Err)?;
-    }
-    Ok(())
-}
-
-fn contract_of(site: &Site, name: Option<&Name>) -> Result<Contract, Fault> {
-    let registry = site.mirror.registry();
-    let mut names: Vec<_> = registry.contracts().map(|contract| contract.contract.clone()).collect();
-    names.dedup();
-    let known = names.iter().map(Name::to_string).collect::<Vec<_>>().join(", ");
-    let wanted = match (name, &names[..]) {
-        (Some(name), _) => name.clone(),
-        (None, [only]) => only.clone(),
-        (None, []) => {
-            let hint = "governance publishes one: fedaudit-aggregator contract publish FILE";
-            return Err(Fault::new(Blame::Operator, "the federation has no contract yet", hint));
-        }
-        (None, _) => {
-            let what = format!("there are several contracts: {known}");
-            return Err(Fault::new(Blame::Operator, what, "name one with --contract"));
-        }
-    };
-    let found = registry.contract(&wanted).map(|(_, _, contract)| contract.clone());
-    found.ok_or_else(|| {
-        Fault::new(Blame::Operator, format!("no contract is called {wanted}"), format!("published contracts: {known}"))
-    })
-}
-
-fn import_one(
-    site: &mut Site,
-    contract: &Contract,
-    map: &Map,
-    file: &Path,
-    rng: &mut StdRng,
-) -> Result<ImportSummary, Fault> {
-    let rejects = site.home.dir.join("rejects");
-    create_dir_private(&rejects)?;
-    let reject_name = format!("{}.rejects.csv", file.file_name().unwrap_or_default().to_string_lossy());
-    let bar = indicatif::ProgressBar::new(0);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-    }
-    let mut progress = |done: u64, total: u64| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let rejects = rejects.join(&reject_name);
-    let summary = import_csv(&mut site.journal, contract, map, file, &rejects, rng, &mut progress)?;
-    bar.finish_and_clear();
-    if summary.rejected > 0 {
-        eprintln!("{}: {} rows rejected, see {}", file.display(), summary.rejected, rejects.display());
-        for reject in &summary.first_rejects {
-            eprintln!("  line {}: {}", reject.line, reject.reason);
-        }
-    }
-    Ok(summary)
-}
-
-fn print_summary(file: &Path, s: &ImportSummary) {
-    println!(
-        "{}: {} rows, {} new events, {} new outcomes, {} duplicates, {} rejected",
-        file.display(),
-        s.rows,
-        s.events,
-        s.outcomes,
-        s.duplicates,
-        s.rejected
-    );
-    if !s.ignored_columns.is_empty() {
-        println!("  columns that the contract does not know, ignored: {}", s.ignored_columns.join(", "));
-    }
 }
 
 fn status(mut site: Site, json: bool) -> Result<(), Fault> {

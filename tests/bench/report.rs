@@ -59,7 +59,9 @@ fn main() {
 
     let signatures = 3 * federation.releases.len();
     let (_, signed) = timed(&format!("baseline: {signatures} signatures"), || federation.check_signatures(signatures));
-    let (_, hashed) = timed("baseline: bytes hashed", || files.plan.artifacts.values().map(|b| Digest::of(b)).count());
+    let (_, hashed) = timed("baseline: bytes hashed", || {
+        files.plan.artifacts.values().for_each(|bytes| _ = std::hint::black_box(Digest::of(bytes)));
+    });
     let base = signed + hashed;
     let ratio = |time: Duration| time.as_secs_f64() / base.as_secs_f64();
     println!("verify releases / baseline  {:.2}", ratio(verified));
