@@ -44,11 +44,17 @@ fn gather() -> BySchema {
     for (at, federation) in all().into_iter().enumerate() {
         let statements = fresh(&format!("statements-{at}"));
         found.entry("trust").or_default().push(federation.out.join("trust.json"));
-        let parcel = statements.join("registry.parcel");
-        let home = federation.home("aggregator");
-        let export = ["--home".as_ref(), home.as_os_str(), "registry".as_ref(), "export".as_ref(), parcel.as_os_str()];
-        fedaudit_tests::run("fedaudit-aggregator", &export).good();
-        found.entry("parcel").or_default().push(parcel);
+        let (parcel, home) = (statements.join("registry.parcel"), federation.home("aggregator"));
+        // The one with amendments left its bundle only.
+        if home.is_dir() {
+            let command = ["registry".as_ref(), "export".as_ref(), parcel.as_os_str()];
+            fedaudit_tests::run(
+                "fedaudit-aggregator",
+                &[&["--home".as_ref(), home.as_os_str()], &command[..]].concat(),
+            )
+            .good();
+            found.entry("parcel").or_default().push(parcel);
+        }
         for (number, (envelope, statement)) in federation.attestations().into_iter().enumerate() {
             let path = statements.join(format!("{number}.json"));
             put(&path, &serde_json::to_vec(&statement).expect("JSON"));
@@ -110,7 +116,7 @@ fn every_accepted_vector_keeps_its_schema() {
             }
         }
     }
-    assert_eq!(found.len(), 8);
+    assert_eq!(found.len(), 9);
     for (schema, documents) in found {
         let (content, said) = validate(&schema, &documents);
         assert!(content, "{said}");
