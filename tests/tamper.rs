@@ -328,3 +328,5 @@ fn an_unknown_method_or_more_registry_than_there_is_cannot_be_told() {
 mod bits;
 #[path = "tamper/container.rs"]
 mod container;
+#[path = "tamper/figures.rs"]
+mod figures;

@@ -116,9 +116,17 @@ impl Evidence {
     /// # Panics
     /// It fails.
     pub fn make(federation: &str, sites: &[&str]) -> Evidence {
+        Evidence::from_dataset(federation, |dataset| admissions(dataset, sites))
+    }
+
+    /// Runs a whole federation called `federation` over the data set that `write` writes into a folder.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn from_dataset(federation: &str, write: impl FnOnce(&Path)) -> Evidence {
         let dir = tempfile::tempdir().expect("a folder");
         let dataset = dir.path().join(federation);
-        admissions(&dataset, sites);
+        write(&dataset);
         let out = dir.path().join("out");
         run("federation", &[dataset.as_os_str(), "--out".as_ref(), out.as_os_str()]).good();
         Evidence::read(&out, &out.join("federation/homes/aggregator"))

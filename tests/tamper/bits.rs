@@ -1,5 +1,6 @@
 //! One bit, anywhere in the evidence.
 
+use crate::figures::SCORED;
 use crate::{AMENDED, EVIDENCE};
 use fedaudit_tests::evidence::{Evidence, evidence_files};
 use rand::rngs::StdRng;
@@ -42,7 +43,7 @@ fn a_flipped_bit_anywhere_in_the_evidence_is_noticed() {
     let mut rng = StdRng::seed_from_u64(19_730_901);
     let mut next = || rng.next_u32() as usize;
     let mut flips: Vec<(&'static Evidence, usize, usize)> = Vec::new();
-    for evidence in [&*EVIDENCE, &*AMENDED] {
+    for evidence in [&*EVIDENCE, &*AMENDED, &*SCORED] {
         let files = evidence_files(&mut evidence.bundle()).len();
         // Each file once, and then any.
         for nth in 0..200.max(files) {
