@@ -15,6 +15,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_link::home::Lock;
+use fedaudit_link::say;
 use std::collections::BTreeMap;
 
 /// `plan abstain PLAN --window WINDOW --reason TEXT`
@@ -46,7 +47,7 @@ impl Abstain {
     /// # Errors
     /// As [`abstain`].
     pub fn run(&self, site: &mut Site, now: Time) -> Result<(), Fault> {
-        println!("abstained for {} windows of plan {}; `run` sends it", abstain(site, self, now)?, self.plan);
+        say!("abstained for {} windows of plan {}; `run` sends it", abstain(site, self, now)?, self.plan);
         Ok(())
     }
 }
@@ -57,7 +58,7 @@ impl Withdraw {
     /// # Errors
     /// As [`withdraw`].
     pub fn run(&self, site: &mut Site) -> Result<(), Fault> {
-        println!("{} abstentions of plan {} withdrawn", withdraw(site, self)?, self.plan);
+        say!("{} abstentions of plan {} withdrawn", withdraw(site, self)?, self.plan);
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::time::Window;
 use fedaudit_link::home::now;
 use fedaudit_link::protocol::Token;
+use fedaudit_link::say;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -151,19 +152,19 @@ async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
             Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
-            println!("home {} is made; its policy is in config.toml", cli.home.display());
-            println!("next: fedaudit-agent join TOKEN");
+            say!("home {} is made; its policy is in config.toml", cli.home.display());
+            say!("next: fedaudit-agent join TOKEN");
             Ok(())
         }
         Command::Join { token, to } => join_with(&Home::open(&cli.home)?, &token, to.as_deref()).await,
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
-            println!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
+            say!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
             let site = run(site, until).await?;
             let releases = site.outbox.list()?.len();
-            println!("stopped: {releases} releases in the outbox");
+            say!("stopped: {releases} releases in the outbox");
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
@@ -177,7 +178,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let home = Home::open(&cli.home)?;
             let report = Journal::open(&home.dir)?.verify()?;
             for log in &report.logs {
-                println!("{}: {} records, root {}", log.name, log.size, log.root);
+                say!("{}: {} records, root {}", log.name, log.size, log.root);
             }
             Ok(())
         }
@@ -198,14 +199,16 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
         Token::parse(&text).map_err(|e| Fault::new(Blame::Input, e, "copy the whole token that governance gave"))?;
     if let Some(to) = to {
         let enrolment = join_by_file(home, &token, to, now())?;
-        println!("{} asks to join {}: {}", enrolment.site, enrolment.federation, to.display());
-        println!("next: carry it to the aggregator, fedaudit-aggregator import FILE; then bring its registry back");
+        say!("{} asks to join {}: {}", enrolment.site, enrolment.federation, to.display());
+        say!("next: carry it to the aggregator, fedaudit-aggregator import FILE; then bring its registry back");
         return Ok(());
     }
     let enrolment = join(home, &token, now()).await?;
-    println!(
+    say!(
         "asked to join {} as {}; governance approves it with: site approve {}",
-        enrolment.federation, enrolment.site, enrolment.site
+        enrolment.federation,
+        enrolment.site,
+        enrolment.site
     );
     Ok(())
 }
@@ -228,13 +231,13 @@ async fn plan(site: Site, command: PlanCommand) -> Result<(), Fault> {
         PlanCommand::List { json } => list_plans(&mut site, json),
         PlanCommand::Accept { plan } => {
             let new = site.accept(&plan)?;
-            println!("plan {plan} {}", if new { "accepted" } else { "was accepted before" });
+            say!("plan {plan} {}", if new { "accepted" } else { "was accepted before" });
             Ok(())
         }
         PlanCommand::Refuse { plan, reason } => {
             let (digest, _) = site.plan_named(&plan)?;
             site.decide(digest, Decision::Refused(reason))?;
-            println!("plan {plan} refused");
+            say!("plan {plan} refused");
             Ok(())
         }
         PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
@@ -260,11 +263,11 @@ fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
                 serde_json::json!({ "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": plan.disclosure.k })
             })
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     for (plan, digest, decision) in rows {
-        println!("{} v{}\tk = {}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
+        say!("{} v{}\tk = {}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
     }
     Ok(())
 }
@@ -289,13 +292,13 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
         });
-        println!("{status}");
+        say!("{status}");
         return Ok(());
     }
-    println!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
-    println!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
+    say!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
+    say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
     for (plan, window, state, why) in rows {
-        println!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
+        say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
     }
     Ok(())
 }

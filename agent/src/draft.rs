@@ -18,6 +18,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::create_new;
+use fedaudit_link::say;
 use guess::Guess;
 use look::{REASON_CHARS, Table, cut, fault, shown};
 pub use names::{rename_of, site_of};
@@ -74,7 +75,7 @@ pub fn command(command: &Command, now: Time) -> Result<(), Fault> {
     say_columns(&table, &roles);
     say_guess(&guess);
     say_trial(&table, &guess, &tried);
-    println!("wrote {}", written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "));
+    say!("wrote {}", written.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "));
     say_next(&table, &draft.out);
     Ok(())
 }
@@ -174,7 +175,7 @@ impl<'a> Places<'a> {
 
 fn say_columns(table: &Table, roles: &Roles) {
     let files = if table.files.len() == 1 { "file" } else { "files" };
-    println!("read {} {files}, {} rows", table.files.len(), table.rows());
+    say!("read {} {files}, {} rows", table.files.len(), table.rows());
     for file in &table.files {
         let between = match file.separator {
             b',' => "",
@@ -182,17 +183,17 @@ fn say_columns(table: &Table, roles: &Roles) {
             b'\t' => ", separated by tabs",
             _ => ", separated by bars",
         };
-        println!("  {:<20} {} rows{between}: {}", file.site, file.rows, file.path.display());
+        say!("  {:<20} {} rows{between}: {}", file.site, file.rows, file.path.display());
     }
-    println!("columns");
+    say!("columns");
     for (ours, what) in &roles.said {
-        println!("  {ours:<20} {what}");
+        say!("  {ours:<20} {what}");
     }
 }
 
 fn say_guess(guess: &Guess) {
-    let line = |key: &str, what: &str| println!("  {key:<20} {what}");
-    println!("guessed");
+    let line = |key: &str, what: &str| say!("  {key:<20} {what}");
+    say!("guessed");
     let pairs = [("decision", "favourable", Some(&guess.decision)), ("label", "positive", guess.label.as_ref())];
     for (ours, good, pair) in pairs {
         let Some(pair) = pair else { continue };
@@ -225,7 +226,7 @@ fn say_guess(guess: &Guess) {
         line("no attribute", "no column has groups to compare, such as sex or age_group");
     }
     if !guess.left_out.is_empty() {
-        println!("left out");
+        say!("left out");
     }
     for (name, why) in &guess.left_out {
         line(&shown(name), why);
@@ -233,29 +234,29 @@ fn say_guess(guess: &Guess) {
 }
 
 fn say_trial(table: &Table, guess: &Guess, tried: &[Tried]) {
-    println!("tried");
+    say!("tried");
     let rejected: u64 = tried.iter().map(|tried| tried.rejected).sum();
     match rejected {
-        0 => println!("  all {} rows fit the contract", table.rows()),
-        _ => println!("  {rejected} of {} rows would be rejected:", table.rows()),
+        0 => say!("  all {} rows fit the contract", table.rows()),
+        _ => say!("  {rejected} of {} rows would be rejected:", table.rows()),
     }
     for (file, tried) in table.files.iter().zip(tried) {
         for (line, why) in &tried.first_rejects {
-            println!("    {}, line {line}: {}", file.path.display(), cut(why, REASON_CHARS));
+            say!("    {}, line {line}: {}", file.path.display(), cut(why, REASON_CHARS));
         }
         if tried.rejected > tried.first_rejects.len() as u64 {
-            println!("    {}: {} in all", file.path.display(), tried.rejected);
+            say!("    {}: {} in all", file.path.display(), tried.rejected);
         }
     }
     for (slice, sites) in withheld(table, tried) {
         let what = if slice.is_empty() { "all events".to_owned() } else { slice.join(" x ") };
-        println!("  {} would withhold {}: a count in it is from 1 to 9, below k = 10", sites.join(", "), shown(&what));
+        say!("  {} would withhold {}: a count in it is from 1 to 9, below k = 10", sites.join(", "), shown(&what));
     }
     if tried.iter().any(|tried| !tried.withheld.is_empty()) {
-        println!("  to see more: coarser groups, fewer attributes at once, or a lower k in plan.toml");
+        say!("  to see more: coarser groups, fewer attributes at once, or a lower k in plan.toml");
     }
     for note in &guess.notes {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
 }
 
@@ -271,22 +272,22 @@ fn withheld(table: &Table, tried: &[Tried]) -> BTreeMap<Vec<String>, Vec<String>
 }
 
 fn say_next(table: &Table, out: &Path) {
-    println!("next");
-    println!("  read the drafts: CHECK marks what the files could not tell");
+    say!("next");
+    say!("  read the drafts: CHECK marks what the files could not tell");
     let sites = out.join("sites");
     for file in &table.files {
         let folder = file.path.parent().and_then(|folder| folder.canonicalize().ok());
         let there = folder.is_some() && folder == sites.canonicalize().ok();
         let name = rename_of(&file.path);
         if let (true, Some(name)) = (there, &name) {
-            println!("  rename {} to {name}", file.path.display());
+            say!("  rename {} to {name}", file.path.display());
         } else if !there {
             let name = name.unwrap_or_else(|| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-            println!("  put {} there as {}", file.path.display(), sites.join(name).display());
+            say!("  put {} there as {}", file.path.display(), sites.join(name).display());
         }
     }
-    println!("  try it all on this machine: federation {} --out report", out.display());
-    println!("  or have governance publish it: fedaudit-aggregator contract publish, then plan publish");
+    say!("  try it all on this machine: federation {} --out report", out.display());
+    say!("  or have governance publish it: fedaudit-aggregator contract publish, then plan publish");
 }
 
 /// Mode of drafts: they are meant to be handed on.

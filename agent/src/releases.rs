@@ -6,6 +6,7 @@ use crate::site::Site;
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::time::Time;
+use fedaudit_link::say;
 
 /// `release ...`
 #[derive(Subcommand)]
@@ -29,7 +30,7 @@ pub fn run(site: &mut Site, command: &ReleaseCommand, now: Time) -> Result<(), F
         ReleaseCommand::List { json } => list(site, *json),
         ReleaseCommand::Amend(wanted) => {
             let number = amend(site, wanted, now)?;
-            println!("release {number} of plan {} amends {}; `run` sends it", wanted.plan, wanted.window);
+            say!("release {number} of plan {} amends {}; `run` sends it", wanted.plan, wanted.window);
             Ok(())
         }
     }
@@ -54,7 +55,7 @@ fn list(site: &Site, json: bool) -> Result<(), Fault> {
                 })
             })
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     for (of, plan, amends, amended_by) in rows {
@@ -62,7 +63,7 @@ fn list(site: &Site, json: bool) -> Result<(), Fault> {
         let amended = amended_by.map_or(String::new(), |number| format!(", amended by {number}"));
         let why = of.refusal.as_ref().map_or(String::new(), |why| format!(": {why}"));
         let (kind, state) = (of.kind.word(), of.state.word());
-        println!("{plan}\t{}\t{kind} {}\t{state}{amends}{amended}{why}", of.window, of.sequence);
+        say!("{plan}\t{}\t{kind} {}\t{state}{amends}{amended}{why}", of.window, of.sequence);
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use fedaudit_core::ids::Name;
 use fedaudit_core::time::HOUR_NS;
 use fedaudit_link::home::{now, write_atomic};
 use fedaudit_link::protocol::governance_fingerprint;
+use fedaudit_link::say;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -187,14 +188,14 @@ fn run(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { federation, listen, address } => {
             let trust = init(&cli.home, &cli.governance, &federation, &Config { listen, address })?;
-            println!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
+            say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
             let fingerprint = governance_fingerprint(trust.governance.threshold, &trust.governance.keys);
-            println!("governance fingerprint {fingerprint}");
+            say!("governance fingerprint {fingerprint}");
             Ok(())
         }
         Command::Run => {
             logging();
-            serve::run(open()?, |address| println!("ready: listening on {address}"))
+            serve::run(open()?, |address| say!("ready: listening on {address}"))
         }
         Command::Site(command) => site(command, open, &cli.governance),
         Command::Contract(command) => publish("contract", command, open, &cli.governance),
@@ -206,7 +207,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
             for log in std::iter::once(centre.registry_log()).chain(plans) {
                 log.verify()?;
-                println!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
+                say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
             conflicts::line(centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
@@ -217,7 +218,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
 }
 
 fn say(lines: impl IntoIterator<Item = String>) -> Result<(), Fault> {
-    lines.into_iter().for_each(|line| println!("{line}"));
+    lines.into_iter().for_each(|line| say!("{line}"));
     Ok(())
 }
 
@@ -280,7 +281,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
                 (governance, basis)
             };
             let token = governance.invite(&basis, &site, expires)?;
-            println!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
+            say!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
             eprintln!(
                 "site {site}: this token is a secret and expires {expires}; run at the site: fedaudit-agent join TOKEN"
             );
@@ -298,7 +299,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         SiteCommand::Approve { site, .. } => {
             let mut centre = open()?;
             Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
-            println!("site {site} is enrolled");
+            say!("site {site} is enrolled");
             Ok(())
         }
         SiteCommand::List { json } => {
@@ -313,9 +314,9 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
             if json {
                 let rows: Vec<_> =
                     rows.iter().map(|(site, state)| serde_json::json!({ "site": site, "state": state })).collect();
-                println!("{}", serde_json::Value::from(rows));
+                say!("{}", serde_json::Value::from(rows));
             } else {
-                rows.iter().for_each(|(site, state)| println!("{site}\t{state}"));
+                rows.iter().for_each(|(site, state)| say!("{site}\t{state}"));
             }
             Ok(())
         }
@@ -327,7 +328,7 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
         ReportCommand::Build { plan, out } => {
             let built = reports::build(centre, &plan, &out, now())?;
             let released = built.report.releases.len();
-            println!(
+            say!(
                 "report on {plan}: {released} releases, entry {} of the plan's log, bundle.zip {} bytes, in {}",
                 built.index,
                 built.bundle_bytes,
@@ -342,10 +343,10 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
                     .iter()
                     .map(|r| serde_json::json!({ "plan": r.plan, "index": r.index, "windows": r.claim.windows, "log_size": r.claim.log_size, "method": r.claim.method }))
                     .collect();
-                println!("{}", serde_json::Value::from(rows));
+                say!("{}", serde_json::Value::from(rows));
             } else {
                 for r in listed {
-                    println!(
+                    say!(
                         "{}\tentry {}\t{} windows\t{} log entries",
                         r.plan,
                         r.index,
@@ -364,7 +365,7 @@ fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
     let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
     match out {
         Some(path) => write_atomic(path, &json, 0o644)?,
-        None => print!("{}", String::from_utf8_lossy(&json)),
+        None => say!("{}", String::from_utf8_lossy(&json).trim_end()),
     }
     eprintln!("federation {}", trust.federation);
     eprintln!("governance fingerprint {}", governance_fingerprint(trust.governance.threshold, &trust.governance.keys));

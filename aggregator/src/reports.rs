@@ -10,7 +10,7 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::render;
-use fedaudit_core::report::{self, Input, METHOD, Report};
+use fedaudit_core::report::{self, Input, METHOD, Measures, Report};
 use fedaudit_core::roster::Party;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, Entry};
@@ -146,34 +146,38 @@ fn conveniences(centre: &Centre, report: &Report) -> Result<BTreeMap<String, Vec
             files.insert(format!("keys/{name}-{}.pem", key.usage), key.key.pem().into_bytes());
         }
     }
-    files.insert("tables/selection.csv".to_owned(), selection_table(report).into_bytes());
+    files.insert("tables/counts.csv".to_owned(), counts_table(report).into_bytes());
     Ok(files)
 }
 
-/// Counts by model version, slice, group and site; hidden and missing counts are words.
-fn selection_table(report: &Report) -> String {
+/// Counts by model version, slice, group and site; hidden and missing counts are words, what a contract has not is empty.
+fn counts_table(report: &Report) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut table = "model_version,slice,group,site,state,n,decided,selected,labelled\n".to_owned();
+    let mut table = "model_version,slice,group,site,state,n,decided,selected,labelled,tp,fp,fn,tn\n".to_owned();
     for scope in &report.scopes {
         for slice in &scope.slices {
             for group in &slice.groups {
-                for (site, selection) in slice.sites.iter().zip(&group.sites) {
-                    let counts = selection
-                        .as_ref()
-                        .map_or(",,,".to_owned(), |s| format!("{},{},{},{}", s.n, s.decided, s.selected, s.labelled));
+                for (site, measures) in slice.sites.iter().zip(&group.sites) {
                     table += &format!(
-                        "{},{},{},{},{:?},{counts}\n",
+                        "{},{},{},{},{:?},{}\n",
                         quoted(&scope.model_version),
                         quoted(&slice.attributes.join(" x ")),
                         quoted(&group.group.join(" x ")),
                         site.site,
                         site.state,
+                        counts(measures.as_ref()),
                     );
                 }
             }
         }
     }
     table
+}
+
+fn counts(measures: Option<&Measures>) -> String {
+    let Some(m) = measures else { return ",,,,,,,".to_owned() };
+    let outcomes = m.outcomes.as_ref().map(|o| format!("{},{},{},{}", o.tp, o.fp, o.fn_, o.tn));
+    format!("{},{},{},{},{}", m.n, m.decided, m.selected, m.labelled, outcomes.unwrap_or(",,,".to_owned()))
 }
 
 /// A report in a plan's log.

@@ -10,6 +10,7 @@ use fedaudit_examples::dataset::Dataset;
 use fedaudit_examples::federation::Federation;
 use fedaudit_examples::process::{Programs, command};
 use fedaudit_examples::ucb;
+use fedaudit_link::say;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,11 +73,11 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
     let federation = Federation::init(Programs::this()?, &work.join("homes"), &dataset.federation)?;
     let aggregator = federation.start_aggregator()?;
     federation.publish(&dataset)?;
-    println!("federation {}: 1 aggregator, {} agents, as processes over QUIC", dataset.federation, dataset.sites.len());
+    say!("federation {}: 1 aggregator, {} agents, as processes over QUIC", dataset.federation, dataset.sites.len());
     federation.whole_sites(&dataset, |site, imported| {
         let line =
             imported.lines().next().and_then(|line| line.rsplit_once(": ")).map_or(imported, |(_, counts)| counts);
-        println!("  {site:<20} {line}");
+        say!("  {site:<20} {line}");
     })?;
     let mut worst = 0;
     for (_, plan) in &dataset.plans {
@@ -85,7 +86,7 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
         worst = worse(worst, conclude(&federation, &out)?);
     }
     drop(aggregator);
-    println!(
+    say!(
         "\n{:.1} s in all; the homes of all parties are in {}",
         started.elapsed().as_secs_f64(),
         work.join("homes").display()
@@ -98,18 +99,18 @@ fn conclude(federation: &Federation, out: &Path) -> Result<u8, Fault> {
     let unreadable = |e: String| Fault::new(Blame::Aggregator, format!("{}: {e}", out.display()), "report this");
     let json = std::fs::read(out.join("report.json")).map_err(|e| unreadable(e.to_string()))?;
     let report: Report = codec::from_json(&json).map_err(|e| unreadable(e.to_string()))?;
-    println!("\n{} (plan {} v{})", report.plan.title, report.plan.name, report.plan.version);
+    say!("\n{} (plan {} v{})", report.plan.title, report.plan.name, report.plan.version);
     for line in story(&report) {
-        println!("  {line}");
+        say!("  {line}");
     }
     let (bundle, trust) = (out.join("bundle.zip"), out.join("trust.json"));
     let bytes = std::fs::metadata(&bundle).map_err(|e| unreadable(e.to_string()))?.len();
-    println!("\nfedaudit-verify {} --trust {}   ({bytes} bytes)", bundle.display(), trust.display());
+    say!("\nfedaudit-verify {} --trust {}   ({bytes} bytes)", bundle.display(), trust.display());
     let args = [bundle.into(), "--trust".into(), trust.into()];
     let clock = Instant::now();
     let status = command(&federation.programs.verify, &args).status();
     let code = status.map_err(|e| unreadable(e.to_string()))?.code().unwrap_or(4);
-    println!(
+    say!(
         "  verified in {:.2} s, exit code {code}; read {}",
         clock.elapsed().as_secs_f64(),
         out.join("report.html").display()

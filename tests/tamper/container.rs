@@ -103,7 +103,7 @@ fn what_is_not_evidence_may_change_and_is_listed() {
         assert_eq!((verdict.code, verdict.first()), (0, None), "{verdict:#?}");
         let listed = |path: &str| verdict.not_evidence.iter().any(|known| known == path);
         assert!(listed("READ ME.txt") && listed("plan/notes") && listed("keys/governance-1.pem"), "{verdict:#?}");
-        assert!(listed("zip metadata") && listed("tables/selection.csv") && !listed("report.json"), "{verdict:#?}");
+        assert!(listed("zip metadata") && listed("tables/counts.csv") && !listed("report.json"), "{verdict:#?}");
         let evidence = ["report", "registry/", "plan/entries", "plan/artifacts", "plan/checkpoint", "plan/policy"];
         assert!(!verdict.not_evidence.iter().any(|path| evidence.iter().any(|start| path.starts_with(start))));
     }

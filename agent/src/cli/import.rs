@@ -9,6 +9,7 @@ use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Name;
 use fedaudit_link::home::{Lock, create_dir_private, os_random};
+use fedaudit_link::say;
 use rand::SeedableRng as _;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -108,7 +109,7 @@ fn import_one(
 }
 
 fn print_summary(file: &Path, s: &ImportSummary) {
-    println!(
+    say!(
         "{}: {} rows, {} new events, {} new outcomes, {} duplicates, {} rejected",
         file.display(),
         s.rows,
@@ -118,6 +119,6 @@ fn print_summary(file: &Path, s: &ImportSummary) {
         s.rejected
     );
     if !s.ignored_columns.is_empty() {
-        println!("  columns that the contract does not know, ignored: {}", s.ignored_columns.join(", "));
+        say!("  columns that the contract does not know, ignored: {}", s.ignored_columns.join(", "));
     }
 }

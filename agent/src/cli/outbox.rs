@@ -7,6 +7,7 @@ use crate::site::Site;
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
 use fedaudit_link::home::now;
+use fedaudit_link::say;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -36,7 +37,7 @@ pub fn run(command: OutboxCommand, home: Home) -> Result<(), Fault> {
         OutboxCommand::Export { file } => carry::export(&mut Site::open(home)?, &file, now())?,
         OutboxCommand::Import { file } => carry::import(home, &file, now())?,
     };
-    said.iter().for_each(|line| println!("{line}"));
+    said.iter().for_each(|line| say!("{line}"));
     Ok(())
 }
 

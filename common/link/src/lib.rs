@@ -16,5 +16,6 @@ pub mod home;
 pub mod parcel;
 pub mod protocol;
 pub mod quic;
+pub mod say;
 mod refusal;
 mod tls;

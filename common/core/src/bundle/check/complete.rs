@@ -59,7 +59,11 @@ impl Verdict {
             .flat_map(|scope| &scope.slices)
             .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
             .count();
-        let hidden = if hidden > 0 { format!("; {hidden} slices suppressed at a site") } else { String::new() };
+        let hidden = match hidden {
+            0 => String::new(),
+            1 => "; 1 slice suppressed at a site".to_owned(),
+            _ => format!("; {hidden} slices suppressed at a site"),
+        };
         format!(
             "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{hidden}",
             self.word(),
