@@ -187,6 +187,24 @@ fn a_changed_figure_is_refuted_whoever_signs_it() {
 }
 
 #[test]
+fn counts_that_no_log_can_hold_are_refuted_like_others() {
+    let edits: [fn(&mut Report); 3] = [
+        |report| report.sites.iter_mut().for_each(|site| site.windows_released = u64::MAX),
+        |report| report.sites[0].abstained = [report.windows.clone(), report.windows.clone()].concat(),
+        |report| report.sites.clear(),
+    ];
+    for edit in edits {
+        let verdict = EVIDENCE.altered(|bundle| {
+            let mut report = report(bundle);
+            edit(&mut report);
+            EVIDENCE.forge_report(bundle, &report, EVIDENCE.claim());
+        });
+        verdict.is(1, "report-numbers", "report.json/sites");
+        assert!(verdict.first_line.contains("4 of 4 sites"), "what the log says, not the report: {verdict:#?}");
+    }
+}
+
+#[test]
 fn a_changed_page_is_refuted_whoever_signs_it() {
     let verdict = EVIDENCE.altered(|bundle| {
         EVIDENCE.forge_report(bundle, &report(bundle), EVIDENCE.claim());

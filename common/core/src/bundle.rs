@@ -137,7 +137,14 @@ fn malformed(expected: impl std::fmt::Display, found: impl std::fmt::Display) ->
 /// The files of a ZIP archive by path.
 fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     let bad = |e: &dyn std::fmt::Display| malformed("a ZIP file", e);
+    // Before the reader makes room for each of them. Inside compressed bytes the signature is one in 2^32.
+    if bytes.windows(4).filter(|window| *window == CENTRAL).count() > limits::BUNDLE_FILES {
+        return Err(malformed(format!("at most {} files", limits::BUNDLE_FILES), "more"));
+    }
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
+    if archive.offset() != 0 {
+        return Err(malformed("a ZIP file from its first byte on", format!("{} bytes before it", archive.offset())));
+    }
     check_directory(bytes, archive.central_directory_start(), archive.len())?;
     let mut files = BTreeMap::new();
     let mut left = limits::BUNDLE_BYTES;
@@ -163,27 +170,56 @@ fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
     Ok(files)
 }
 
-/// The ZIP reader keeps one of several files of the same name and says nothing: the central directory is read again here.
+/// First bytes of a file's record in the central directory, and before the file itself (APPNOTE 4.3.12, 4.3.7).
+const CENTRAL: &[u8] = b"PK\x01\x02";
+const LOCAL: &[u8] = b"PK\x03\x04";
+/// Extra field that gives a file another name (APPNOTE 4.6.9).
+const UNICODE_PATH: u16 = 0x7075;
+
+/// Any program that unpacks the bundle must see what was checked here: each name once, and the same name at both places
+/// where a ZIP file has it. The ZIP reader keeps one of several and says nothing, so the directory is read again here.
 fn check_directory(bytes: &[u8], start: u64, read: usize) -> Result<(), Refusal> {
+    let cut = || malformed("a whole central directory", "a cut one");
     let mut rest = usize::try_from(start).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
     let mut names = BTreeSet::new();
     let mut count = 0_usize;
-    while let Some(record) = rest.strip_prefix(b"PK\x01\x02") {
-        let length = |at: usize| record.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
-        let (Some(name), Some(extra), Some(comment)) = (length(24), length(26), length(28)) else {
-            return Err(malformed("a whole central directory", "a cut one"));
-        };
-        let text = record.get(42..42 + name).ok_or_else(|| malformed("a whole central directory", "a cut one"))?;
-        if !names.insert(text.to_vec()) {
-            return Err(malformed("each path once", format!("{} twice", String::from_utf8_lossy(text).escape_debug())));
+    while let Some(record) = rest.strip_prefix(CENTRAL) {
+        let (name, extra, comment) = (u16_at(record, 24), u16_at(record, 26), u16_at(record, 28));
+        let (Some(name), Some(extra), Some(comment)) = (name, extra, comment) else { return Err(cut()) };
+        let offset = record.get(38..42).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+        let (text, end) = (record.get(42..42 + name).ok_or_else(cut)?, 42 + name + extra);
+        let shown = String::from_utf8_lossy(text).escape_debug().to_string();
+        // Some file systems take capitals for the same letter.
+        if !names.insert(text.to_ascii_lowercase()) {
+            return Err(malformed("each path once", format!("{shown} twice")));
+        }
+        let local = offset.and_then(|offset| bytes.get(offset..)).and_then(|local| local.strip_prefix(LOCAL));
+        let local_name = local.and_then(|local| local.get(26..26 + u16_at(local, 22)?));
+        if local_name != Some(text) {
+            return Err(malformed(format!("the name {shown} before the file too"), "another"));
+        }
+        if has_field(record.get(42 + name..end).ok_or_else(cut)?, UNICODE_PATH) {
+            return Err(malformed(format!("one name for {shown}"), "a second in an extra field"));
         }
         count += 1;
-        if count > limits::BUNDLE_FILES {
-            return Err(malformed(format!("at most {} files", limits::BUNDLE_FILES), "more"));
-        }
-        rest = record.get(42 + name + extra + comment..).unwrap_or_default();
+        rest = record.get(end + comment..).unwrap_or_default();
     }
     if count == read { Ok(()) } else { Err(malformed(format!("{read} files in the directory"), count)) }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<usize> {
+    bytes.get(at..at + 2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])))
+}
+
+/// Whether extra fields hold one of this id.
+fn has_field(mut fields: &[u8], id: u16) -> bool {
+    while let (Some(found), Some(length)) = (u16_at(fields, 0), u16_at(fields, 2)) {
+        if found == usize::from(id) {
+            return true;
+        }
+        fields = fields.get(4 + length..).unwrap_or_default();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -240,6 +276,33 @@ mod tests {
             twice[at + 10] = b'n';
         }
         assert!(refused(&twice).contains("twice"));
+        assert!(refused(&zip_of(&[("report.json", b"{}"), ("Report.json", b"[]")])).contains("twice"));
+        // Another name before the file than in the directory: who unpacks as it comes sees that one.
+        let mut local = zip_of(&[("report.json", b"{}")]);
+        local[30] = b'R';
+        assert!(refused(&local).contains("before the file too"));
+        let mut before = b"x".to_vec();
+        before.extend(pack(&bundle()).expect("packs"));
+        assert!(refused(&before).contains("from its first byte on"));
+    }
+
+    #[test]
+    fn a_second_name_in_an_extra_field_is_malformed() {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let mut options = zip::write::FullFileOptions::default();
+        // Version 1, CRC-32 of the name that it takes the place of, the other name.
+        let mut field = vec![1];
+        field.extend_from_slice(&0x6f5db82d_u32.to_le_bytes());
+        field.extend_from_slice(b"report.html");
+        options.add_extra_field(0x7777, field, true).expect("takes it");
+        zip.start_file("tables/x.csv", options).expect("starts");
+        let mut bytes = zip.finish().expect("ends").into_inner();
+        let mut places = Vec::new();
+        places.extend(bytes.windows(2).enumerate().filter(|(_, w)| *w == [0x77, 0x77]).map(|(at, _)| at));
+        assert_eq!(places.len(), 1, "in the central directory only");
+        bytes[places[0]..places[0] + 2].copy_from_slice(&UNICODE_PATH.to_le_bytes());
+        let error = unpack(&bytes).expect_err("malformed").to_string();
+        assert!(error.contains("a second in an extra field"), "{error}");
     }
 
     #[test]

@@ -182,6 +182,12 @@ impl Rules for Score {
         if !(self.min.is_finite() && self.max.is_finite() && self.min < self.max) {
             return Err(format!("`score.min` {} must be below `score.max` {}", self.min, self.max));
         }
+        if !(self.max - self.min).is_normal() {
+            return Err(format!(
+                "`score.min` {} and `score.max` {} are too far apart, or too near",
+                self.min, self.max
+            ));
+        }
         let whole = self.bins.is_multiple_of(10) && (self.bins / 10).is_power_of_two();
         if !whole || self.bins > limits::SCORE_BINS {
             return Err(format!(
@@ -291,6 +297,7 @@ categories = ["near", "far"]
             ("favourable = \"1\"", "favourable = \"2\"", "`decision.favourable` is \"2\"; it must be \"0\" or \"1\""),
             ("bins = 80", "bins = 100", "`score.bins` is 100; it must be 10 * 2^m"),
             ("max = 1.0", "max = 0.0", "`score.min` 0 must be below `score.max` 0"),
+            ("min = 0.0\nmax = 1.0", "min = -1.7e308\nmax = 1.7e308", "are too far apart"),
             ("version = 1", "version = 0", "`version` is 0; versions count from 1"),
             ("title =", "titel =", "unknown field `titel`"),
             ("positive = \"1\"", "positive = \"0\"", "`label.positive` is \"0\""),

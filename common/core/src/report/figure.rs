@@ -33,6 +33,11 @@ impl Figure {
 /// A figure from an estimate with its interval, or with the reason why it has none.
 pub(super) fn figure(estimate: Result<(f64, Result<Interval, NotEstimable>), NotEstimable>, method: &str) -> Figure {
     let (value, interval, method) = match estimate {
+        // JSON has no number for these.
+        Ok((value, _)) if !value.is_finite() => return Figure::undefined(NotEstimable::NotFinite),
+        Ok((value, Ok(interval))) if !(interval.lower.is_finite() && interval.upper.is_finite()) => {
+            (value, None, format!("no interval: {}", NotEstimable::NotFinite.reason()))
+        }
         Ok((value, Ok(interval))) => (value, Some(interval), method.to_owned()),
         Ok((value, Err(why))) => (value, None, format!("no interval: {}", why.reason())),
         Err(why) => return Figure::undefined(why),
@@ -43,6 +48,7 @@ pub(super) fn figure(estimate: Result<(f64, Result<Interval, NotEstimable>), Not
 /// A figure that has no interval, for `reason`.
 pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
     match value {
+        Ok(value) if !value.is_finite() => Figure::undefined(NotEstimable::NotFinite),
         Ok(value) => {
             let method = format!("no interval: {reason}");
             Figure::Estimate(Estimate { value, interval: None, method, bounds: None })

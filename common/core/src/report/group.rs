@@ -129,7 +129,14 @@ pub(super) struct Terms<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub counts: &'a Counts,
-    pub scores: Option<&'a Histogram>,
+    pub scores: Option<Scored<'a>>,
+}
+
+/// Scores, and the counts of the same sites: others may have released counts alone.
+#[derive(Clone, Copy)]
+pub(super) struct Scored<'a> {
+    pub histogram: &'a Histogram,
+    pub counts: &'a Counts,
 }
 
 impl Terms<'_> {
@@ -183,11 +190,11 @@ impl Terms<'_> {
     }
 
     fn scores(&self, known: Known) -> ScoreFigures {
-        let Some(scores) = known.scores else {
+        let Some(Scored { histogram: scores, counts }) = known.scores else {
             let [auc, brier, ece, ece_by_chance, mean_score] = [const { Figure::Suppressed }; 5];
             return ScoreFigures { scored: None, bins: None, auc, brier, ece, ece_by_chance, mean_score };
         };
-        let mature = if self.is_mature(known.counts) { Ok(()) } else { Err(NotEstimable::Immature) };
+        let mature = if self.is_mature(counts) { Ok(()) } else { Err(NotEstimable::Immature) };
         let probability = if self.is_probability() { mature } else { mature.and(Err(NotEstimable::NotAProbability)) };
         let [n0, n1] = scores.totals();
         let [sum0, sum1] = scores.score_sums();
@@ -221,9 +228,9 @@ impl Terms<'_> {
 
     /// The reliability diagram of pooled scores; empty where scores are not known or claim no probability.
     pub fn reliability(&self, known: Known) -> Vec<ReliabilityBin> {
-        let bins = known.scores.filter(|_| self.is_probability()).and_then(|scores| scores.reliability().ok());
-        let bins = bins.unwrap_or_default();
-        let mature = self.is_mature(known.counts);
+        let Some(scores) = known.scores.filter(|_| self.is_probability()) else { return Vec::new() };
+        let bins = scores.histogram.reliability().unwrap_or_default();
+        let mature = self.is_mature(scores.counts);
         let edge = |at: usize| at as f64 / bins.len() as f64;
         let row = |(at, bin): (usize, &CalibrationBin)| ReliabilityBin {
             lower: edge(at),
@@ -271,4 +278,45 @@ pub(super) fn rate_of(counts: &Counts, code: usize) -> (u64, u64) {
 /// (selected, decided).
 pub(super) fn decided(counts: &Counts) -> (u64, u64) {
     rate_of(counts, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{from_toml, tests::ADMISSION};
+    use crate::disclosure::{Bin, Decimal, Scores};
+
+    #[test]
+    fn scores_are_as_mature_as_the_sites_that_gave_them() {
+        let contract = from_toml(ADMISSION).expect("valid");
+        let terms = Terms { contract: &contract, min_coverage: 0.8, min_site_n: 10 };
+        // One site has 2,000 labelled events and hid its histogram; another has 40 of 400 labelled, and showed it.
+        let counts = [[1_000, 20, 180], [20, 1_000, 180], [0; 3]];
+        let few = [[20, 0, 180], [0, 20, 180], [0; 3]];
+        let q = |bin: u32, n: u64| vec![Bin(bin, n, Decimal(u128::from(n)))];
+        let scores = Scores {
+            bins: 10,
+            no_score: [0; 3],
+            square_sums: [Decimal(0); 3],
+            histogram: [q(0, 20), q(9, 20), q(5, 360)],
+        };
+        let histogram = Histogram::new(&scores);
+        let of = |counts: &Counts| {
+            let scores = Some(Scored { histogram: &histogram, counts: &few });
+            terms.measures(Known { counts, scores }).scores.expect("scores")
+        };
+        let immature = Figure::NotEstimable("immature".to_owned());
+        let found = of(&counts);
+        assert!(terms.is_mature(&counts) && !terms.is_mature(&few));
+        assert_eq!([&found.auc, &found.brier, &found.ece, &found.mean_score], [&immature; 4]);
+        assert!(
+            terms
+                .reliability(Known { counts: &counts, scores: Some(Scored { histogram: &histogram, counts: &few }) })
+                .iter()
+                .all(|bin| bin.observed == immature)
+        );
+        let enough =
+            terms.measures(Known { counts: &counts, scores: Some(Scored { histogram: &histogram, counts: &counts }) });
+        assert_eq!(enough.scores.and_then(|scores| scores.auc.value()), Some(1.0));
+    }
 }

@@ -1,7 +1,7 @@
 //! Figures of one slice, and of each window, from what sites released.
 
 use super::compile::Part;
-use super::group::{GroupFigures, Known, Measures, Terms, decided};
+use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
 use super::pair::Pair;
 use super::parity::{Parity, parity};
@@ -24,18 +24,23 @@ struct Sum {
     groups: Vec<Counts>,
     /// Empty where the scores are not known.
     scores: Vec<Histogram>,
+    /// Counts of those whose scores are known.
+    scored: Vec<Counts>,
 }
 
 impl Sum {
     fn known(&self, group: usize) -> Option<Known<'_>> {
-        Some(Known { counts: self.groups.get(group)?, scores: self.scores.get(group) })
+        let scores = self.scores.get(group).zip(self.scored.get(group));
+        let scores = scores.map(|(histogram, counts)| Scored { histogram, counts });
+        Some(Known { counts: self.groups.get(group)?, scores })
     }
 
-    fn add(&mut self, groups: &[Counts], scores: &[Histogram]) {
-        add_counts(&mut self.groups, groups);
+    fn add(&mut self, part: &Sum) {
+        add_counts(&mut self.groups, &part.groups);
+        add_counts(&mut self.scored, &part.scored);
         match self.scores.is_empty() {
-            true => self.scores = scores.to_vec(),
-            false => self.scores.iter_mut().zip(scores).for_each(|(sum, part)| sum.add(part)),
+            true => self.scores.clone_from(&part.scores),
+            false => self.scores.iter_mut().zip(&part.scores).for_each(|(sum, part)| sum.add(part)),
         }
     }
 }
@@ -72,7 +77,9 @@ fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
             false => sum.scores.iter_mut().zip(&histograms).for_each(|(sum, part)| sum.add(part)),
         }
     }
-    if !scores {
+    if scores {
+        sum.scored.clone_from(&sum.groups);
+    } else {
         sum.scores.clear();
     }
     (State::Released, Some(if scores { State::Released } else { State::Suppressed }), sum)
@@ -90,7 +97,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         for (group, row) in measures.iter_mut().enumerate() {
             row.push(sum.known(group).map(|known| terms.measures(known)));
         }
-        pooled.add(&sum.groups, &sum.scores);
+        pooled.add(&sum);
         states.push(SiteState { site: site.clone(), state, scores: scores.filter(|_| has_scores) });
         sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
     }
@@ -149,7 +156,7 @@ pub(super) fn window_figures(part: &Part, terms: &Terms) -> Vec<WindowFigures> {
         let mut sites = 0;
         for slice in part.sites.iter().filter_map(|site| part.slice(site, window)) {
             let (state, _, sum) = site_sum(Some(&[slice]));
-            pooled.add(&sum.groups, &sum.scores);
+            pooled.add(&sum);
             sites += u64::from(state == State::Released);
         }
         WindowFigures { window: *window, sites, pooled: pooled.known(0).map(|known| terms.measures(known)) }

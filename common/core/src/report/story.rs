@@ -1,8 +1,8 @@
 //! The report in sentences: what a reader should know first. Every number comes from the report.
 
 use super::{
-    Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SliceFigures, State,
-    TestFigure,
+    Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SiteState, SliceFigures,
+    State, TestFigure,
 };
 use crate::ids::Name;
 use crate::statistics::NotEstimable;
@@ -39,6 +39,13 @@ fn whole_story(report: &Report, scope: &Scope) -> Option<String> {
         1 => "all events".to_owned(),
         _ => format!("all events ({})", scope.model_version),
     };
+    let slice = scope.slices.first()?;
+    let known = |of: fn(&SiteState) -> bool| slice.sites.iter().filter(|site| of(site)).count();
+    let over = |known: usize| match known == slice.sites.len() {
+        true => String::new(),
+        false => format!(" (over {known} of {} sites)", slice.sites.len()),
+    };
+    let name = format!("{name}{}", over(known(|site| site.state == State::Released)));
     let coverage = format!("{name}: {} of {} labelled ({})", pooled.labelled, pooled.n, rate(&outcomes.label_coverage));
     if matches!(&outcomes.accuracy, Figure::NotEstimable(reason) if reason == NotEstimable::Immature.reason()) {
         let least = percent(report.min_coverage);
@@ -47,10 +54,11 @@ fn whole_story(report: &Report, scope: &Scope) -> Option<String> {
     let scores = pooled.scores.as_ref().map_or(String::new(), |scores| {
         let text = |figure: &Figure| shown(figure, |value| format!("{value:.3}"), "");
         format!(
-            ", AUC {}, Brier score {}, calibration error {}",
+            ", AUC {}, Brier score {}, calibration error {}{}",
             text(&scores.auc),
             text(&scores.brier),
-            text(&scores.ece)
+            text(&scores.ece),
+            over(known(|site| site.scores == Some(State::Released)))
         )
     });
     Some(format!("{coverage}: accuracy {}{scores}.", rate(&outcomes.accuracy)))
