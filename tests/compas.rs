@@ -41,7 +41,7 @@ fn every_figure_is_that_of_other_software() {
         "all events: 818 of 5111 labelled (16.0 %)",
         "all events: 2205 of 7214 labelled (30.6 %)",
         "race: African-American false positive rate 44.8 %, Caucasian 23.5 %; difference +21.4 points",
-        "false negative rate 28.0 %, Caucasian 47.7 %",
+        "false negative rate 28.0 %, Caucasian 47.7 %; difference -19.7 points",
         "verified: two-years v1, 4 of 4 sites; retrospective: the plan was logged after its window began",
     ] {
         assert!(said.contains(line), "`{line}` is not said:\n{said}");

@@ -151,7 +151,10 @@ pub(super) fn limits(report: &Report) -> Markup {
 }
 
 const WORDS: [(&str, &str); 17] = [
-    ("Selected", "an event with decision 1; the selection rate is selected by decided events."),
+    (
+        "Selected",
+        "an event with the decision that is named so at the top; the selection rate is selected by decided events.",
+    ),
     ("Labelled", "an event whose outcome was known in time."),
     ("Label coverage", "share of the events that are labelled. Those still without label may differ from the others."),
     ("Equalized odds", "the greater of two gaps between groups: in true positive rate and in false positive rate."),

@@ -1,11 +1,11 @@
 //! The report in sentences: what a reader should know first. Every number comes from the report.
 
 use super::{
-    Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SiteState, SliceFigures,
-    State, TestFigure,
+    Estimate, Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SiteState,
+    SliceFigures, State, TestFigure,
 };
 use crate::ids::Name;
-use crate::statistics::NotEstimable;
+use crate::statistics::{Interval, NotEstimable};
 
 /// Sentences about each slice with attributes, the most telling first.
 pub fn story(report: &Report) -> Vec<String> {
@@ -118,12 +118,24 @@ fn outcome_story(name: &str, slice: &SliceFigures, pair: &PairFigures) -> Option
         let difference = points(&contrast.fpr);
         format!("false positive rate {}, {other} {}; difference {difference}", rate(&group.fpr), rate(&reference.fpr))
     });
-    let negative = contrast
-        .tpr
-        .value()
-        .map(|_| format!("false negative rate {}, {other} {}", rate(&group.fnr), rate(&reference.fnr)));
+    let negative = contrast.tpr.value().map(|_| {
+        let difference = points(&opposite(&contrast.tpr));
+        format!("false negative rate {}, {other} {}; difference {difference}", rate(&group.fnr), rate(&reference.fnr))
+    });
     let parts: Vec<_> = positive.into_iter().chain(negative).collect();
     (!parts.is_empty()).then(|| format!("{name}: {one} {}.", parts.join("; ")))
+}
+
+/// The same difference seen from the other outcome: of false negative rates instead of true positive rates.
+fn opposite(difference: &Figure) -> Figure {
+    match difference.clone() {
+        Figure::Estimate(estimate) => Figure::Estimate(Estimate {
+            value: -estimate.value,
+            interval: estimate.interval.map(|i| Interval { lower: -i.upper, upper: -i.lower }),
+            ..estimate
+        }),
+        other => other,
+    }
 }
 
 fn simpson_story(name: &str, pair: &PairFigures) -> Option<String> {

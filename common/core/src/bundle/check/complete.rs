@@ -1,7 +1,7 @@
 //! Whether all that were asked have answered, and the first line of a verdict.
 
 use super::{Outcome, Verdict};
-use crate::report::{Report, SiteRow, State, absent_sites};
+use crate::report::{Report, SiteRow, State, Use, absent_sites};
 
 /// A required site without a release leaves the question open, unless it abstained or governance waived it.
 pub(super) fn check(report: &Report, verdict: &mut Verdict) {
@@ -64,8 +64,14 @@ impl Verdict {
             1 => "; 1 slice suppressed at a site".to_owned(),
             _ => format!("; {hidden} slices suppressed at a site"),
         };
+        let amended = report.releases.iter().filter(|row| row.amends.is_some() && row.used == Use::Used).count();
+        let amended = match amended {
+            0 => String::new(),
+            1 => "; 1 release amended".to_owned(),
+            _ => format!("; {amended} releases amended"),
+        };
         format!(
-            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{hidden}",
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{amended}{hidden}",
             self.word(),
             report.plan.name,
             report.plan.version
