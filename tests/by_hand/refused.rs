@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// A federation whose `dept-a` is enrolled by file and has accepted the plan; its aggregator serves nobody.
-fn world() -> World {
+pub fn world() -> World {
     let mut world = World::new(&["dept-a", "dept-b", "dept-c"]);
     world.stop();
     let token = invite(&world, "dept-a");
@@ -32,7 +32,7 @@ fn invite(world: &World, site: &str) -> String {
     world.aggregator(&["site", "add", site]).good().out.trim().to_owned()
 }
 
-fn file(world: &World, name: &str) -> String {
+pub fn file(world: &World, name: &str) -> String {
     world.scratch(name).to_string_lossy().into_owned()
 }
 
@@ -47,11 +47,11 @@ fn carry(world: &World, receipts: &str) -> Said {
     world.aggregator(&["import", &file(world, "outbox"), "--receipts", &file(world, receipts)])
 }
 
-fn parcel(path: &str) -> ParcelText {
+pub fn parcel(path: &str) -> ParcelText {
     (*read(&std::fs::read(path).expect("reads")).expect("a parcel")).clone()
 }
 
-fn put(path: &str, parcel: ParcelText) {
+pub fn put(path: &str, parcel: ParcelText) {
     let parcel = Parcel::new(parcel).expect("keeps its rules");
     std::fs::write(path, codec::to_json(&parcel).expect("encodes")).expect("writes");
 }
