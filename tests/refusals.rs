@@ -5,6 +5,8 @@
 mod evidence;
 #[path = "refusals/join.rs"]
 mod join;
+#[path = "refusals/kept.rs"]
+mod kept;
 #[path = "refusals/past.rs"]
 mod past;
 #[path = "refusals/publish.rs"]
