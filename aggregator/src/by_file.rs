@@ -226,8 +226,8 @@ impl Intake<'_> {
     }
 }
 
-/// The plan that a release says it answers; nobody has checked it.
-fn claimed_plan(document: &Document) -> Option<Digest> {
+/// The plan that a release, or abstention, says it is about; nobody has checked it.
+pub(crate) fn claimed_plan(document: &Document) -> Option<Digest> {
     #[derive(serde::Deserialize)]
     struct Named {
         plan: Digest,

@@ -1,8 +1,11 @@
-//! Evidence of every kind that intake keeps.
+//! Evidence of every kind that intake keeps, and how much of it.
 
 use super::Hostile;
+use fedaudit_core::fault::Blame;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
+use fedaudit_link::protocol::Request;
+use fedaudit_tests::client::{Client, hello};
 use fedaudit_tests::forge::{Forger, Signed, envelope, payload};
 use serde_json::{Value, json};
 
@@ -48,5 +51,33 @@ fn abstentions_that_contradict_are_evidence() {
     hostile.received(&released);
     let next = forger.release(0, Some(&released), |d| d.claim["sequence"] = json!(2));
     hostile.conflict(&instead_of(&forger, &next, "never mind"), "window", Some(&released), Some("abstention 2 for"));
+    hostile.end();
+}
+
+#[test]
+fn no_site_takes_the_room_of_another() {
+    let mut hostile = Hostile::new();
+    let first = hostile.forger.release(0, None, |_| {});
+    hostile.received(&first);
+    for nth in 0..102 {
+        let other = hostile.forger.release(0, None, |d| d.claim["raw"] = json!(format!("{nth:064}")));
+        hostile.refused(&other, "window");
+    }
+    assert_eq!(hostile.listed().len(), 100);
+    let (status, list) =
+        (hostile.world.aggregator(&["status"]).good(), hostile.world.aggregator(&["conflict", "list"]).good());
+    assert!(status.out.contains("conflicts kept: 100, 2 not kept (at most 100 of a site"), "{status:?}");
+    assert!(list.out.lines().last().is_some_and(|line| line.starts_with("2 not kept")), "{list:?}");
+    let status = hostile.world.aggregator(&["status", "--json"]).good().out;
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!((&status["conflicts"], &status["conflicts_not_kept"]), (&json!(100), &json!(2)));
+    // Another site's is kept, and so is what is not new.
+    let client = Client::of_site(&hostile.world, "dept-a");
+    assert!(client.ask(&hello("dept-a")).is_ok());
+    let forger = Forger::new(&hostile.world, "dept-a", "dept-a");
+    let forged = forger.release(0, None, |d| d.claim["raw"] = json!("11".repeat(32)));
+    let request = Request::Submit(Box::new(forged.submission()));
+    client.refused(&hostile.world, &request, Blame::Site, "window");
+    assert_eq!(hostile.listed().len(), 101);
     hostile.end();
 }
