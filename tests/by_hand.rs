@@ -3,6 +3,8 @@
 
 #[path = "by_hand/cosigned.rs"]
 mod cosigned;
+#[path = "by_hand/late.rs"]
+mod late;
 #[path = "by_hand/page.rs"]
 mod page;
 #[path = "by_hand/refused.rs"]
