@@ -5,6 +5,8 @@
 mod evidence;
 #[path = "refusals/join.rs"]
 mod join;
+#[path = "refusals/kept.rs"]
+mod kept;
 #[path = "refusals/past.rs"]
 mod past;
 #[path = "refusals/publish.rs"]
@@ -235,7 +237,11 @@ fn releases_that_contradict_logged_ones_are_kept_as_evidence() {
     let rewritten = forger.release(1, Some(&first), |d| d.claim["journal"] = other);
     hostile.conflict(&rewritten, "journal", Some(&first), Some("two roots of"));
     let unproven = forger.release(1, Some(&first), |d| d.claim["journal"] = grown);
-    hostile.conflict(&unproven, "journal", Some(&first), None);
+    // What nobody proves is asked for, and held against nobody.
+    let (kept, request) = (hostile.conflicts(), Request::Submit(Box::new(unproven.submission())));
+    let asked = hostile.client.refused(&hostile.world, &request, Blame::Operator, "journal");
+    assert!(asked.hint.contains("a proof from size 1024"), "{asked:?}");
+    assert_eq!(hostile.conflicts(), kept);
     // Every log contains the empty one; such a release is behind what was seen, and consistent with it.
     let second = forger.release(1, Some(&first), |d| d.claim["journal"] = shrunk);
     hostile.received(&second);

@@ -58,9 +58,8 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     let releases = site.outbox.releases()?;
     let stopped: BTreeSet<Digest> =
         releases.iter().filter(|release| release.state == State::Refused).map(|release| release.plan).collect();
-    let mut ready: Vec<&Outgoing> =
+    let ready: Vec<&Outgoing> =
         releases.iter().filter(|release| release.state == State::Ready && !stopped.contains(&release.plan)).collect();
-    ready.sort_by_key(|release| (release.sequence, release.plan));
     if ready.is_empty() {
         return Ok(vec!["nothing is ready to leave; no file was written".to_owned()]);
     }
@@ -69,6 +68,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         let hint = "take the registry in once governance has approved: fedaudit-agent outbox import FILE";
         return Err(Fault::new(Blame::Operator, what, hint));
     }
+    let mut ready = in_order(site, ready)?;
     let all = ready.len();
     ready.truncate(RELEASES);
     // Base64 makes four bytes of three; the rest of the parcel is for proofs.
@@ -96,6 +96,27 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         "next, at the aggregator: fedaudit-aggregator import FILE --receipts RECEIPTS; carry RECEIPTS back".to_owned(),
     );
     Ok(said)
+}
+
+/// The earliest first, by what the journal held when they were signed; those of a plan in their sequence.
+///
+/// The journal only grows. So whatever an earlier export brought to the aggregator, and is not received, or is at least
+/// of the same journal, stands in the next export again, and proofs between the checkpoints of one export are all that
+/// the aggregator can need.
+fn in_order<'a>(site: &Site, ready: Vec<&'a Outgoing>) -> Result<Vec<&'a Outgoing>, Fault> {
+    let mut ready = ready;
+    ready.sort_by_key(|release| (release.plan, release.sequence));
+    let mut grown: BTreeMap<Digest, u64> = BTreeMap::new();
+    let mut keyed = Vec::new();
+    for release in ready {
+        let records: u64 = named_checkpoints(site, release)?.iter().map(|checkpoint| checkpoint.size).sum();
+        // An abstention names no checkpoint: it goes with the one before it.
+        let place = grown.entry(release.plan).or_default();
+        *place = (*place).max(records);
+        keyed.push((*place, release));
+    }
+    keyed.sort_by_key(|(place, release)| (*place, release.sequence, release.plan));
+    Ok(keyed.into_iter().map(|(_, release)| release).collect())
 }
 
 /// Proofs between all checkpoints that the aggregator may hold when it comes to one of `ready`: the last that it surely

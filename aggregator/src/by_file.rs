@@ -8,14 +8,14 @@ use crate::governance::{Governance, Signed};
 use crate::home::{operator, refused};
 use crate::serve::Halted;
 use fedaudit_core::codec;
-use fedaudit_core::envelope::{Attestation, describe};
+use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox, Outcome, Receipts, RegistryText};
-use fedaudit_core::roster::Party;
+use fedaudit_core::roster::{Party, describe};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_parcel, write_parcel};
@@ -122,7 +122,8 @@ fn import_governance(centre: &mut Centre, documents: &[Document]) -> Result<Vec<
     let (mut said, mut new) = (Vec::new(), Vec::new());
     for document in documents {
         let Document { envelope, artifact } = document;
-        let what = describe(&envelope.0).map_err(|refusal| untaken(&refusal.to_string()))?;
+        let what = describe(&envelope.0, &artifact.0, &centre.home.trust.federation);
+        let what = what.map_err(|refusal| untaken(&refusal.to_string()))?;
         if centre.is_published(&Digest::of(&artifact.0))? {
             said.push(format!("was published before: {what}"));
             continue;
@@ -225,8 +226,8 @@ impl Intake<'_> {
     }
 }
 
-/// The plan that a release says it answers; nobody has checked it.
-fn claimed_plan(document: &Document) -> Option<Digest> {
+/// The plan that a release, or abstention, says it is about; nobody has checked it.
+pub(crate) fn claimed_plan(document: &Document) -> Option<Digest> {
     #[derive(serde::Deserialize)]
     struct Named {
         plan: Digest,
@@ -271,7 +272,7 @@ pub fn sign(
         let hint = "sign a document that follows from the registry as it is; nothing was written";
         Fault::new(Blame::Operator, refusal.to_string(), hint)
     })?;
-    let what = describe(&document.envelope.0).map_err(refused)?;
+    let what = governance.read(&document)?;
     let documents = vec![document];
     write_parcel(to, &governance.trust.federation, Content::Governance(parcel::Governance { documents }))?;
     Ok(format!("{what}: {}; next, at the aggregator: fedaudit-aggregator import FILE", to.display()))
@@ -280,15 +281,14 @@ pub fn sign(
 /// Adds this governance folder's signature to every document of a parcel.
 ///
 /// # Errors
-/// A file that is no such parcel, or cannot be written.
+/// A file that is no such parcel, or cannot be written; a document that is not what its envelope speaks of.
 pub fn cosign(governance: &Path, path: &Path, to: &Path) -> Result<Vec<String>, Fault> {
     let governance = Governance::load(governance)?;
     let federation = governance.trust.federation.clone();
     let documents = documents(path, &federation)?;
     let documents = documents.iter().map(|document| governance.cosign(document));
     let documents: Vec<_> = documents.collect::<Result<_, _>>()?;
-    let said = documents.iter().map(|document| describe(&document.envelope.0).map_err(refused));
-    let said: Vec<_> = said.collect::<Result<_, _>>()?;
+    let said: Vec<_> = documents.iter().map(|document| governance.read(document)).collect::<Result<_, _>>()?;
     write_parcel(to, &federation, Content::Governance(parcel::Governance { documents }))?;
     Ok(said)
 }
@@ -296,12 +296,13 @@ pub fn cosign(governance: &Path, path: &Path, to: &Path) -> Result<Vec<String>, 
 /// What a second signer reads before signing: each document's line, then the document.
 ///
 /// # Errors
-/// A file that is no parcel of governance documents of this federation.
+/// A file that is no parcel of governance documents of this federation; a document that is not what its envelope speaks
+/// of.
 pub fn show(governance: &Path, path: &Path) -> Result<Vec<String>, Fault> {
     let governance = Governance::load(governance)?;
     let mut said = Vec::new();
     for document in documents(path, &governance.trust.federation)? {
-        said.push(describe(&document.envelope.0).map_err(refused)?);
+        said.push(governance.read(&document)?);
         said.push(String::from_utf8_lossy(&document.artifact.0).trim_end().to_owned());
     }
     Ok(said)

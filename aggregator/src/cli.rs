@@ -209,7 +209,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
-            conflicts::line(centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
+            conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
         Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
@@ -334,7 +334,7 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
                 built.bundle_bytes,
                 out.display()
             );
-            say(conflicts::line(centre.conflicts_kept()?))
+            say(conflicts::line(&centre.conflicts_kept()?))
         }
         ReportCommand::List { json } => {
             let listed = reports::list(centre)?;

@@ -212,11 +212,25 @@ impl Governance {
         publish(centre, signed, &lock).map_err(|fault| fault.while_(source.display()))
     }
 
+    /// What a document is, in a line, before anybody sees or signs it: it is of this federation and of a kind that
+    /// governance signs, and the file is the one that the envelope speaks of.
+    ///
+    /// # Errors
+    /// A document that is none of that.
+    pub fn read(&self, document: &Document) -> Result<String, Fault> {
+        let Document { envelope, artifact } = document;
+        roster::describe(&envelope.0, &artifact.0, &self.trust.federation).map_err(|refusal| {
+            let hint = "have it signed and sent again; who altered the file cannot be told. Nothing was signed";
+            Fault::new(Blame::Input, format!("a document that must not be signed: {refusal}"), hint)
+        })
+    }
+
     /// The document with this key's signature too.
     ///
     /// # Errors
-    /// A document that is none.
+    /// As [`Governance::read`].
     pub fn cosign(&self, document: &Document) -> Result<Document, Fault> {
+        self.read(document)?;
         let envelope = cosign(&document.envelope.0, &self.key).map_err(refused)?;
         Ok(Document { envelope: Bytes(envelope), artifact: document.artifact.clone() })
     }

@@ -152,10 +152,7 @@ fn release(centre: &Centre, submission: &Submission, site: &Name) -> Result<Dige
         return Err(refuse_site(refusal, "a new epoch needs a governance document"));
     }
     plan_log(centre, &claim.plan)?.state.check(&release).map_err(conflict)?;
-    check_journal(centre, &release, submission).map_err(|(refusal, against)| {
-        let hint = "the journal is not a continuation of what the aggregator saw; its operator must explain";
-        Box::new(Decision::Conflict(Refused { blame: Blame::Site, refusal, hint: hint.to_owned() }, Some(against)))
-    })?;
+    check_journal(centre, &release, submission)?;
     Ok(claim.plan)
 }
 
@@ -197,19 +194,32 @@ fn conflict(conflict: verify::Conflict) -> Box<Decision> {
     Box::new(Decision::Conflict(refused, conflict.against))
 }
 
-/// Each journal checkpoint must be consistent with the last one seen, whichever is the larger; if not, the logged
-/// envelope that names that one.
-fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), (Refusal, Digest)> {
+/// Each journal checkpoint must be consistent with the last one seen, whichever is the larger. If it is not, that is a
+/// conflict with the logged envelope that names that one; a proof that nobody sent tells nothing of either.
+fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), Box<Decision>> {
     for checkpoint in release.journal() {
         let Some(known) = centre.journal(&release.claim().site, &checkpoint.origin) else { continue };
         let seen = &known.checkpoint;
         let (old, new) = if seen.size <= checkpoint.size { (seen, checkpoint) } else { (checkpoint, seen) };
         let proof =
             submission.journal.iter().find(|p| p.origin == old.origin && (p.old, p.new) == (old.size, new.size));
+        // From the empty log, and between equal sizes, there is nothing to prove with.
+        if proof.is_none() && old.size > 0 && old.size < new.size {
+            let expected = format!("a proof from {} to {} records of {}", old.size, new.size, old.origin);
+            let hint = format!(
+                "send the release again with a proof from size {}; by file: take the receipts in, then export again",
+                old.size
+            );
+            let refusal = Refusal::new("journal", expected, "none");
+            return Err(Box::new(Decision::Reply(refused(Blame::Operator, refusal, &hint))));
+        }
         let hashes = proof.map(|proof| &proof.hashes[..]).unwrap_or_default();
         verify_consistency(old.size, &old.root, new.size, &new.root, hashes).map_err(|e| {
             let expected = format!("{} of {} records to contain that of {}", old.origin, new.size, old.size);
-            (Refusal::new("journal", expected, e), known.envelope)
+            let hint = "the journal is not a continuation of what the aggregator saw; its operator must explain";
+            let refusal = Refusal::new("journal", expected, e);
+            let refused = Refused { blame: Blame::Site, refusal, hint: hint.to_owned() };
+            Box::new(Decision::Conflict(refused, Some(known.envelope)))
         })?;
     }
     Ok(())

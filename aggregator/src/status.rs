@@ -1,6 +1,7 @@
 //! How far the federation is: who is enrolled, what is in for each plan, what has to be looked at.
 
 use crate::centre::Centre;
+use crate::conflicts::Counts;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::time::{Time, Window};
@@ -21,6 +22,8 @@ pub struct Status {
     pub plans: Vec<PlanStatus>,
     /// Conflicts kept as evidence.
     pub conflicts: usize,
+    /// Conflicts that came when their site's share was full.
+    pub conflicts_not_kept: u64,
 }
 
 /// How far a plan is.
@@ -56,8 +59,9 @@ pub fn status(centre: &Centre, now: Time) -> Result<Status, Fault> {
     let plans = registry.plans().filter(|(digest, published)| latest(digest, &published.plan.plan));
     let mut plans: Vec<_> = plans.map(|(digest, _)| plan_status(centre, digest, now)).collect::<Result<_, _>>()?;
     plans.sort_by(|a, b| a.plan.cmp(&b.plan));
-    let (federation, conflicts) = (centre.home.trust.federation.clone(), centre.conflicts_kept()?);
-    Ok(Status { federation, registry_entries: registry.size(), enrolled, waiting, plans, conflicts })
+    let (federation, registry_entries) = (centre.home.trust.federation.clone(), registry.size());
+    let Counts { kept: conflicts, not_kept: conflicts_not_kept } = centre.conflicts_kept()?;
+    Ok(Status { federation, registry_entries, enrolled, waiting, plans, conflicts, conflicts_not_kept })
 }
 
 fn plan_status(centre: &Centre, digest: &Digest, now: Time) -> Result<PlanStatus, Fault> {
@@ -93,6 +97,7 @@ pub fn lines(status: &Status) -> Vec<String> {
             plan.plan, plan.version, plan.complete, plan.required, plan.windows_due, plan.releases
         ));
     }
-    lines.extend(crate::conflicts::line(status.conflicts));
+    let counts = Counts { kept: status.conflicts, not_kept: status.conflicts_not_kept };
+    lines.extend(crate::conflicts::line(&counts));
     lines
 }

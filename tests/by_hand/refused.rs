@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// A federation whose `dept-a` is enrolled by file and has accepted the plan; its aggregator serves nobody.
-fn world() -> World {
+pub fn world() -> World {
     let mut world = World::new(&["dept-a", "dept-b", "dept-c"]);
     world.stop();
     let token = invite(&world, "dept-a");
@@ -32,11 +32,11 @@ fn invite(world: &World, site: &str) -> String {
     world.aggregator(&["site", "add", site]).good().out.trim().to_owned()
 }
 
-fn file(world: &World, name: &str) -> String {
+pub fn file(world: &World, name: &str) -> String {
     world.scratch(name).to_string_lossy().into_owned()
 }
 
-fn data(world: &World, site: &str) -> String {
+pub fn data(world: &World, site: &str) -> String {
     let (_, file) = world.dataset.sites.iter().find(|(of, _)| *of == name(site)).expect("data");
     file.to_string_lossy().into_owned()
 }
@@ -47,11 +47,11 @@ fn carry(world: &World, receipts: &str) -> Said {
     world.aggregator(&["import", &file(world, "outbox"), "--receipts", &file(world, receipts)])
 }
 
-fn parcel(path: &str) -> ParcelText {
+pub fn parcel(path: &str) -> ParcelText {
     (*read(&std::fs::read(path).expect("reads")).expect("a parcel")).clone()
 }
 
-fn put(path: &str, parcel: ParcelText) {
+pub fn put(path: &str, parcel: ParcelText) {
     let parcel = Parcel::new(parcel).expect("keeps its rules");
     std::fs::write(path, codec::to_json(&parcel).expect("encodes")).expect("writes");
 }
@@ -242,17 +242,25 @@ fn releases_by_file_meet_the_same_intake() {
     assert_eq!(listed(&world, "received"), 6);
     // Later the journal has grown, and another plan asks: the proof from the old checkpoint to the new one is carried.
     more_to_answer(&world);
-    // Without that proof it is another history, as it would be over the network; what is refused first stops its plan.
+    // Without that proof nothing can be told, as over the network: it is asked for, and no evidence against anybody.
     world.agent("dept-a", &["outbox", "export", &file(&world, "outbox")]).good();
     let mut cut = parcel(&file(&world, "outbox"));
+    let mut wrong = cut.clone();
     let Content::Outbox(outbox) = &mut cut.content else { panic!("releases") };
     assert_eq!((outbox.releases.len(), outbox.proofs.len()), (6, 1), "of the predictions; there are no outcomes");
     outbox.proofs.clear();
     put(&file(&world, "cut"), cut);
     let said = world.aggregator(&["import", &file(&world, "cut"), "--receipts", &file(&world, "none")]);
-    said.fault("site", &["0 of 6 releases received", "journal: expected"]);
+    said.fault("operator", &["0 of 6 releases received", "journal: expected a proof from", "with a proof from size"]);
     let said = world.agent("dept-a", &["outbox", "import", &file(&world, "none")]);
-    said.fault("site", &["journal: expected", "this home still offers the release"]);
+    said.fault("operator", &["journal: expected a proof from", "this home still offers the release"]);
+    assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "");
+    // One that is wrong is another history.
+    let Content::Outbox(outbox) = &mut wrong.content else { panic!("releases") };
+    outbox.proofs[0].hashes[0] = Digest::of(b"another");
+    put(&file(&world, "cut"), wrong);
+    let said = world.aggregator(&["import", &file(&world, "cut"), "--receipts", &file(&world, "none")]);
+    said.fault("site", &["0 of 6 releases received", "journal: expected"]);
     let said = carry(&world, "later").good();
     assert!(said.out.contains("6 of 6 releases received"), "{said:?}");
     let kept = world.aggregator(&["conflict", "list"]).good();

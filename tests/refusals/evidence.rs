@@ -2,7 +2,7 @@
 
 use fedaudit_core::codec;
 use fedaudit_core::parcel::{Conflict, Content, Parcel, ParcelText, read};
-use fedaudit_tests::forge::Signed;
+use fedaudit_tests::forge::{Signed, payload};
 use fedaudit_tests::world::World;
 use fedaudit_tests::{Said, run};
 use std::path::Path;
@@ -45,6 +45,8 @@ fn open(path: &Path) -> Conflict {
 /// Evidence that somebody changed, or that lacks a part.
 fn altered(world: &World, conflict: &Conflict, trust: &Path) {
     type Edit = fn(&mut Conflict);
+    let claim = &payload(&conflict.refused.envelope.0)["predicate"]["claim"];
+    let kind = if claim["abstention"].is_null() { "release: release" } else { "abstention: abstention" };
     let edits: [(i32, &str, Edit); 6] = [
         (2, "missing", |c| c.registry = None),
         (1, "registry", |c| drop(c.registry.as_mut().expect("there").entries.pop())),
@@ -54,7 +56,7 @@ fn altered(world: &World, conflict: &Conflict, trust: &Path) {
             let at = text.find("\"sig\":\"").expect("a signature") + 20;
             c.refused.envelope.0[at] = if c.refused.envelope.0[at] == b'A' { b'B' } else { b'A' };
         }),
-        (1, "release", |c| c.site = fedaudit_tests::world::name("dept-a")),
+        (1, kind, |c| c.site = fedaudit_tests::world::name("dept-a")),
         (3, "envelope", |c| c.refused.envelope.0.truncate(20)),
     ];
     let path = world.scratch("altered");

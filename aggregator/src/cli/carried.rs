@@ -86,8 +86,12 @@ pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, gover
         Carried::Governance(GovernanceCommand::Show { file }) => say(by_file::show(governance, &file)?),
         Carried::Governance(GovernanceCommand::Sign { file, to }) => say(by_file::cosign(governance, &file, &to)?),
         Carried::Conflict(ConflictCommand::List { json }) => {
-            let kept = open()?.conflicts()?;
-            if json { say([conflicts::json(&kept).to_string()]) } else { say(conflicts::lines(&kept)) }
+            let centre = open()?;
+            let kept = centre.conflicts()?;
+            if json {
+                return say([conflicts::json(&kept).to_string()]);
+            }
+            say(conflicts::lines(&kept).into_iter().chain(conflicts::not_kept(&centre.conflicts_kept()?)))
         }
         Carried::Conflict(ConflictCommand::Export { id, out }) => {
             open()?.export_conflict(&id, &out)?;

@@ -5,7 +5,7 @@
 mod cosign;
 mod statement;
 
-pub use cosign::{cosign, describe};
+pub use cosign::cosign;
 pub use statement::{
     AbstentionClaim, Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
 };

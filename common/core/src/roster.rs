@@ -1,13 +1,14 @@
 //! Who is who, and which contracts and plans hold: what follows from the registry, entry by entry.
 
+mod governed;
 mod trust;
 mod waivers;
 
+pub use governed::describe;
 pub use trust::{Governance, Trust, Witnesses};
 pub use waivers::PublishedWaiver;
 
-use crate::absence::Waiver;
-use crate::codec::{self, Rules, Valid};
+use crate::codec::{Rules, Valid};
 use crate::contract::Contract;
 use crate::envelope::{Attestation, Claim, Claimed, Head, Published, Statement, json, seal};
 use crate::fault::Refusal;
@@ -18,6 +19,7 @@ use crate::note::VerifierKey;
 use crate::plan::Plan;
 use crate::time::Time;
 use ed25519_dalek::SigningKey;
+use governed::Governed;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,42 +172,23 @@ impl Registry {
     pub fn apply(&mut self, envelope: &[u8], artifact: &[u8]) -> Result<(), Refusal> {
         let governance = &self.trust.governance;
         let statement = Claimed::parse(envelope)?.verify(&governance.keys, governance.threshold)?;
-        check_federation(&statement, &self.trust.federation)?;
-        statement.check_artifacts(&[artifact])?;
+        let governed = Governed::open(&statement, &self.trust.federation, artifact)?;
         let digest = statement.only_subject()?;
-        match &statement.predicate.claim {
-            Claim::Roster(claim) => {
-                let entry: RosterEntry = parse(artifact)?;
-                let wanted = Published { name: entry.party.name()?, version: 1, replaces: None };
-                same("roster", &wanted, claim)?;
-                self.apply_entry(entry)?;
-            }
-            Claim::Contract(claim) => {
-                let contract: Contract = parse(artifact)?;
-                same("contract", &(&contract.contract, contract.version), &(&claim.name, claim.version))?;
-                self.next_version("contract", self.contract(&contract.contract), contract.version, claim.replaces)?;
+        match governed {
+            Governed::Entry(entry) => self.apply_entry(entry)?,
+            Governed::Contract(contract, replaces) => {
+                self.next_version("contract", self.contract(&contract.contract), contract.version, replaces)?;
                 self.contracts.insert(digest, contract);
             }
-            Claim::Plan(claim) => {
-                let plan: Plan = parse(artifact)?;
-                same("plan", &(&plan.plan, plan.version), &(&claim.name, claim.version))?;
+            Governed::Plan(plan, replaces) => {
                 let contract = self.contract_of(&plan)?;
                 plan.check_against(contract).map_err(|e| Refusal::new("plan", "a plan that fits its contract", e))?;
-                self.next_version("plan", self.plan_named(&plan.plan), plan.version, claim.replaces)?;
+                self.next_version("plan", self.plan_named(&plan.plan), plan.version, replaces)?;
                 self.plans.insert(digest, PublishedPlan { plan, issued_at: statement.predicate.issued_at });
             }
-            Claim::Waiver(claim) => {
-                let waiver: Waiver = parse(artifact)?;
-                same("waiver", &Published { name: waiver.site.clone(), version: 1, replaces: None }, claim)?;
+            Governed::Waiver(waiver) => {
                 self.check_waiver(&waiver)?;
                 self.waivers.push(PublishedWaiver { index: self.size, artifact: digest, waiver });
-            }
-            Claim::Release(_) | Claim::Abstention(_) | Claim::Report(_) => {
-                return Err(Refusal::new(
-                    "registry",
-                    "a contract, plan, roster entry or waiver",
-                    statement.predicate.claim.predicate_type(),
-                ));
             }
         }
         self.size += 1;
@@ -342,10 +325,6 @@ impl Registry {
 /// `federation`: it is of another one.
 pub fn check_federation(statement: &Statement, federation: &Name) -> Result<(), Refusal> {
     same("federation", federation, &statement.predicate.federation)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(artifact: &[u8]) -> Result<T, Refusal> {
-    codec::from_json(artifact).map_err(|e| Refusal::new("artifact", "a valid document", e))
 }
 
 /// `found` is what was `expected`.

@@ -32,7 +32,7 @@ const KINDS: [(&str, usize); 13] = [
     ("record", 20),
     ("bundle", 20),
     ("parcel", 15),
-    ("conflict", 10),
+    ("conflict", 25),
 ];
 const WIRE_KINDS: [&str; 5] = ["token", "frame", "request", "response", "join"];
 

@@ -1,8 +1,10 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod numbered;
 mod numbers;
 mod order;
 
+pub use numbered::{Numbered, numbered};
 pub use order::{Conflict, PlanState};
 
 use crate::absence::Abstention;

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from absences import ABSTENTION, ABSTENTION_CLAIM, abstained
 from encode import b64, checkpoint, digest, document, join_request
 from releases import CLAIM, NEXT, RELEASE, attested
 from wire import SECRET, SITE_B
@@ -131,6 +132,32 @@ def conflicts():
     yield case("amendment", "the second answer amends the first", conflict(amends), 2, undecidable)
     yield case("same", "one release, twice", conflict(FIRST), 2, undecidable)
     yield case("single", "one release that is right", conflict(FIRST, None), 2, "contradiction: one document")
+
+    def abstention(window=None, reason=None, **claim):
+        text = {**ABSTENTION, **({"window": window} if window else {}), **({"reason": reason} if reason else {})}
+        return abstained(text, {**ABSTENTION_CLAIM, **claim, **({"window": window} if window else {})})
+
+    silent = abstention()
+    silence = digest(silent["envelope"])
+    late = abstention(sequence=1, previous=first)
+    yield case("unsaid", "an abstention for a window that is released", conflict(late))
+    yield case("unsaid-far", "the same, and a number in between", conflict(abstention(sequence=3, previous="2" * 64)))
+    yield case("abstention-sequence", "a release and an abstention with one number", conflict(abstention(NEXT)))
+    yield case("release-sequence", "the same, with the abstention logged", conflict(release(NEXT), silent))
+    other = abstention(reason="the other disk failed")
+    yield case("abstention-bytes", "two abstentions with one number", conflict(other, silent))
+    second = abstention(sequence=2, previous="2" * 64)
+    yield case("abstention-window", "two abstentions for one window", conflict(second, silent))
+    behind = release(NEXT, sequence=1, previous="2" * 64)
+    yield case("abstention-previous", "the next number, and not behind the abstention", conflict(behind, silent))
+    yield case("abstention-alone", "an abstention with none before it", conflict(abstention(sequence=1), None))
+    changed_mind = release(sequence=1, previous=silence)
+    yield case("changed-mind", "a release behind the abstention", conflict(changed_mind, silent), 2, undecidable)
+    far = abstention(NEXT, sequence=2, previous="2" * 64)
+    yield case("abstention-gap", "a number is left out before an abstention", conflict(far), 2, undecidable)
+    tampered = {**late, "artifact": late["artifact"] + " "}
+    yield case("abstention-altered", "another reason than was signed", conflict(tampered), 1, "abstention: artifact")
+    yield case("abstention-accused", "another site is accused", conflict(late, site="site-b"), 1, "abstention: abstention")
     forged = attested(claim={**CLAIM, "raw": "1" * 64}, key=KEYS["stranger"])
     yield case("stranger", "signed by nobody that is known", conflict(forged), 2, "release: signer")
     altered = {**good, "artifact": good["artifact"] + " "}

@@ -1,6 +1,6 @@
 //! A further signature under a document that was signed already: governance of several keys.
 
-use super::{Claim, Claimed, Envelope, PAYLOAD_TYPE, STANDARD, Signature, base64, pre_authentication_encoding};
+use super::{Claimed, Envelope, PAYLOAD_TYPE, STANDARD, Signature, base64, pre_authentication_encoding};
 use crate::codec;
 use crate::fault::Refusal;
 use crate::key::{PublicKey, sign};
@@ -29,28 +29,10 @@ pub fn cosign(bytes: &[u8], key: &SigningKey) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// What an envelope claims to be, in a line for whoever is asked to sign it; no signature is checked.
-///
-/// # Errors
-/// Bytes that are no envelope of a statement.
-pub fn describe(bytes: &[u8]) -> Result<String, Refusal> {
-    let claimed = Claimed::parse(bytes)?;
-    let statement = claimed.claimed_statement()?;
-    let signers: Vec<_> = claimed.signers().map(|id| id.short()).collect();
-    let (kind, name) = match &statement.predicate.claim {
-        Claim::Contract(claim) => ("contract", format!("{} v{}", claim.name, claim.version)),
-        Claim::Plan(claim) => ("plan", format!("{} v{}", claim.name, claim.version)),
-        Claim::Roster(claim) => ("roster entry", claim.name.to_string()),
-        other => (other.predicate_type(), String::new()),
-    };
-    let (federation, digest) = (&statement.predicate.federation, statement.only_subject()?);
-    Ok(format!("{kind} {name} of {federation}, {digest}, signed by [{}]", signers.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope::{Attestation, Head, Published, seal};
+    use crate::envelope::{Attestation, Claim, Head, Published, seal};
     use crate::ids::Name;
     use crate::time::Time;
 

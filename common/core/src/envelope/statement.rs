@@ -207,7 +207,7 @@ pub struct Digests {
 }
 
 impl Statement {
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
         if self.kind != STATEMENT_TYPE {
             return Err(Refusal::new("statement", STATEMENT_TYPE, self.kind.escape_debug()));
         }

@@ -1,11 +1,12 @@
-//! Whether two signed releases of one site contradict each other: a pure function of both, which anybody can compute.
+//! Whether two numbered documents of one site, releases or abstentions, contradict each other: a pure function of both,
+//! which anybody can compute.
 
 use super::{Conflict, Content, Document, read};
 use crate::bundle::{Check, Outcome, Verdict};
 use crate::codec::Valid;
 use crate::fault::Refusal;
 use crate::roster::{Registry, Trust};
-use crate::verify::{self, VerifiedRelease};
+use crate::verify::{self, Numbered};
 
 /// Checks exported evidence against `trust`, offline: both documents are signed by the site, and they contradict each
 /// other. The verdict is 0 if that is proven.
@@ -39,9 +40,9 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
             return None;
         }
     };
-    let refused = release("refused", &conflict.refused, conflict, &registry, verdict)?;
+    let refused = numbered("refused", &conflict.refused, conflict, &registry, verdict)?;
     let logged = match &conflict.logged {
-        Some(document) => Some(release("logged", document, conflict, &registry, verdict)?),
+        Some(document) => Some(numbered("logged", document, conflict, &registry, verdict)?),
         None => None,
     };
     let found = contradictions(&refused, logged.as_ref());
@@ -62,77 +63,68 @@ fn unmet(check: &str, subject: &str, outcome: Outcome, expected: &str, found: St
     Check { check, subject, outcome, expected, found }
 }
 
-fn release(
+fn numbered(
     subject: &str,
     document: &Document,
     conflict: &Conflict,
     registry: &Registry,
     verdict: &mut Verdict,
-) -> Option<VerifiedRelease> {
-    let release = verify::release(&document.envelope.0, &document.artifact.0, registry)
-        .and_then(|release| crate::roster::same("release", &conflict.site, &release.claim().site).map(|()| release));
-    match release {
-        Ok(release) => {
-            let claim = release.claim();
+) -> Option<Numbered> {
+    let (envelope, artifact) = (&document.envelope.0, &document.artifact.0);
+    // Of any other kind: the release's checks say what is wrong with it.
+    let check = match verify::claimed_kind(envelope) {
+        Ok(verify::Kind::Abstention) => "abstention",
+        _ => "release",
+    };
+    let document = verify::numbered(envelope, artifact, registry)
+        .and_then(|document| crate::roster::same(check, &conflict.site, document.site()).map(|()| document));
+    match document {
+        Ok(document) => {
             let found = format!(
-                "{}, release {} on {}, signed by {}",
-                release.envelope(),
-                claim.sequence,
-                claim.window,
-                claim.site
+                "{}, {} on {}, signed by {}",
+                document.envelope(),
+                named(&document),
+                document.window(),
+                document.site()
             );
-            verdict.pass("release", subject, found);
-            Some(release)
+            verdict.pass(check, subject, found);
+            Some(document)
         }
         Err(refusal) => {
-            verdict.refuse("release", subject, &refusal);
+            verdict.refuse(check, subject, &refusal);
             None
         }
     }
 }
 
+/// As `release 3`.
+fn named(document: &Numbered) -> String {
+    format!("{} {}", document.word(), document.sequence())
+}
+
 /// Everything in which `refused`, by itself or together with `logged`, cannot be true.
 ///
-/// A number that is left out, and journals of different sizes, are no contradiction: something may stand in between.
-pub fn contradictions(refused: &VerifiedRelease, logged: Option<&VerifiedRelease>) -> Vec<String> {
+/// A number that is left out, journals of different sizes, and a release that comes after an abstention are no
+/// contradiction: something may stand in between, and the site may have changed its mind.
+pub fn contradictions(refused: &Numbered, logged: Option<&Numbered>) -> Vec<String> {
     let mut found = Vec::new();
-    for release in [Some(refused), logged].into_iter().flatten() {
-        let claim = release.claim();
-        if (claim.sequence == 0) != claim.previous.is_none() {
-            let previous = if claim.previous.is_none() { "none" } else { "one" };
+    for document in [Some(refused), logged].into_iter().flatten() {
+        if (document.sequence() == 0) != document.previous().is_none() {
+            let previous = if document.previous().is_none() { "none" } else { "one" };
             found.push(format!(
-                "{} is release {} and names {previous} before it",
-                release.envelope().short(),
-                claim.sequence
+                "{} is {} and names {previous} before it",
+                document.envelope().short(),
+                named(document)
             ));
         }
     }
     let Some(logged) = logged.filter(|logged| logged.envelope() != refused.envelope()) else { return found };
-    let (a, b) = (refused.claim(), logged.claim());
-    if a.site != b.site {
+    if refused.site() != logged.site() {
         return found;
     }
-    if a.plan == b.plan {
-        if a.window == b.window && amended(refused) == amended(logged) {
-            found.push(format!("two releases for {}, of which neither amends the other", a.window));
-        }
-        if a.sequence == b.sequence {
-            found.push(format!("two releases with the number {}", a.sequence));
-        } else if a.previous.is_some() && a.previous == b.previous {
-            found.push(format!("releases {} and {} name the same one before them", a.sequence, b.sequence));
-        }
-        for (later, earlier) in [(refused, logged), (logged, refused)] {
-            let follows = later.claim().previous == Some(earlier.envelope());
-            let next = earlier.claim().sequence.checked_add(1) == Some(later.claim().sequence);
-            if follows != next {
-                let word = if follows { "names" } else { "does not name" };
-                found.push(format!(
-                    "release {} {word} release {} as the one before it",
-                    later.claim().sequence,
-                    earlier.claim().sequence
-                ));
-            }
-        }
+    if refused.plan() == logged.plan() {
+        found.extend(answers(refused, logged));
+        found.extend(numbers(refused, logged));
     }
     for x in refused.journal() {
         for y in logged.journal().iter().filter(|y| (&y.origin, y.size) == (&x.origin, x.size) && y.root != x.root) {
@@ -142,6 +134,48 @@ pub fn contradictions(refused: &VerifiedRelease, logged: Option<&VerifiedRelease
     found
 }
 
-fn amended(release: &VerifiedRelease) -> Option<crate::ids::Digest> {
+/// Two answers for one window, of which the later cannot stand behind the earlier.
+fn answers(a: &Numbered, b: &Numbered) -> Option<String> {
+    if a.window() != b.window() {
+        return None;
+    }
+    let window = a.window();
+    match (a, b) {
+        (Numbered::Release(x), Numbered::Release(y)) => {
+            (amended(x) == amended(y)).then(|| format!("two releases for {window}, of which neither amends the other"))
+        }
+        (Numbered::Abstention(_), Numbered::Abstention(_)) => Some(format!("two abstentions for {window}")),
+        (Numbered::Release(_), Numbered::Abstention(_)) => unsaid(a, b),
+        (Numbered::Abstention(_), Numbered::Release(_)) => unsaid(b, a),
+    }
+}
+
+/// What was released is amended, not unsaid.
+fn unsaid(release: &Numbered, abstention: &Numbered) -> Option<String> {
+    (abstention.sequence() > release.sequence())
+        .then(|| format!("{} for {}, behind {} for it", named(abstention), release.window(), named(release)))
+}
+
+/// Numbers and envelopes before that do not fit one sequence.
+fn numbers(refused: &Numbered, logged: &Numbered) -> Vec<String> {
+    let mut found = Vec::new();
+    let (a, b) = (named(refused), named(logged));
+    if refused.sequence() == logged.sequence() {
+        found.push(format!("two documents with one number: {a} and {b}"));
+    } else if refused.previous().is_some() && refused.previous() == logged.previous() {
+        found.push(format!("{a} and {b} name the same one before them"));
+    }
+    for (later, earlier) in [(refused, logged), (logged, refused)] {
+        let follows = later.previous() == Some(earlier.envelope());
+        let next = earlier.sequence().checked_add(1) == Some(later.sequence());
+        if follows != next {
+            let word = if follows { "names" } else { "does not name" };
+            found.push(format!("{} {word} {} as the one before it", named(later), named(earlier)));
+        }
+    }
+    found
+}
+
+fn amended(release: &verify::VerifiedRelease) -> Option<crate::ids::Digest> {
     release.claim().amends.as_ref().map(|amends| amends.envelope)
 }
