@@ -110,6 +110,47 @@ fn an_export_of_a_spreadsheet_is_read_as_it_is() {
 }
 
 #[test]
+fn a_draft_names_no_person_and_no_group_of_a_few() {
+    let mut lines = "id,timestamp,religion,clinician,approved\n".to_owned();
+    for row in files::rows(9).take(300) {
+        let religion = match row.number % 300 {
+            0 => "Yazidi",
+            n if n % 3 == 0 => "Bahai",
+            _ => "none",
+        };
+        let clinician = ["Ada Quist", "Bo Ruud"][(row.score % 2) as usize];
+        lines += &format!("{},{},{religion},{clinician},{}\n", row.number, row.at, u8::from(row.approved));
+    }
+    let newcomer = Newcomer::new("a.csv", lines);
+    let said = draft(&newcomer.folder()).good();
+    for line in [
+        "left out of the categories, as fewer than 10 rows have them: 1 value; they count as other",
+        "no usual name of an attribute, so contract.toml and plan.toml have it as a comment: CHECK",
+    ] {
+        assert_eq!(said.out.matches(line).count(), 1, "`{line}`:\n{}", said.out);
+    }
+    let (contract, plan) = documents(&newcomer.folder());
+    let [religion] = &contract.attributes[..] else { panic!("{contract:?}") };
+    assert_eq!(
+        (religion.name.as_str(), &religion.categories[..]),
+        ("religion", &["Bahai", "none"].map(String::from)[..])
+    );
+    assert_eq!(plan.slices.iter().map(|slice| slice.name()).collect::<Vec<_>>(), ["religion"]);
+    for name in newcomer.drafted() {
+        let text = std::fs::read_to_string(newcomer.folder().join(&name)).expect("written");
+        assert!(!text.contains("Yazidi"), "{name}: {text}");
+        for line in text.lines().filter(|line| ["clinician", "Quist"].iter().any(|word| line.contains(word))) {
+            assert!(line.starts_with("# "), "{name}: {line}");
+        }
+    }
+    newcomer.federation().good();
+    let report = newcomer.report();
+    let groups =
+        &report.scopes[0].slices.iter().find(|slice| slice.attributes == ["religion"]).expect("a slice").groups;
+    assert!(groups.iter().all(|group| group.group != ["Yazidi"]), "{groups:?}");
+}
+
+#[test]
 fn a_file_with_our_names_needs_no_map() {
     let newcomer = Newcomer::new("a.csv", "");
     write(&newcomer.folder().join("sites/a.csv"), WHOLE, 5, 500, Row::whole);

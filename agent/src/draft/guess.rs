@@ -53,7 +53,10 @@ pub(super) struct Attribute {
     pub categories: Vec<String>,
     /// The largest group.
     pub reference: String,
-    /// One of the names by which people ask whether decisions are fair.
+    /// How many values are no category, as fewer than [`K`] rows have them: everybody reads a contract.
+    pub rare: usize,
+    /// One of the names by which people ask whether decisions are fair. Any other column may hold anything, names of
+    /// persons too: it is drafted as a comment.
     pub known: bool,
     /// The groups and their sizes, for the reader.
     pub counts: String,
@@ -236,16 +239,18 @@ fn attribute(table: &Table, column: &Column) -> Result<Attribute, String> {
     if !texts || !is_text(&column.name) {
         return Err("holds control characters or long texts".to_owned());
     }
-    let ([(reference, _), _, ..], distinct) = (&values[..], values.len()) else {
+    if values.len() < 2 {
         return Err(if column.filled == 0 { "is blank" } else { "has a single value" }.to_owned());
-    };
-    if !known && distinct as u64 == column.filled {
-        return Err("every value stands once".to_owned());
     }
-    let mut categories: Vec<String> = values.iter().map(|(value, _)| (*value).to_owned()).collect();
+    let (common, rare): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, count)| *count >= K);
+    let [(reference, _), _, ..] = common[..] else {
+        return Err(format!("fewer than two values have {K} rows or more"));
+    };
+    let mut categories: Vec<String> = common.iter().map(|(value, _)| (*value).to_owned()).collect();
     categories.sort();
-    let counts = values.iter().map(|(value, count)| format!("{} {count}", shown(value))).collect::<Vec<_>>().join(", ");
-    Ok(Attribute { name: column.name.clone(), categories, reference: (*reference).to_owned(), known, counts })
+    let counts = common.iter().map(|(value, count)| format!("{} {count}", shown(value))).collect::<Vec<_>>().join(", ");
+    let (name, reference) = (column.name.clone(), reference.to_owned());
+    Ok(Attribute { name, categories, reference, rare: rare.len(), known, counts })
 }
 
 /// Place among the names by which people ask whether decisions are fair; after them all for others.
@@ -254,11 +259,10 @@ fn rank(name: &str) -> usize {
     KNOWN.iter().position(|known| *known == name).unwrap_or(KNOWN.len())
 }
 
-/// Each well-known attribute on its own, or the first others where there is none; and the first two well-known together.
+/// Each well-known attribute on its own, and the first two together.
 fn slices(attributes: &[Attribute]) -> Vec<Vec<String>> {
     let known: Vec<_> = attributes.iter().filter(|attribute| attribute.known).collect();
-    let single: Vec<_> = if known.is_empty() { attributes.iter().take(SLICES).collect() } else { known.clone() };
-    let mut slices: Vec<_> = single.iter().map(|attribute| vec![attribute.name.clone()]).collect();
+    let mut slices: Vec<_> = known.iter().map(|attribute| vec![attribute.name.clone()]).collect();
     if let [first, second, ..] = known[..]
         && first.categories.len() * second.categories.len() <= CROSSED_GROUPS
     {
@@ -270,6 +274,8 @@ fn slices(attributes: &[Attribute]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests;
 
+/// The drafted plan's k; a value with fewer rows is not written into a contract either.
+pub(super) const K: u64 = 10;
 const DAY_NS: i64 = 24 * HOUR_NS;
 /// Most different values of an attribute, and of one with a well-known name.
 const GROUPS: usize = 12;
@@ -278,8 +284,6 @@ const KNOWN_GROUPS: usize = 40;
 const NUMBERS: usize = 5;
 /// Most groups of two attributes together.
 const CROSSED_GROUPS: usize = 12;
-/// Slices of attributes without well-known names.
-const SLICES: usize = 3;
 /// Opposites: the second is the one that people ask for.
 const WORDS: [[&str; 2]; 21] = [
     ["0", "1"],
