@@ -94,7 +94,7 @@ pub(super) fn guess(table: &Table, roles: &Roles, now: Time) -> Result<Guess, Fa
         versions,
         decision,
         label,
-        score: roles.column(table, "score").filter(|_| roles.score).and_then(|c| c.numbers.range).map(range),
+        score: score(table, roles)?,
         slices: slices(&attributes),
         attributes,
         window,
@@ -160,19 +160,38 @@ fn opposite(only: &str) -> Option<[String; 2]> {
     Some(pair.map(alike))
 }
 
-/// A score's range: 0 to 1 if all lie inside, else rounded outwards to two figures of its width.
-fn range((min, max): (f64, f64)) -> (f64, f64) {
+/// The range of the scores, if there are any.
+fn score(table: &Table, roles: &Roles) -> Result<Option<(f64, f64)>, Fault> {
+    let Some(seen) = roles.column(table, "score").filter(|_| roles.score).and_then(|column| column.numbers.range)
+    else {
+        return Ok(None);
+    };
+    let (min, max) = seen;
+    let unfit = || {
+        let what = format!("score: what lies between {min:e} and {max:e} cannot be cut into bins");
+        fault(&what, "mend the scores, or leave their column out")
+    };
+    range(seen).map(Some).ok_or_else(unfit)
+}
+
+/// A score's range: 0 to 1 if all lie inside, else rounded outwards to two figures of its width. None if that is too
+/// narrow or too wide to be cut into bins.
+fn range((min, max): (f64, f64)) -> Option<(f64, f64)> {
     if min >= 0.0 && max <= 1.0 {
-        return (0.0, 1.0);
+        return Some((0.0, 1.0));
     }
     let width = if max > min { max - min } else { 1.0 };
+    if !width.is_normal() {
+        return None;
+    }
     let step = 10_f64.powf(width.log10().floor() - 1.0);
     let digits = usize::try_from(-(step.log10().round() as i64)).unwrap_or(0);
     let round = |value: f64| format!("{value:.digits$}").parse().unwrap_or(value);
     let (low, high) = (round((min / step).floor() * step), round((max / step).ceil() * step));
     // Rounding may not leave a score outside, nor a range without width.
     let (low, high) = (f64::min(low, min), f64::max(high, max));
-    if low < high { (low, high) } else { (low, low + 1.0) }
+    let high = if low < high { high } else { low + 1.0 };
+    (high - low).is_normal().then_some((low, high))
 }
 
 /// The window, and how long after it labels are waited for.

@@ -49,15 +49,21 @@ fn ranges_are_rounded_outwards() {
         ((-1e300, 1e300), (-1e300, 1e300)),
     ];
     for (seen, expected) in cases {
-        assert_eq!(range(seen), expected, "{seen:?}");
+        assert_eq!(range(seen), Some(expected), "{seen:?}");
     }
+    let tiny = f64::from_bits(1);
+    for seen in [(-2.0 * tiny, 0.0), (-tiny, -tiny / 2.0), (f64::MIN, f64::MAX), (-1e308, 1e308), (1e300, 1e300)] {
+        assert_eq!(range(seen), None, "{seen:?}");
+    }
+    let fault = drafted(&with("score", &["-1e-323", "0"]), NOW).err().expect("is refused");
+    assert!(fault.what.contains("score: what lies between -1e-323 and 0e0"), "{fault}");
 }
 
 proptest::proptest! {
     #[test]
     fn no_score_lies_outside_its_range(a in -1e9..1e9_f64, b in -1e9..1e9_f64) {
         let (min, max) = (a.min(b), a.max(b));
-        let (low, high) = range((min, max));
+        let (low, high) = range((min, max)).expect("a range");
         proptest::prop_assert!(low <= min && max <= high && low < high);
     }
 }
