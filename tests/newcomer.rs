@@ -183,7 +183,7 @@ fn a_file_with_our_names_needs_no_map() {
 #[test]
 fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
     let rows = |header: &str, row: &str| (0..20).fold(format!("{header}\n"), |text, n| text + &format!("e{n},{row}\n"));
-    let cases: [(String, &[&str]); 9] = [
+    let cases: [(String, &[&str]); 11] = [
         (String::new(), &["it is empty"]),
         (format!("{WHOLE}\n"), &["no file has a row under its header"]),
         (
@@ -203,6 +203,11 @@ fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
         (rows("id,time,approved", "2026-01-31 13:00:00,1"), &["it names no time zone; add Z"]),
         (rows("id,time,approved", "2026-01-31,1"), &["it is a date alone"]),
         (rows("id,time,decision", "2026-01-31T13:00:00Z,perhaps"), &["the only value is `perhaps`"]),
+        (
+            rows("id,time,approved", "2262-04-11T23:30:00Z,1"),
+            &["occurred_at:", "a.csv, line 2: `2262-04-11T23:30:00Z`", "where times end"],
+        ),
+        (rows("id,time,approved", "1677-09-21T01:00:00Z,1"), &["line 2: `1677-09-21T01:00:00Z`", "where times end"]),
         (rows("id,time,decision,time", "2026-01-31T13:00:00Z,1,x"), &["column `time` stands twice"]),
     ];
     for (text, expected) in cases {

@@ -1,6 +1,6 @@
 //! What a contract and a plan over these files would say.
 
-use super::look::{Column, Table, fault, shown};
+use super::look::{Column, DAY_NS, Table, fault, shown};
 use super::names::slug;
 use super::roles::{Roles, plain};
 use crate::import::map::COLUMNS;
@@ -196,6 +196,12 @@ fn range((min, max): (f64, f64)) -> Option<(f64, f64)> {
 
 /// The window, and how long after it labels are waited for.
 fn when(table: &Table, roles: &Roles, now: Time, notes: &mut Vec<String>) -> Result<(Window, u32), Fault> {
+    for ours in ["occurred_at", "labelled_at"] {
+        if let Some(far) = roles.column(table, ours).and_then(|column| column.far.as_ref()) {
+            let what = format!("{ours}: {far} is within a day of where times end");
+            return Err(fault(&what, "mend the time, or leave a blank where it is not known"));
+        }
+    }
     let range = roles.column(table, "occurred_at").and_then(|column| column.times.range);
     let Some((first, last)) = range else {
         return Err(fault("occurred_at holds no times", "give a column of times, such as 2026-01-31T13:00:00Z"));
@@ -295,7 +301,6 @@ mod tests;
 
 /// The drafted plan's k; a value with fewer rows is not written into a contract either.
 pub(super) const K: u64 = 10;
-const DAY_NS: i64 = 24 * HOUR_NS;
 /// Most different values of an attribute, and of one with a well-known name.
 const GROUPS: usize = 12;
 const KNOWN_GROUPS: usize = 40;
