@@ -220,3 +220,47 @@ fn an_abstention_speaks_for_its_signer_only() {
     let again = forged("dept-b", "attest", |claim| claim["sequence"] = json!(1));
     refused(&b, &again, "window");
 }
+
+#[test]
+fn nothing_of_a_plan_leaves_after_the_steward_refused_it() {
+    let world = absent::world();
+    late(&world, 12);
+    let plan = world.plan().to_string();
+    let refuse = |site: &str| world.agent(site, &["plan", "refuse", &plan, "--reason", "a complaint"]).good();
+    let accept = || world.agent("dept-a", &["plan", "accept", &plan]).good();
+    let ship = || world.agent("dept-a", &["run", "--once"]).good();
+    refuse("dept-a");
+    let logs = world.logs();
+    let said = amend(&world, "dept-a").fault("operator", &["refused plan", "a complaint"]);
+    assert!(said.err.contains(&format!("plan accept {plan}")), "{said:?}");
+    accept();
+    amend(&world, "dept-a").good();
+    // Signed, but not sent when the plan is refused: neither over the network nor by file.
+    let said = refuse("dept-a");
+    assert!(said.out.contains("1 that are signed are held"), "{said:?}");
+    assert!(ship().out.contains("7 releases in the outbox; 1 that are signed are held"));
+    let file = world.scratch("outbox");
+    let said = world.agent("dept-a", &["outbox", "export", &file.to_string_lossy()]).good();
+    assert!(said.out.contains("nothing is ready to leave") && said.out.contains("1 held"), "{said:?}");
+    assert!(!file.exists());
+    assert_eq!(world.logs(), logs, "nothing left");
+    for command in [&["outbox", "list"][..], &["status"], &["release", "list"]] {
+        for (json, held) in [(&[][..], "\theld"), (&["--json"], "\"state\":\"held\"")] {
+            let said = world.agent("dept-a", &[command, json].concat()).good();
+            assert_eq!(said.out.matches(held).count(), 1, "{command:?}: {said:?}");
+            assert_eq!(said.out.matches("this site refused the plan: a complaint").count(), 1, "{command:?}: {said:?}");
+        }
+    }
+    accept();
+    ship();
+    assert_ne!(world.logs(), logs, "it went");
+    let said = world.agent("dept-a", &["outbox", "list"]).good();
+    assert_eq!(said.out.matches("\treceived\t").count(), 7, "{said:?}");
+    // That there will be no answer may be said of a plan that is refused.
+    world.enrol("dept-b");
+    refuse("dept-b");
+    abstain(&world, "dept-b", MARCH);
+    world.agent("dept-b", &["run", "--once"]).good();
+    let said = world.agent("dept-b", &["outbox", "list"]).good();
+    assert_eq!(said.out.matches("\treceived\t").count(), 1, "{said:?}");
+}

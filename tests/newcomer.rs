@@ -110,6 +110,47 @@ fn an_export_of_a_spreadsheet_is_read_as_it_is() {
 }
 
 #[test]
+fn a_draft_names_no_person_and_no_group_of_a_few() {
+    let mut lines = "id,timestamp,religion,clinician,approved\n".to_owned();
+    for row in files::rows(9).take(300) {
+        let religion = match row.number % 300 {
+            0 => "Yazidi",
+            n if n % 3 == 0 => "Bahai",
+            _ => "none",
+        };
+        let clinician = ["Ada Quist", "Bo Ruud"][(row.score % 2) as usize];
+        lines += &format!("{},{},{religion},{clinician},{}\n", row.number, row.at, u8::from(row.approved));
+    }
+    let newcomer = Newcomer::new("a.csv", lines);
+    let said = draft(&newcomer.folder()).good();
+    for line in [
+        "left out of the categories, as fewer than 10 rows have them: 1 value; they count as other",
+        "no usual name of an attribute, so contract.toml and plan.toml have it as a comment: CHECK",
+    ] {
+        assert_eq!(said.out.matches(line).count(), 1, "`{line}`:\n{}", said.out);
+    }
+    let (contract, plan) = documents(&newcomer.folder());
+    let [religion] = &contract.attributes[..] else { panic!("{contract:?}") };
+    assert_eq!(
+        (religion.name.as_str(), &religion.categories[..]),
+        ("religion", &["Bahai", "none"].map(String::from)[..])
+    );
+    assert_eq!(plan.slices.iter().map(|slice| slice.name()).collect::<Vec<_>>(), ["religion"]);
+    for name in newcomer.drafted() {
+        let text = std::fs::read_to_string(newcomer.folder().join(&name)).expect("written");
+        assert!(!text.contains("Yazidi"), "{name}: {text}");
+        for line in text.lines().filter(|line| ["clinician", "Quist"].iter().any(|word| line.contains(word))) {
+            assert!(line.starts_with("# "), "{name}: {line}");
+        }
+    }
+    newcomer.federation().good();
+    let report = newcomer.report();
+    let groups =
+        &report.scopes[0].slices.iter().find(|slice| slice.attributes == ["religion"]).expect("a slice").groups;
+    assert!(groups.iter().all(|group| group.group != ["Yazidi"]), "{groups:?}");
+}
+
+#[test]
 fn a_file_with_our_names_needs_no_map() {
     let newcomer = Newcomer::new("a.csv", "");
     write(&newcomer.folder().join("sites/a.csv"), WHOLE, 5, 500, Row::whole);
@@ -142,7 +183,7 @@ fn a_file_with_our_names_needs_no_map() {
 #[test]
 fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
     let rows = |header: &str, row: &str| (0..20).fold(format!("{header}\n"), |text, n| text + &format!("e{n},{row}\n"));
-    let cases: [(String, &[&str]); 9] = [
+    let cases: [(String, &[&str]); 11] = [
         (String::new(), &["it is empty"]),
         (format!("{WHOLE}\n"), &["no file has a row under its header"]),
         (
@@ -162,6 +203,11 @@ fn what_cannot_be_drafted_is_said_and_nothing_is_written() {
         (rows("id,time,approved", "2026-01-31 13:00:00,1"), &["it names no time zone; add Z"]),
         (rows("id,time,approved", "2026-01-31,1"), &["it is a date alone"]),
         (rows("id,time,decision", "2026-01-31T13:00:00Z,perhaps"), &["the only value is `perhaps`"]),
+        (
+            rows("id,time,approved", "2262-04-11T23:30:00Z,1"),
+            &["occurred_at:", "a.csv, line 2: `2262-04-11T23:30:00Z`", "where times end"],
+        ),
+        (rows("id,time,approved", "1677-09-21T01:00:00Z,1"), &["line 2: `1677-09-21T01:00:00Z`", "where times end"]),
         (rows("id,time,decision,time", "2026-01-31T13:00:00Z,1,x"), &["column `time` stands twice"]),
     ];
     for (text, expected) in cases {

@@ -8,7 +8,7 @@ use crate::abstain::named;
 use crate::close::{Answer, Question, answer, check_outbox, recover, sign};
 use crate::journal::{aggregate, count_transitions};
 use crate::outbox::{Kind, Outgoing, State};
-use crate::site::{Site, refused};
+use crate::site::{Decision, Site, refused};
 use clap::Args;
 use fedaudit_core::codec;
 use fedaudit_core::disclosure::{ReleaseText, Transitions};
@@ -35,7 +35,7 @@ pub struct Amend {
 /// Signs a release that replaces the latest one of the window; its number.
 ///
 /// # Errors
-/// No such plan, window or release; nothing that is released would change; a difference that would show fewer than k
+/// No such plan, window or release; a plan that this site refused; nothing that is released would change; a difference that would show fewer than k
 /// events. Then nothing was signed.
 pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
     let _import = Lock::acquire(&site.home.import_lock())?;
@@ -46,6 +46,7 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
         let what = format!("--window names {} windows", windows.len());
         return Err(Fault::new(Blame::Operator, what, "amend one window at a time"));
     };
+    accepted(site, &wanted.plan, &digest)?;
     let earlier: Vec<Outgoing> = site.outbox.releases()?.into_iter().filter(|r| r.plan == digest).collect();
     if let Some(refused) = earlier.iter().find(|document| document.state == State::Refused) {
         let what =
@@ -76,6 +77,17 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
     sign(site, &question, new, Some(amends), now)?;
     recover(site)?;
     Ok(sequence)
+}
+
+/// What the steward decided last about the plan holds for amendments as it does for closing.
+fn accepted(site: &mut Site, plan: &Name, digest: &Digest) -> Result<(), Fault> {
+    let what = match site.decisions()?.get(digest) {
+        Some(Decision::Accepted) => return Ok(()),
+        Some(Decision::Refused(reason)) => format!("this site refused plan {plan}: {reason}"),
+        None => format!("this site has not accepted plan {plan}"),
+    };
+    let hint = format!("nothing was signed; if it is to be answered again: fedaudit-agent plan accept {plan}");
+    Err(Fault::new(Blame::Operator, what, hint))
 }
 
 fn text(release: &Outgoing) -> Result<ReleaseText, Fault> {

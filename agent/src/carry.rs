@@ -7,7 +7,8 @@ use crate::close::close_due;
 use crate::drive::{self, Ask, named_checkpoints};
 use crate::home::{Enrolment, Home, Invitation};
 use crate::join::{check_trust, request};
-use crate::outbox::{Outgoing, State};
+use crate::leave::{leaving, listed};
+use crate::outbox::{Listed, Outgoing, State};
 use crate::ship::Shipper;
 use crate::site::Site;
 use fedaudit_core::codec;
@@ -44,9 +45,9 @@ pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result
     Ok(enrolment)
 }
 
-/// Closes what is due, and writes every release without a receipt into a file; what was done, a line each.
+/// Closes what is due, and writes every release without a receipt that may leave into a file; what was done, a line each.
 ///
-/// A release stays ready until its receipt comes back; exporting again does no harm.
+/// A release stays ready until its receipt comes back; exporting again does no harm. What the steward holds stays here.
 ///
 /// # Errors
 /// A journal or outbox that fails, a site that is not enrolled, a file that cannot be written.
@@ -56,12 +57,16 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         close_due(site, now)?;
     }
     let releases = site.outbox.releases()?;
-    let stopped: BTreeSet<Digest> =
-        releases.iter().filter(|release| release.state == State::Refused).map(|release| release.plan).collect();
-    let ready: Vec<&Outgoing> =
-        releases.iter().filter(|release| release.state == State::Ready && !stopped.contains(&release.plan)).collect();
+    let listed = listed(site)?;
+    let by_digest: BTreeMap<Digest, &Outgoing> = releases.iter().map(|of| (Digest::of(&of.envelope), of)).collect();
+    let find = |of: &Listed| by_digest.get(&of.envelope).copied();
+    let ready: Vec<&Outgoing> = leaving(&listed).into_iter().filter_map(find).collect();
+    let held: Vec<&Outgoing> = listed.iter().filter(|of| of.state == State::Held).filter_map(find).collect();
+    let stay = format!("{} held: this site refused their plan; plan accept lets them go", held.len());
+    let stay = (!held.is_empty()).then_some(stay);
     if ready.is_empty() {
-        return Ok(vec!["nothing is ready to leave; no file was written".to_owned()]);
+        let nothing = "nothing is ready to leave; no file was written".to_owned();
+        return Ok([nothing].into_iter().chain(stay).collect());
     }
     if site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_err() {
         let what = format!("site {} is not in this home's copy of the registry", site.enrolment.site);
@@ -79,7 +84,9 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         room = if fits { room - bytes } else { 0 };
         fits
     });
-    let proofs = proofs(site, &releases, &ready)?;
+    // What is held now may have been brought there before it was.
+    let waiting: Vec<&Outgoing> = ready.iter().chain(&held).copied().collect();
+    let proofs = proofs(site, &releases, &waiting)?;
     let documents = ready.iter().map(|release| Document::new(release.envelope.clone(), release.artifact.clone()));
     let content = Content::Outbox(Outbox {
         site: site.enrolment.site.clone(),
@@ -92,6 +99,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     if ready.len() < all {
         said.push(format!("{} more do not fit: export again when the receipts for these are in", all - ready.len()));
     }
+    said.extend(stay);
     said.push(
         "next, at the aggregator: fedaudit-aggregator import FILE --receipts RECEIPTS; carry RECEIPTS back".to_owned(),
     );
@@ -119,9 +127,9 @@ fn in_order<'a>(site: &Site, ready: Vec<&'a Outgoing>) -> Result<Vec<&'a Outgoin
     Ok(keyed.into_iter().map(|(_, release)| release).collect())
 }
 
-/// Proofs between all checkpoints that the aggregator may hold when it comes to one of `ready`: the last that it surely
+/// Proofs between all checkpoints that the aggregator may hold when it comes to one of `waiting`: the last that it surely
 /// has, and those of the releases that wait, some of which an earlier export may have brought there.
-fn proofs(site: &mut Site, releases: &[Outgoing], ready: &[&Outgoing]) -> Result<Vec<Proof>, Fault> {
+fn proofs(site: &mut Site, releases: &[Outgoing], waiting: &[&Outgoing]) -> Result<Vec<Proof>, Fault> {
     let mut sizes: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
     let mut received: BTreeMap<String, u64> = BTreeMap::new();
     for release in releases.iter().filter(|release| release.state == State::Received) {
@@ -130,7 +138,7 @@ fn proofs(site: &mut Site, releases: &[Outgoing], ready: &[&Outgoing]) -> Result
             *known = (*known).max(checkpoint.size);
         }
     }
-    for release in ready {
+    for release in waiting {
         for checkpoint in named_checkpoints(site, release)? {
             sizes.entry(checkpoint.origin).or_default().insert(checkpoint.size);
         }

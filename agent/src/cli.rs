@@ -9,7 +9,8 @@ use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
 use crate::journal::Journal;
-use crate::outbox::Kind;
+use crate::leave::listed;
+use crate::outbox::{Kind, State};
 use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
 use crate::site::{Decision, Site};
@@ -162,9 +163,8 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let site = Site::open(Home::open(&cli.home)?)?;
             say!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
-            let site = run(site, until).await?;
-            let releases = site.outbox.list()?.len();
-            say!("stopped: {releases} releases in the outbox");
+            let mut site = run(site, until).await?;
+            say!("stopped: {} releases in the outbox{}", site.outbox.list()?.len(), held(&mut site)?);
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
@@ -237,12 +237,22 @@ async fn plan(site: Site, command: PlanCommand) -> Result<(), Fault> {
         PlanCommand::Refuse { plan, reason } => {
             let (digest, _) = site.plan_named(&plan)?;
             site.decide(digest, Decision::Refused(reason))?;
-            say!("plan {plan} refused");
+            say!("plan {plan} refused{}", held(&mut site)?);
             Ok(())
         }
         PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
         PlanCommand::Withdraw(wanted) => wanted.run(&mut site),
     }
+}
+
+/// How many documents stay here because of a refusal, if any do.
+fn held(site: &mut Site) -> Result<String, Fault> {
+    let held = listed(site)?.iter().filter(|of| of.state == State::Held).count();
+    Ok(if held == 0 {
+        String::new()
+    } else {
+        format!("; {held} that are signed are held until their plan is accepted")
+    })
 }
 
 fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
@@ -274,7 +284,7 @@ fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
 
 fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let decisions = site.decisions()?;
-    let mut releases = site.outbox.list()?;
+    let mut releases = listed(&mut site)?;
     releases.retain(|listed| listed.kind == Kind::Release);
     let plan_name = |digest: &Digest| {
         let published = site.mirror.registry().plan(digest).map(|published| published.plan.plan.to_string());

@@ -19,7 +19,7 @@ use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::create_new;
 use fedaudit_link::say;
-use guess::Guess;
+use guess::{Guess, K};
 use look::{REASON_CHARS, Table, cut, fault, shown};
 pub use names::{rename_of, site_of};
 use roles::Roles;
@@ -211,13 +211,15 @@ fn say_guess(guess: &Guess) {
         (_, hours) => line("release", &format!("{hours} hours after its end, when the last label is known")),
     }
     for attribute in &guess.attributes {
-        let name = std::slice::from_ref(&attribute.name);
-        let cut = if guess.slices.iter().any(|slice| slice == name) {
-            ""
-        } else {
-            "; not cut by, plan.toml has it as a comment"
-        };
-        line(&shown(&attribute.name), &format!("{}; reference {}{cut}", attribute.counts, shown(&attribute.reference)));
+        line(&shown(&attribute.name), &format!("{}; reference {}", attribute.counts, shown(&attribute.reference)));
+        if attribute.rare > 0 {
+            let values = if attribute.rare == 1 { "value" } else { "values" };
+            let why = format!("left out of the categories, as fewer than {K} rows have them");
+            line("", &format!("{why}: {} {values}; they count as other", attribute.rare));
+        }
+        if !attribute.known {
+            line("", "no usual name of an attribute, so contract.toml and plan.toml have it as a comment: CHECK");
+        }
     }
     for slice in guess.slices.iter().filter(|slice| slice.len() > 1) {
         line("together", &slice.iter().map(|name| shown(name)).collect::<Vec<_>>().join(" x "));
@@ -250,7 +252,12 @@ fn say_trial(table: &Table, guess: &Guess, tried: &[Tried]) {
     }
     for (slice, sites) in withheld(table, tried) {
         let what = if slice.is_empty() { "all events".to_owned() } else { slice.join(" x ") };
-        say!("  {} would withhold {}: a count in it is from 1 to 9, below k = 10", sites.join(", "), shown(&what));
+        say!(
+            "  {} would withhold {}: a count in it is from 1 to {}, below k = {K}",
+            sites.join(", "),
+            shown(&what),
+            K - 1
+        );
     }
     if tried.iter().any(|tried| !tried.withheld.is_empty()) {
         say!("  to see more: coarser groups, fewer attributes at once, or a lower k in plan.toml");

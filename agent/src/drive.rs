@@ -1,6 +1,7 @@
 //! Drives the [`Shipper`] with a site's home: builds requests, keeps what was verified.
 
 use crate::home::SOFTWARE;
+use crate::leave::{leaving, listed};
 use crate::outbox::{Kind, Outgoing};
 use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
@@ -51,23 +52,24 @@ pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
 /// What to do next.
 ///
 /// # Errors
-/// An outbox that cannot be read.
-pub fn next(site: &Site, shipper: &Shipper, now: Time) -> Result<Step, Fault> {
-    let ready = shipper.is_up() && site.outbox.next_ready()?.is_some();
+/// An outbox or journal that cannot be read.
+pub fn next(site: &mut Site, shipper: &Shipper, now: Time) -> Result<Step, Fault> {
+    let ready = shipper.is_up() && !leaving(&listed(site)?).is_empty();
     Ok(shipper.next(ready, site.mirror.registry().size(), now))
 }
 
-/// The request for a step that sends one.
+/// The request for a step that sends one; none if what was to be sent is held by now.
 ///
 /// # Errors
 /// A journal or outbox that fails.
-pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Ask, Fault> {
+pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>, Fault> {
     let mut release = None;
     let request = match &step {
         Step::Registry(from) => Request::Registry { from: *from },
         Step::Submit => {
-            let next = site.outbox.next_ready()?;
-            let next = next.ok_or_else(|| Fault::new(Blame::Site, "nothing is ready to be sent", "report this"))?;
+            let listed = listed(site)?;
+            let Some(first) = leaving(&listed).first().copied() else { return Ok(None) };
+            let Some(next) = site.outbox.of(&first.envelope)? else { return Ok(None) };
             let submission = submission(site, shipper, &next)?;
             release = Some(next);
             Request::Submit(Box::new(submission))
@@ -80,7 +82,7 @@ pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Ask, Fault>
         }),
     };
     let frame = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
-    Ok(Ask { step, frame, release })
+    Ok(Some(Ask { step, frame, release }))
 }
 
 fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Submission, Fault> {

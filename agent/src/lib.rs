@@ -1,9 +1,9 @@
 //! The agent at a site: journals predictions and late labels, answers plans, ships what disclosure control releases.
 //!
 //! The way of the data: [`import`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
-//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network). [`site`]
-//! and [`home`] hold it together. Two more ways into the outbox: [`amend`] replaces a release, [`abstain`] says that there
-//! will be none.
+//! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network; [`leave`]
+//! says what may go). [`site`] and [`home`] hold it together. Two more ways into the outbox: [`amend`] replaces a release,
+//! [`abstain`] says that there will be none.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod home;
 pub mod import;
 pub mod join;
 pub mod journal;
+pub mod leave;
 pub mod mirror;
 pub mod outbox;
 pub mod releases;

@@ -3,6 +3,7 @@
 //!
 //! A release (an abstention likewise) is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too),
 //! then `received` (with a verified receipt) or `refused` (final, with the aggregator's reason). Its bytes never change.
+//! Whether what is ready may leave is for [`crate::leave`] to say.
 //! Altered by others, this file gives itself away: signatures, receipts and the registry are checked again when they are
 //! read.
 
@@ -106,14 +107,12 @@ impl Outbox {
         Ok(self.select("WHERE plan = ?1 ORDER BY sequence DESC LIMIT 1", params![plan.0])?.pop())
     }
 
-    /// The next release to send: the earliest ready one of a plan in which nothing was refused.
+    /// A release or abstention by its envelope's digest.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn next_ready(&self) -> Result<Option<Outgoing>, Fault> {
-        let tail = "WHERE state = 'ready' AND plan NOT IN (SELECT plan FROM release WHERE state = 'refused')
-                    ORDER BY sequence, plan LIMIT 1";
-        Ok(self.select(tail, params![])?.pop())
+    pub fn of(&self, envelope: &Digest) -> Result<Option<Outgoing>, Fault> {
+        Ok(self.select("WHERE digest = ?1", params![envelope.0])?.pop())
     }
 
     fn select(&self, tail: &str, values: impl rusqlite::Params) -> Result<Vec<Outgoing>, Fault> {

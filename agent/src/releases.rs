@@ -1,6 +1,7 @@
 //! What this site signed about plans, for people and programs.
 
 use crate::amend::{Amend, amend};
+use crate::leave::listed;
 use crate::outbox::{Listed, State};
 use crate::site::Site;
 use clap::Subcommand;
@@ -36,8 +37,8 @@ pub fn run(site: &mut Site, command: &ReleaseCommand, now: Time) -> Result<(), F
     }
 }
 
-fn list(site: &Site, json: bool) -> Result<(), Fault> {
-    let listed = site.outbox.list()?;
+fn list(site: &mut Site, json: bool) -> Result<(), Fault> {
+    let listed = listed(site)?;
     let name = |of: &Listed| {
         let published = site.mirror.registry().plan(&of.plan).map(|published| published.plan.plan.to_string());
         published.unwrap_or_else(|_| of.plan.short())

@@ -2,6 +2,7 @@
 
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
+use crate::leave::listed;
 use crate::outbox::State;
 use crate::ship::{Shipper, Step};
 use crate::site::Site;
@@ -30,7 +31,7 @@ const PATIENCE_NS: i64 = 15 * 60 * SECOND_NS;
 pub enum Until {
     /// A signal, or a contradiction.
     Stopped,
-    /// The registry is read, what is due is closed, and the aggregator's receipts are kept.
+    /// The registry is read, what is due is closed, and the aggregator's receipts for all that may leave are kept.
     Shipped,
     /// The registry is read.
     Synced,
@@ -61,7 +62,12 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
     }
     let mut link = Link { shipper: shipper(&site)?, connection: None, terminate, up: now() };
     loop {
-        let step = drive::next(&site, &link.shipper, now())?;
+        let step = drive::next(&mut site, &link.shipper, now())?;
+        // The registry is read by now. What waits is not sent by the way: the steward may be about to refuse it.
+        if step == Step::Submit && until == Until::Synced {
+            link.close().await;
+            return Ok(site);
+        }
         let Step::Wait(at) = step else {
             link.step(&mut site, step, until).await?;
             continue;
@@ -72,7 +78,7 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
                 continue;
             }
         }
-        if until != Until::Stopped && link.shipper.is_up() && done(&site, until)? {
+        if until != Until::Stopped && link.shipper.is_up() && done(&mut site, until)? {
             link.close().await;
             return Ok(site);
         }
@@ -106,12 +112,12 @@ async fn sleep(wait: Duration, terminate: &mut Signal) -> bool {
     }
 }
 
-/// Whether nothing is left to do; a refused release is an error.
-fn done(site: &Site, until: Until) -> Result<bool, Fault> {
+/// Whether nothing is left to do, for what is held waits for the steward; a refused release is an error.
+fn done(site: &mut Site, until: Until) -> Result<bool, Fault> {
     if until == Until::Synced {
         return Ok(true);
     }
-    let releases = site.outbox.list()?;
+    let releases = listed(site)?;
     if let Some(refused) = releases.iter().find(|release| release.state == State::Refused) {
         let reason = refused.refusal.clone().unwrap_or_default();
         let what = format!("release {} of {} was refused: {reason}", refused.sequence, refused.window);
@@ -121,7 +127,7 @@ fn done(site: &Site, until: Until) -> Result<bool, Fault> {
             "nothing more of this plan is sent; tell governance and the steward",
         ));
     }
-    Ok(releases.iter().all(|release| release.state == State::Received))
+    Ok(releases.iter().all(|release| matches!(release.state, State::Received | State::Held)))
 }
 
 struct Link {
@@ -148,7 +154,7 @@ impl Link {
                 }
             }
             step => {
-                let ask = ask(site, &self.shipper, step)?;
+                let Some(ask) = ask(site, &self.shipper, step)? else { return Ok(()) };
                 match self.request(&ask.frame).await {
                     Ok(response) => {
                         let jitter = jitter(site);

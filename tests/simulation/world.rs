@@ -206,8 +206,8 @@ impl World {
 
     fn next(&mut self, site: usize) -> Step {
         let now = self.now;
-        let (home, shipper) = &self.sites[site];
-        drive::next(home.as_ref().expect("is open"), shipper, now).expect("reads")
+        let (home, shipper) = &mut self.sites[site];
+        drive::next(home.as_mut().expect("is open"), shipper, now).expect("reads")
     }
 
     /// One step; false if there is nothing to do now.
@@ -229,7 +229,7 @@ impl World {
         }
         let (home, shipper) = &mut self.sites[site];
         let home = home.as_mut().expect("is open");
-        let ask = drive::ask(home, shipper, step)?;
+        let ask = drive::ask(home, shipper, step)?.expect("something to send");
         let peer = PublicKey::of(&home.home.key(KeyUse::Transport)?);
         let response =
             self.centre.as_mut().expect("is open").answer(&peer, &ask.frame, now).map_err(|halted| halted.0)?;

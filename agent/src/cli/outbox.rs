@@ -2,6 +2,7 @@
 
 use crate::carry;
 use crate::home::Home;
+use crate::leave::listed;
 use crate::outbox::Listed;
 use crate::site::Site;
 use clap::Subcommand;
@@ -18,7 +19,7 @@ pub enum OutboxCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Close what is due, and write every release without a receipt into a file for the aggregator.
+    /// Close what is due, and write every release without a receipt, unless its plan is refused, into a file for the aggregator.
     Export {
         /// The file.
         file: PathBuf,
@@ -33,7 +34,7 @@ pub enum OutboxCommand {
 /// Carries a command out.
 pub fn run(command: OutboxCommand, home: Home) -> Result<(), Fault> {
     let said = match command {
-        OutboxCommand::List { json } => list(&Site::open(home)?, json)?,
+        OutboxCommand::List { json } => list(&mut Site::open(home)?, json)?,
         OutboxCommand::Export { file } => carry::export(&mut Site::open(home)?, &file, now())?,
         OutboxCommand::Import { file } => carry::import(home, &file, now())?,
     };
@@ -41,12 +42,12 @@ pub fn run(command: OutboxCommand, home: Home) -> Result<(), Fault> {
     Ok(())
 }
 
-fn list(site: &Site, json: bool) -> Result<Vec<String>, Fault> {
+fn list(site: &mut Site, json: bool) -> Result<Vec<String>, Fault> {
+    let releases = listed(site)?;
     let plan_name = |release: &Listed| {
         let published = site.mirror.registry().plan(&release.plan);
         published.map_or_else(|_| release.plan.short(), |published| published.plan.plan.to_string())
     };
-    let releases = site.outbox.list()?;
     if json {
         let row = |r: &Listed| {
             serde_json::json!({

@@ -1,6 +1,6 @@
 //! What a contract and a plan over these files would say.
 
-use super::look::{Column, Table, fault, shown};
+use super::look::{Column, DAY_NS, Table, fault, shown};
 use super::names::slug;
 use super::roles::{Roles, plain};
 use crate::import::map::COLUMNS;
@@ -53,7 +53,10 @@ pub(super) struct Attribute {
     pub categories: Vec<String>,
     /// The largest group.
     pub reference: String,
-    /// One of the names by which people ask whether decisions are fair.
+    /// How many values are no category, as fewer than [`K`] rows have them: everybody reads a contract.
+    pub rare: usize,
+    /// One of the names by which people ask whether decisions are fair. Any other column may hold anything, names of
+    /// persons too: it is drafted as a comment.
     pub known: bool,
     /// The groups and their sizes, for the reader.
     pub counts: String,
@@ -91,7 +94,7 @@ pub(super) fn guess(table: &Table, roles: &Roles, now: Time) -> Result<Guess, Fa
         versions,
         decision,
         label,
-        score: roles.column(table, "score").filter(|_| roles.score).and_then(|c| c.numbers.range).map(range),
+        score: score(table, roles)?,
         slices: slices(&attributes),
         attributes,
         window,
@@ -157,23 +160,48 @@ fn opposite(only: &str) -> Option<[String; 2]> {
     Some(pair.map(alike))
 }
 
-/// A score's range: 0 to 1 if all lie inside, else rounded outwards to two figures of its width.
-fn range((min, max): (f64, f64)) -> (f64, f64) {
+/// The range of the scores, if there are any.
+fn score(table: &Table, roles: &Roles) -> Result<Option<(f64, f64)>, Fault> {
+    let Some(seen) = roles.column(table, "score").filter(|_| roles.score).and_then(|column| column.numbers.range)
+    else {
+        return Ok(None);
+    };
+    let (min, max) = seen;
+    let unfit = || {
+        let what = format!("score: what lies between {min:e} and {max:e} cannot be cut into bins");
+        fault(&what, "mend the scores, or leave their column out")
+    };
+    range(seen).map(Some).ok_or_else(unfit)
+}
+
+/// A score's range: 0 to 1 if all lie inside, else rounded outwards to two figures of its width. None if that is too
+/// narrow or too wide to be cut into bins.
+fn range((min, max): (f64, f64)) -> Option<(f64, f64)> {
     if min >= 0.0 && max <= 1.0 {
-        return (0.0, 1.0);
+        return Some((0.0, 1.0));
     }
     let width = if max > min { max - min } else { 1.0 };
+    if !width.is_normal() {
+        return None;
+    }
     let step = 10_f64.powf(width.log10().floor() - 1.0);
     let digits = usize::try_from(-(step.log10().round() as i64)).unwrap_or(0);
     let round = |value: f64| format!("{value:.digits$}").parse().unwrap_or(value);
     let (low, high) = (round((min / step).floor() * step), round((max / step).ceil() * step));
     // Rounding may not leave a score outside, nor a range without width.
     let (low, high) = (f64::min(low, min), f64::max(high, max));
-    if low < high { (low, high) } else { (low, low + 1.0) }
+    let high = if low < high { high } else { low + 1.0 };
+    (high - low).is_normal().then_some((low, high))
 }
 
 /// The window, and how long after it labels are waited for.
 fn when(table: &Table, roles: &Roles, now: Time, notes: &mut Vec<String>) -> Result<(Window, u32), Fault> {
+    for ours in ["occurred_at", "labelled_at"] {
+        if let Some(far) = roles.column(table, ours).and_then(|column| column.far.as_ref()) {
+            let what = format!("{ours}: {far} is within a day of where times end");
+            return Err(fault(&what, "mend the time, or leave a blank where it is not known"));
+        }
+    }
     let range = roles.column(table, "occurred_at").and_then(|column| column.times.range);
     let Some((first, last)) = range else {
         return Err(fault("occurred_at holds no times", "give a column of times, such as 2026-01-31T13:00:00Z"));
@@ -236,16 +264,18 @@ fn attribute(table: &Table, column: &Column) -> Result<Attribute, String> {
     if !texts || !is_text(&column.name) {
         return Err("holds control characters or long texts".to_owned());
     }
-    let ([(reference, _), _, ..], distinct) = (&values[..], values.len()) else {
+    if values.len() < 2 {
         return Err(if column.filled == 0 { "is blank" } else { "has a single value" }.to_owned());
-    };
-    if !known && distinct as u64 == column.filled {
-        return Err("every value stands once".to_owned());
     }
-    let mut categories: Vec<String> = values.iter().map(|(value, _)| (*value).to_owned()).collect();
+    let (common, rare): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, count)| *count >= K);
+    let [(reference, _), _, ..] = common[..] else {
+        return Err(format!("fewer than two values have {K} rows or more"));
+    };
+    let mut categories: Vec<String> = common.iter().map(|(value, _)| (*value).to_owned()).collect();
     categories.sort();
-    let counts = values.iter().map(|(value, count)| format!("{} {count}", shown(value))).collect::<Vec<_>>().join(", ");
-    Ok(Attribute { name: column.name.clone(), categories, reference: (*reference).to_owned(), known, counts })
+    let counts = common.iter().map(|(value, count)| format!("{} {count}", shown(value))).collect::<Vec<_>>().join(", ");
+    let (name, reference) = (column.name.clone(), reference.to_owned());
+    Ok(Attribute { name, categories, reference, rare: rare.len(), known, counts })
 }
 
 /// Place among the names by which people ask whether decisions are fair; after them all for others.
@@ -254,11 +284,10 @@ fn rank(name: &str) -> usize {
     KNOWN.iter().position(|known| *known == name).unwrap_or(KNOWN.len())
 }
 
-/// Each well-known attribute on its own, or the first others where there is none; and the first two well-known together.
+/// Each well-known attribute on its own, and the first two together.
 fn slices(attributes: &[Attribute]) -> Vec<Vec<String>> {
     let known: Vec<_> = attributes.iter().filter(|attribute| attribute.known).collect();
-    let single: Vec<_> = if known.is_empty() { attributes.iter().take(SLICES).collect() } else { known.clone() };
-    let mut slices: Vec<_> = single.iter().map(|attribute| vec![attribute.name.clone()]).collect();
+    let mut slices: Vec<_> = known.iter().map(|attribute| vec![attribute.name.clone()]).collect();
     if let [first, second, ..] = known[..]
         && first.categories.len() * second.categories.len() <= CROSSED_GROUPS
     {
@@ -270,7 +299,8 @@ fn slices(attributes: &[Attribute]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests;
 
-const DAY_NS: i64 = 24 * HOUR_NS;
+/// The drafted plan's k; a value with fewer rows is not written into a contract either.
+pub(super) const K: u64 = 10;
 /// Most different values of an attribute, and of one with a well-known name.
 const GROUPS: usize = 12;
 const KNOWN_GROUPS: usize = 40;
@@ -278,8 +308,6 @@ const KNOWN_GROUPS: usize = 40;
 const NUMBERS: usize = 5;
 /// Most groups of two attributes together.
 const CROSSED_GROUPS: usize = 12;
-/// Slices of attributes without well-known names.
-const SLICES: usize = 3;
 /// Opposites: the second is the one that people ask for.
 const WORDS: [[&str; 2]; 21] = [
     ["0", "1"],

@@ -5,7 +5,7 @@ use crate::import::input::Input;
 use crate::import::rows::{Next, Rows};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Name;
-use fedaudit_core::time::Time;
+use fedaudit_core::time::{HOUR_NS, Time};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,8 @@ pub(super) struct Column {
     pub many: bool,
     pub numbers: Kind<f64>,
     pub times: Kind<Time>,
+    /// The first time around which no window of whole days can be counted in nanoseconds: where, and its text.
+    pub far: Option<String>,
 }
 
 /// The fields that can be read as something.
@@ -162,7 +164,16 @@ impl Table {
 impl Column {
     fn new(name: &str) -> Self {
         let (numbers, times) = (Kind::default(), Kind::default());
-        Column { name: name.to_owned(), files: 0, filled: 0, values: BTreeMap::new(), many: false, numbers, times }
+        Column {
+            name: name.to_owned(),
+            files: 0,
+            filled: 0,
+            values: BTreeMap::new(),
+            many: false,
+            numbers,
+            times,
+            far: None,
+        }
     }
 
     fn take(&mut self, text: &str, separator: u8, at: impl Fn() -> String) {
@@ -189,6 +200,10 @@ impl Column {
             let read = Time::parse(text);
             if let (Err(why), None) = (&read, &self.times.first_unread) {
                 self.times.first_unread = Some(format!("{}: {}", at(), cut(why, REASON_CHARS)));
+            }
+            let whole = i64::MIN + DAY_NS..=i64::MAX - DAY_NS;
+            if self.far.is_none() && read.as_ref().is_ok_and(|time| !whole.contains(&time.0)) {
+                self.far = Some(format!("{}: `{}`", at(), shown(text)));
             }
             self.times.take(read.ok());
         }
@@ -225,6 +240,7 @@ pub(super) fn fault(what: &str, hint: &str) -> Fault {
     Fault::new(Blame::Input, format!("nothing was drafted: {what}"), hint)
 }
 
+pub(super) const DAY_NS: i64 = 24 * HOUR_NS;
 /// Different values that are kept of a column; more than anyone wants to compare.
 pub(super) const VALUES: usize = 64;
 /// Bytes of a value that is a category rather than a text.

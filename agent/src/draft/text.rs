@@ -1,6 +1,6 @@
 //! The drafted documents. Counts stay out of them: whoever publishes them need not know how many people are in which group.
 
-use super::guess::Guess;
+use super::guess::{Attribute, Guess, K};
 use super::look::shown;
 use crate::import::Map;
 use std::fmt::Write as _;
@@ -47,20 +47,27 @@ pub(super) fn contract(guess: &Guess) -> String {
             "\n[score]\nmin = {min:?}\nmax = {max:?}   # CHECK: can the model give scores outside? They would be rejected\n"
         );
     }
-    if !attributes.is_empty() {
+    let (known, others): (Vec<_>, Vec<_>) = attributes.iter().partition(|attribute| attribute.known);
+    if !known.is_empty() {
         toml += "\n# CHECK: what may be compared. A value that is not listed counts as `other`, a blank as `unknown`.\n\
                  # Remove an attribute that no plan needs: what is not in the contract is not journaled.\n";
     }
-    for attribute in attributes {
-        let categories: Vec<_> = attribute.categories.iter().map(|category| quote(category)).collect();
-        let _ = write!(
-            toml,
-            "[[attribute]]\nname = {}\ncategories = [{}]\n\n",
-            quote(&attribute.name),
-            categories.join(", ")
-        );
+    known.iter().for_each(|attribute| toml += &category_block(attribute, ""));
+    if !others.is_empty() {
+        toml += "\n# CHECK: columns whose names do not tell that they group people. A contract goes to every site and into every\n\
+                 # bundle: remove the marks of one only if its values are no names of persons, and a plan needs it.\n";
     }
+    others.iter().for_each(|attribute| toml += &category_block(attribute, "# "));
     toml.trim_end().to_owned() + "\n"
+}
+
+fn category_block(attribute: &Attribute, mark: &str) -> String {
+    let categories: Vec<_> = attribute.categories.iter().map(|category| quote(category)).collect();
+    format!(
+        "{mark}[[attribute]]\n{mark}name = {}\n{mark}categories = [{}]\n\n",
+        quote(&attribute.name),
+        categories.join(", ")
+    )
 }
 
 /// `plan.toml`.
@@ -81,7 +88,7 @@ pub(super) fn plan(guess: &Guess) -> String {
          end = \"{}\"\n\
          release_after_hours = {}   # {}\n\n\
          [disclosure]\n\
-         k = 10   # CHECK: a slice with a count from 1 to k - 1 does not leave its site\n",
+         k = {K}   # CHECK: a slice with a count from 1 to k - 1 does not leave its site\n",
         quote(&title(guess)),
         quote(guess.contract.as_str()),
         versions.join(", "),
@@ -97,7 +104,7 @@ pub(super) fn plan(guess: &Guess) -> String {
         },
     );
     if guess.slices.is_empty() {
-        toml += "\n# CHECK: the files have no column to cut by, so only all events together are reported.\n";
+        toml += "\n# CHECK: no column is surely one to cut by, so only all events together are reported.\n";
     } else {
         toml +=
             "\n# CHECK: by what events are cut, and the group that others are compared with (drafted: the largest).\n";
@@ -105,7 +112,11 @@ pub(super) fn plan(guess: &Guess) -> String {
     for slice in &guess.slices {
         toml += &block(guess, slice, "");
     }
-    for other in guess.attributes.iter().filter(|of| !guess.slices.contains(&vec![of.name.clone()])) {
+    let others: Vec<_> = guess.attributes.iter().filter(|attribute| !attribute.known).collect();
+    if !others.is_empty() {
+        toml += "\n# CHECK: by what is a comment in contract.toml, too.\n";
+    }
+    for other in others {
         toml += &block(guess, std::slice::from_ref(&other.name), "# ");
     }
     toml.trim_end().to_owned() + "\n"

@@ -63,7 +63,7 @@ pub struct Listed {
     pub amends: Option<Digest>,
     /// How far it is.
     pub state: State,
-    /// The refusal, once refused.
+    /// The refusal, once refused; why it is held.
     pub refusal: Option<String>,
 }
 
@@ -74,6 +74,8 @@ pub enum State {
     Prepared,
     /// In the ledger; to be sent.
     Ready,
+    /// Ready, but its plan is refused by the steward now: see [`crate::leave`]. The outbox has it as ready.
+    Held,
     /// The aggregator's receipt is verified and kept.
     Received,
     /// The aggregator refused these bytes for good.
@@ -81,9 +83,10 @@ pub enum State {
 }
 
 impl State {
-    pub(super) const ALL: [(State, &'static str); 4] = [
+    pub(super) const ALL: [(State, &'static str); 5] = [
         (State::Prepared, "prepared"),
         (State::Ready, "ready"),
+        (State::Held, "held"),
         (State::Received, "received"),
         (State::Refused, "refused"),
     ];

@@ -3,6 +3,9 @@
 use super::*;
 use crate::draft::{Documents, roles, text, trial};
 use crate::import::Map;
+use fedaudit_core::contract::{self, Contract};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::{self, Plan};
 use std::path::PathBuf;
 
 /// A file of one site, drafted.
@@ -46,15 +49,21 @@ fn ranges_are_rounded_outwards() {
         ((-1e300, 1e300), (-1e300, 1e300)),
     ];
     for (seen, expected) in cases {
-        assert_eq!(range(seen), expected, "{seen:?}");
+        assert_eq!(range(seen), Some(expected), "{seen:?}");
     }
+    let tiny = f64::from_bits(1);
+    for seen in [(-2.0 * tiny, 0.0), (-tiny, -tiny / 2.0), (f64::MIN, f64::MAX), (-1e308, 1e308), (1e300, 1e300)] {
+        assert_eq!(range(seen), None, "{seen:?}");
+    }
+    let fault = drafted(&with("score", &["-1e-323", "0"]), NOW).err().expect("is refused");
+    assert!(fault.what.contains("score: what lies between -1e-323 and 0e0"), "{fault}");
 }
 
 proptest::proptest! {
     #[test]
     fn no_score_lies_outside_its_range(a in -1e9..1e9_f64, b in -1e9..1e9_f64) {
         let (min, max) = (a.min(b), a.max(b));
-        let (low, high) = range((min, max));
+        let (low, high) = range((min, max)).expect("a range");
         proptest::prop_assert!(low <= min && max <= high && low < high);
     }
 }
@@ -131,20 +140,60 @@ fn windows_cover_the_events_and_wait_for_the_labels() {
     assert_eq!(of(&short, NOW), ("2026-01-31T13:00:00Z/2026-01-31T16:00:00Z".to_owned(), 0, 0));
 }
 
+/// The documents with what they have as comments.
+fn uncommented(documents: &Documents) -> (Contract, Plan) {
+    let keys = ["[[attribute]]", "name =", "categories =", "[[slice]]", "attributes =", "reference ="];
+    let [contract, plan] = documents.texts.each_ref().map(|text| {
+        keys.iter().fold(text.clone(), |text, key| text.replace(&format!("\n# {key}"), &format!("\n{key}")))
+    });
+    let contract = contract::from_toml(&contract).expect("a contract");
+    let plan = plan::from_toml(&plan, |_| Some(Digest([0; 32]))).expect("a plan");
+    plan.check_against(&contract).expect("they fit");
+    (contract, plan)
+}
+
 #[test]
 fn odd_texts_survive_the_documents() {
     let odd = ["q\"uote", "back\\slash", "# no comment", "ünï", "a'b", "]", "\u{202e}x", "other"];
     let rows: Vec<String> =
-        odd.iter().cycle().take(40).map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
+        odd.iter().cycle().take(96).map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     let drafted = drafted(&with("\"kind \"\"of\"\" [x]\"", &rows), NOW).expect("drafted");
     let documents = Documents::write(&drafted.guess).expect("written");
+    assert!(documents.contract.attributes.is_empty() && documents.plan.slices.is_empty(), "comments only");
+    let (contract, plan) = uncommented(&documents);
     let map = Map::from_toml(&text::map(&drafted.roles.map)).expect("a map");
     assert_eq!(map, drafted.roles.map);
-    assert_eq!(documents.contract.attributes[0].name, "kind \"of\" [x]");
-    assert_eq!(documents.contract.attributes[0].categories.len(), 7);
-    let tried = trial::attempt(&drafted.table.files[0], &documents.contract, &documents.plan, &map).expect("tried");
-    assert_eq!(tried.rejected, 0);
-    // Five rows a category are withheld where k is 10.
-    assert_eq!(tried.withheld, [vec!["kind \"of\" [x]".to_owned()]]);
+    assert_eq!(contract.attributes[0].name, "kind \"of\" [x]");
+    assert_eq!((contract.attributes[0].categories.len(), plan.slices.len()), (7, 1));
+    let tried = trial::attempt(&drafted.table.files[0], &contract, &plan, &map).expect("tried");
+    assert_eq!((tried.rejected, tried.withheld.len()), (0, 0));
+}
+
+#[test]
+fn what_would_be_withheld_is_tried() {
+    // Six of twelve were selected, where k is 10.
+    let rows: Vec<&str> = ["m", "f", "f", "m"].into_iter().cycle().take(24).collect();
+    let drafted = drafted(&with("sex", &rows), NOW).expect("drafted");
+    let Documents { contract, plan, .. } = Documents::write(&drafted.guess).expect("written");
+    let tried = trial::attempt(&drafted.table.files[0], &contract, &plan, &drafted.roles.map).expect("tried");
+    assert_eq!((tried.rejected, tried.withheld), (0, vec![vec!["sex".to_owned()]]));
+}
+
+#[test]
+fn values_that_few_have_are_no_categories() {
+    let drafted = |counts: &[(&str, usize)]| {
+        let rows: Vec<&str> = counts.iter().flat_map(|(value, count)| vec![*value; *count]).collect();
+        let guess = drafted(&with("religion", &rows), NOW).expect("drafted").guess;
+        let texts = Documents::write(&guess).expect("written").texts.concat();
+        (guess, texts)
+    };
+    let (guess, texts) = drafted(&[("none", 280), ("Yazidi", 9), ("Bahai", 10), ("Sikh", 1)]);
+    let religion = &guess.attributes[0];
+    assert_eq!((&religion.categories[..], religion.rare), (&["Bahai".to_owned(), "none".to_owned()][..], 2));
+    assert!(texts.contains("Bahai") && !texts.contains("Yazidi") && !texts.contains("Sikh"), "{texts}");
+    let (guess, texts) = drafted(&[("none", 299), ("Yazidi", 1)]);
+    assert!(guess.attributes.is_empty() && !texts.contains("Yazidi"), "{texts}");
+    let left = ("religion".to_owned(), "fewer than two values have 10 rows or more".to_owned());
+    assert_eq!(guess.left_out, [left]);
 }
