@@ -46,7 +46,7 @@ fn open(path: &Path) -> Conflict {
 fn altered(world: &World, conflict: &Conflict, trust: &Path) {
     type Edit = fn(&mut Conflict);
     let claim = &payload(&conflict.refused.envelope.0)["predicate"]["claim"];
-    let kind = if claim["abstention"].is_null() { "release: release" } else { "abstention: abstention" };
+    let kind = if claim["abstention"].is_null() { "release: dept-b" } else { "abstention: dept-b" };
     let edits: [(i32, &str, Edit); 6] = [
         (2, "missing", |c| c.registry = None),
         (1, "registry", |c| drop(c.registry.as_mut().expect("there").entries.pop())),
