@@ -120,6 +120,11 @@ impl Home {
         Ok(joins)
     }
 
+    /// Lock that one daemon holds: whatever port another is given, it would serve the same logs.
+    pub fn run_lock(&self) -> PathBuf {
+        self.dir.join("run.lock")
+    }
+
     /// Lock that every process holds while it appends to a log.
     pub fn lock_path(&self) -> PathBuf {
         self.dir.join("logs.lock")

@@ -45,6 +45,26 @@ fn an_aggregator_with_older_logs_halts_and_says_so() {
 }
 
 #[test]
+fn a_home_is_served_by_one_aggregator() {
+    let mut world = world();
+    let config = world.home().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    let (before, port) = text.split_once("listen = \"127.0.0.1:").expect("an address of this machine");
+    let (_, after) = port.split_once('"').expect("an end");
+    // On the same port, and on a free one.
+    for other in [text.clone(), format!("{before}listen = \"127.0.0.1:0\"{after}")] {
+        std::fs::write(&config, other).expect("writes");
+        let said = world.aggregator(&["run"]);
+        assert_eq!(said.out, "", "it was never ready");
+        said.fault("operator", &["run.lock", "another aggregator is at work on this home"]);
+    }
+    std::fs::write(&config, text).expect("writes");
+    world.stop();
+    world.start();
+    world.ship("dept-c");
+}
+
+#[test]
 fn an_aggregator_that_lost_a_plans_log_halts_and_says_so() {
     let mut world = world();
     world.enrol("dept-a");
