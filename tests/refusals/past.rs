@@ -1,6 +1,10 @@
 //! Homes that went back in time: restored from an older copy, they halt and say so.
 
 use fedaudit_tests::world::{World, copy, name, restore};
+use fedaudit_tests::{Said, program};
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 fn world() -> World {
     World::new(&["dept-a", "dept-b", "dept-c"])
@@ -54,9 +58,17 @@ fn a_home_is_served_by_one_aggregator() {
     // On the same port, and on a free one.
     for other in [text.clone(), format!("{before}listen = \"127.0.0.1:0\"{after}")] {
         std::fs::write(&config, other).expect("writes");
-        let said = world.aggregator(&["run"]);
-        assert_eq!(said.out, "", "it was never ready");
-        said.fault("operator", &["run.lock", "another aggregator is at work on this home"]);
+        let home = [OsString::from("--home"), world.home().into(), "run".into()];
+        let mut second = Command::new(program("fedaudit-aggregator"));
+        let mut second = second.args(home).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut ready = String::new();
+        BufReader::new(second.stdout.take().expect("a pipe")).read_line(&mut ready).expect("reads");
+        second.kill().expect("kills, if it serves");
+        let output = second.wait_with_output().expect("ends");
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(ready, "", "it was never ready");
+        Said { code: output.status.code(), out: ready, err }
+            .fault("operator", &["run.lock", "another aggregator is at work on this home"]);
     }
     std::fs::write(&config, text).expect("writes");
     world.stop();
