@@ -209,6 +209,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
+            reports::verify_files(&centre)?;
             conflicts::line(centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }

@@ -96,6 +96,23 @@ impl Home {
         self.dir.join("artifacts").join(digest.to_string())
     }
 
+    /// An artifact, which is the one that its digest names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or was altered.
+    pub fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, Fault> {
+        let path = self.artifact_path(digest);
+        let hint = || format!("restore {} from a backup of this home; the log names it by its digest", path.display());
+        let bytes = std::fs::read(&path).map_err(|e| operator_hint(format!("{}: {e}", path.display()), hint()))?;
+        match Digest::of(&bytes) {
+            found if found == *digest => Ok(bytes),
+            found => {
+                let what = format!("{} was altered: its digest is {found}", path.display());
+                Err(Fault::new(Blame::Aggregator, what, hint()))
+            }
+        }
+    }
+
     /// File of a join request: anyone may ask under any name, so that each key has its own.
     pub fn join_path(&self, site: &Name, transport: &PublicKey) -> PathBuf {
         self.dir.join("joins").join(format!("{site}@{}.join", transport.id().short()))

@@ -5,7 +5,7 @@ use crate::home::{operator, operator_hint, refused};
 use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
-use fedaudit_core::envelope::{Head, ReportClaim};
+use fedaudit_core::envelope::{Claimed, Head, ReportClaim};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
@@ -178,6 +178,25 @@ fn counts(measures: Option<&Measures>) -> String {
     let Some(m) = measures else { return ",,,,,,,".to_owned() };
     let outcomes = m.outcomes.as_ref().map(|o| format!("{},{},{},{}", o.tp, o.fp, o.fn_, o.tn));
     format!("{},{},{},{},{}", m.n, m.decided, m.selected, m.labelled, outcomes.unwrap_or(",,,".to_owned()))
+}
+
+/// Checks that the files of every report logged are those that were signed. Nothing else reads them again.
+///
+/// # Errors
+/// A log or a file that cannot be read, or was altered.
+pub fn verify_files(centre: &Centre) -> Result<(), Fault> {
+    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Attest));
+    let key = key.map_err(refused)?;
+    for report in list(centre)? {
+        let Some(plan) = centre.plan(&report.claim.plan) else { continue };
+        let envelope = plan.log.entry(report.index)?;
+        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&[key], 1)).map_err(refused)?;
+        for subject in &statement.subject {
+            let of = format!("{} of the report at entry {} of plan {}", subject.name, report.index, report.plan);
+            centre.artifact(&subject.digest.sha256).map_err(|fault| fault.while_(of))?;
+        }
+    }
+    Ok(())
 }
 
 /// A report in a plan's log.

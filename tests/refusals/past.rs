@@ -1,5 +1,7 @@
 //! Homes that went back in time: restored from an older copy, they halt and say so.
 
+use fedaudit_core::ids::Digest;
+use fedaudit_tests::evidence::Evidence;
 use fedaudit_tests::world::{World, copy, name, restore};
 use fedaudit_tests::{Said, program};
 use std::ffi::OsString;
@@ -74,6 +76,30 @@ fn a_home_is_served_by_one_aggregator() {
     world.stop();
     world.start();
     world.ship("dept-c");
+}
+
+#[test]
+fn log_verify_names_the_artifact_that_was_altered() {
+    let world = world();
+    world.ship("dept-a");
+    world
+        .aggregator(&["report", "build", world.plan().as_str(), "--out", &world.scratch("out").to_string_lossy()])
+        .good();
+    let built = ["report.json", "report.html"].map(|name| world.scratch("out").join(name));
+    let release = Evidence::of(&world).figures().releases[0].artifact.to_string();
+    let reports = built.map(|path| Digest::of(&std::fs::read(path).expect("reads")).to_string());
+    world.aggregator(&["log", "verify"]).good();
+    for digest in reports.iter().chain([&release]) {
+        let path = world.home().join("artifacts").join(digest);
+        let good = std::fs::read(&path).expect("an artifact");
+        let restore = format!("hint: restore {}", path.display());
+        std::fs::write(&path, [&good[..], b" "].concat()).expect("writes");
+        world.aggregator(&["log", "verify"]).fault("aggregator", &[digest, "was altered", &restore]);
+        std::fs::remove_file(&path).expect("removes");
+        world.aggregator(&["log", "verify"]).fault("operator", &[digest, "No such file", &restore]);
+        std::fs::write(&path, good).expect("writes");
+        world.aggregator(&["log", "verify"]).good();
+    }
 }
 
 #[test]
