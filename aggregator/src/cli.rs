@@ -335,7 +335,7 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
                 built.bundle_bytes,
                 out.display()
             );
-            say(conflicts::line(centre.conflicts_kept()?))
+            say(built.missing().into_iter().chain(conflicts::line(centre.conflicts_kept()?)))
         }
         ReportCommand::List { json } => {
             let listed = reports::list(centre)?;

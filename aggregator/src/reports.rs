@@ -28,6 +28,19 @@ pub struct Built {
     pub bundle_bytes: usize,
 }
 
+impl Built {
+    /// How many of the required sites have answered, as a line for people; none if all have.
+    pub fn missing(&self) -> Option<String> {
+        let required = self.report.sites.iter().filter(|site| site.required);
+        let (lack, answered): (Vec<_>, Vec<_>) = required.partition(|site| !site.missing.is_empty());
+        let names: Vec<_> = lack.iter().map(|site| site.site.to_string()).collect();
+        let (n, m) = (answered.len(), answered.len() + lack.len());
+        let line =
+            format!("{n} of {m} required sites: a verifier will call it undecidable; missing: {}", names.join(", "));
+        (!lack.is_empty()).then_some(line)
+    }
+}
+
 /// Builds the report on the latest version of `plan` over its windows that are due, logs it, and writes it to `out`.
 ///
 /// # Errors
