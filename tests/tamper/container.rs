@@ -154,6 +154,13 @@ fn the_worst_exit_code_counts_and_usage_is_4() {
     verifier(&[&good], &dir.path().join("no-trust.json")).fault("input", &["no-trust.json"]);
     let no_trust = file("list.json", b"[]");
     verifier(&[&good], &no_trust).fault("input", &["list.json", "no trust file"]);
+    let said = run("fedaudit-verify", &[paths[2], "--trust", paths[2]]);
+    let named = said
+        .out
+        .lines()
+        .nth(1)
+        .is_some_and(|line| line.starts_with("  malformed   bundle") && line.ends_with(paths[2]));
+    assert!(said.code == Some(3) && named && !said.out.contains("bundle.zip"), "{said:#?}");
     for usage in [&["--frobnicate"][..], &[], &[good.to_str().expect("text")]] {
         let said = run("fedaudit-verify", usage);
         assert_eq!((said.code, said.out.as_str()), (Some(4), ""), "{said:#?}");

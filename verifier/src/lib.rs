@@ -142,7 +142,12 @@ fn row<'a>(path: &Path, result: &'a Result<Verdict, Fault>) -> Row<'a> {
 pub fn text(path: &Path, verdict: &Verdict) -> String {
     let mut out = format!("{}\n", verdict.first_line());
     for check in &verdict.checks {
-        out += &line(check);
+        let mut check = check.clone();
+        if check.check == "bundle" {
+            // The whole file, which the reader knows by the name that it was given.
+            check.subject = path.display().to_string();
+        }
+        out += &line(&check);
     }
     if !verdict.not_evidence.is_empty() {
         out += &format!("  not evidence, not looked at: {}\n", folders(&verdict.not_evidence).join(", "));
