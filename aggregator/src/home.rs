@@ -64,6 +64,13 @@ impl Home {
     /// # Errors
     /// A folder that is no home, or a file in it that cannot be read.
     pub fn open(dir: &Path) -> Result<Home, Fault> {
+        if dir.join("outbox.sqlite").exists() {
+            let what = format!("{}: this is an agent's home", dir.display());
+            return Err(operator_hint(
+                what,
+                "name the aggregator's home with --home, or run fedaudit-agent on this one",
+            ));
+        }
         let text = read_text(&dir.join("config.toml")).map_err(|fault| {
             Fault::new(Blame::Operator, fault.what, "name a home with --home, or make one: fedaudit-aggregator init")
         })?;
