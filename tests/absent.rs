@@ -25,15 +25,18 @@ fn a_missing_site_is_undecidable_until_it_abstains_or_is_waived() {
     let world = World::new(&["dept-a", "dept-b", "dept-c", "dept-f"]);
     world.ship("dept-a");
     world.enrol("dept-b");
+    builds(&world, Some("1 of 3 required sites: a verifier will call it undecidable; missing: dept-b, dept-c"));
     verified(&Evidence::of(&world), 2, "undecidable: admissions-1973 v1, 1 of 3 sites (2 missing)");
     abstain(&world, "dept-b", "all");
     verified(&Evidence::of(&world), 2, "undecidable: admissions-1973 v1, 1 of 3 sites (2 missing)");
     world.agent("dept-b", &["run", "--once"]).good();
+    builds(&world, Some("2 of 3 required sites: a verifier will call it undecidable; missing: dept-c"));
     let evidence = Evidence::of(&world);
     verified(&evidence, 2, "undecidable: admissions-1973 v1, 1 of 3 sites (1 abstained, 1 missing)");
     let verdict = judge(&evidence.bytes, &evidence.trust);
     assert!(verdict.is(2, "required-sites", "dept-c").found.starts_with("0; none for 1973-01-01"));
     waive(&world, "dept-c").good();
+    builds(&world, None);
     let evidence = Evidence::of(&world);
     verified(&evidence, 0, "verified: admissions-1973 v1, 1 of 3 sites (1 abstained, 1 waived)");
     let report = evidence.figures();
@@ -52,6 +55,14 @@ fn a_missing_site_is_undecidable_until_it_abstains_or_is_waived() {
     assert!(waive(&world, "dept-c").good().out.contains("0 windows waived"));
     assert_eq!(world.logs(), logs);
     left_out(&evidence);
+}
+
+/// What building the report says of required sites that are missing.
+#[track_caller]
+fn builds(world: &World, missing: Option<&str>) {
+    let out = world.scratch("built").to_string_lossy().into_owned();
+    let said = world.aggregator(&["report", "build", world.plan().as_str(), "--out", &out]).good();
+    assert_eq!(said.out.lines().find(|line| line.contains("required sites")), missing, "{said:?}");
 }
 
 /// An abstention that is taken from the bundle is missed, whoever signs the log again.

@@ -139,6 +139,11 @@ impl Home {
     /// # Errors
     /// A folder that is no home, or a configuration with a misspelt key.
     pub fn open(dir: &Path) -> Result<Home, Fault> {
+        if dir.join("logs").join("registry").exists() {
+            let what = format!("{}: this is an aggregator's home", dir.display());
+            let hint = "name the site's home with --home, or run fedaudit-aggregator on this one";
+            return Err(Fault::new(Blame::Operator, what, hint));
+        }
         let path = dir.join("config.toml");
         let text = std::fs::read_to_string(&path).map_err(|e| {
             let hint = "name a home with --home, or make one: fedaudit-agent init";

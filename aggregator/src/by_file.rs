@@ -15,6 +15,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox, Outcome, Receipts, RegistryText};
+use fedaudit_core::plan::Plan;
 use fedaudit_core::roster::{Party, describe};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
@@ -128,7 +129,12 @@ fn import_governance(centre: &mut Centre, documents: &[Document]) -> Result<Vec<
             said.push(format!("was published before: {what}"));
             continue;
         }
-        trial.apply(&envelope.0, &artifact.0).map_err(|refusal| untaken(&format!("{what}: {refusal}")))?;
+        trial.apply(&envelope.0, &artifact.0).map_err(|refusal| {
+            let fault = untaken(&format!("{what}: {refusal}"));
+            // A plan without its contract came too early; nothing is wrong with it.
+            let early = refusal.check == "contract" && codec::from_json::<Plan>(&artifact.0).is_ok();
+            if early { Fault { hint: EARLY.to_owned(), ..fault } } else { fault }
+        })?;
         new.push(Attestation { envelope: envelope.0.clone(), artifacts: vec![artifact.0.clone()] });
         said.push(format!("published: {what}"));
     }
@@ -143,6 +149,8 @@ fn untaken(what: &str) -> Fault {
     let hint = "sign it again after a fresh `registry export`, with as many keys as trust.json asks for; nothing was published";
     Fault::new(Blame::Operator, what, hint)
 }
+
+const EARLY: &str = "import the contract that it stands on first, then this again; nothing was published";
 
 fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time) -> Result<Vec<String>, Fault> {
     let site = outbox.site.clone();

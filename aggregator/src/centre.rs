@@ -112,10 +112,7 @@ impl Centre {
         plan.log.refresh()?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
-            let artifact = || {
-                let path = self.home.artifact_path(&verify::claimed_subject(&envelope).map_err(refused)?);
-                std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))
-            };
+            let artifact = || self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?);
             match verify::entry(&envelope, &self.registry).map_err(refused)? {
                 Entry::Report(_) => {}
                 Entry::Release => {
@@ -164,10 +161,9 @@ impl Centre {
     /// An artifact that some envelope names.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file that cannot be read, or was altered.
     pub fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, Fault> {
-        let path = self.home.artifact_path(digest);
-        std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))
+        self.home.artifact(digest)
     }
 
     /// The registry checkpoint that documents signed here name as seen.

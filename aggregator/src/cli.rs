@@ -209,6 +209,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
+            reports::verify_files(&centre)?;
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
@@ -334,7 +335,7 @@ fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
                 built.bundle_bytes,
                 out.display()
             );
-            say(conflicts::line(&centre.conflicts_kept()?))
+            say(built.missing().into_iter().chain(conflicts::line(&centre.conflicts_kept()?)))
         }
         ReportCommand::List { json } => {
             let listed = reports::list(centre)?;

@@ -64,6 +64,13 @@ impl Home {
     /// # Errors
     /// A folder that is no home, or a file in it that cannot be read.
     pub fn open(dir: &Path) -> Result<Home, Fault> {
+        if dir.join("outbox.sqlite").exists() {
+            let what = format!("{}: this is an agent's home", dir.display());
+            return Err(operator_hint(
+                what,
+                "name the aggregator's home with --home, or run fedaudit-agent on this one",
+            ));
+        }
         let text = read_text(&dir.join("config.toml")).map_err(|fault| {
             Fault::new(Blame::Operator, fault.what, "name a home with --home, or make one: fedaudit-aggregator init")
         })?;
@@ -96,6 +103,23 @@ impl Home {
         self.dir.join("artifacts").join(digest.to_string())
     }
 
+    /// An artifact, which is the one that its digest names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or was altered.
+    pub fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, Fault> {
+        let path = self.artifact_path(digest);
+        let hint = || format!("restore {} from a backup of this home; the log names it by its digest", path.display());
+        let bytes = std::fs::read(&path).map_err(|e| operator_hint(format!("{}: {e}", path.display()), hint()))?;
+        match Digest::of(&bytes) {
+            found if found == *digest => Ok(bytes),
+            found => {
+                let what = format!("{} was altered: its digest is {found}", path.display());
+                Err(Fault::new(Blame::Aggregator, what, hint()))
+            }
+        }
+    }
+
     /// File of a join request: anyone may ask under any name, so that each key has its own.
     pub fn join_path(&self, site: &Name, transport: &PublicKey) -> PathBuf {
         self.dir.join("joins").join(format!("{site}@{}.join", transport.id().short()))
@@ -118,6 +142,11 @@ impl Home {
             .collect();
         joins.sort();
         Ok(joins)
+    }
+
+    /// Lock that one daemon holds: whatever port another is given, it would serve the same logs.
+    pub fn run_lock(&self) -> PathBuf {
+        self.dir.join("run.lock")
     }
 
     /// Lock that every process holds while it appends to a log.

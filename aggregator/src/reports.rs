@@ -5,7 +5,7 @@ use crate::home::{operator, operator_hint, refused};
 use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
-use fedaudit_core::envelope::{Head, ReportClaim};
+use fedaudit_core::envelope::{Claimed, Head, ReportClaim};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
@@ -26,6 +26,19 @@ pub struct Built {
     pub index: u64,
     /// Bytes of `bundle.zip`.
     pub bundle_bytes: usize,
+}
+
+impl Built {
+    /// How many of the required sites have answered, as a line for people; none if all have.
+    pub fn missing(&self) -> Option<String> {
+        let required = self.report.sites.iter().filter(|site| site.required);
+        let (lack, answered): (Vec<_>, Vec<_>) = required.partition(|site| !site.missing.is_empty());
+        let names: Vec<_> = lack.iter().map(|site| site.site.to_string()).collect();
+        let (n, m) = (answered.len(), answered.len() + lack.len());
+        let line =
+            format!("{n} of {m} required sites: a verifier will call it undecidable; missing: {}", names.join(", "));
+        (!lack.is_empty()).then_some(line)
+    }
 }
 
 /// Builds the report on the latest version of `plan` over its windows that are due, logs it, and writes it to `out`.
@@ -178,6 +191,25 @@ fn counts(measures: Option<&Measures>) -> String {
     let Some(m) = measures else { return ",,,,,,,".to_owned() };
     let outcomes = m.outcomes.as_ref().map(|o| format!("{},{},{},{}", o.tp, o.fp, o.fn_, o.tn));
     format!("{},{},{},{},{}", m.n, m.decided, m.selected, m.labelled, outcomes.unwrap_or(",,,".to_owned()))
+}
+
+/// Checks that the files of every report logged are those that were signed. Nothing else reads them again.
+///
+/// # Errors
+/// A log or a file that cannot be read, or was altered.
+pub fn verify_files(centre: &Centre) -> Result<(), Fault> {
+    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Attest));
+    let key = key.map_err(refused)?;
+    for report in list(centre)? {
+        let Some(plan) = centre.plan(&report.claim.plan) else { continue };
+        let envelope = plan.log.entry(report.index)?;
+        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&[key], 1)).map_err(refused)?;
+        for subject in &statement.subject {
+            let of = format!("{} of the report at entry {} of plan {}", subject.name, report.index, report.plan);
+            centre.artifact(&subject.digest.sha256).map_err(|fault| fault.while_(of))?;
+        }
+    }
+    Ok(())
 }
 
 /// A report in a plan's log.

@@ -146,8 +146,12 @@ impl Centre {
 /// Serves until a signal, or until the home must not be served any more. `ready` is told the address.
 ///
 /// # Errors
-/// An address that cannot be used; a damaged home; a home that went back in time.
+/// Another daemon of this home; an address that cannot be used; a damaged home; a home that went back in time.
 pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> {
+    let _lock = Lock::try_acquire(&centre.home.run_lock()).map_err(|fault| {
+        let hint = "another aggregator is at work on this home; let it, or stop it";
+        Fault::new(fault.blame, fault.what, hint)
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|e| operator(format!("no runtime: {e}")))?.block_on(serve(centre, ready))
 }

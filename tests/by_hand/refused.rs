@@ -225,6 +225,30 @@ fn governance_documents_by_file_follow_from_the_registry() {
 }
 
 #[test]
+fn a_plan_that_came_before_its_contract_waits_for_it() {
+    let world = world();
+    let [registry, contract, plan] = ["registry", "contract", "plan"].map(|name| file(&world, name));
+    let source = |path: &Path, from: &str, to: &str| {
+        let text = std::fs::read_to_string(path).expect("reads");
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(world.scratch("source.toml"), text.replacen(from, to, 1)).expect("writes");
+        file(&world, "source.toml")
+    };
+    let second = source(&world.dataset.contract, "version = 1", "version = 2");
+    world.aggregator(&["contract", "publish", &second, "--from", &registry, "--to", &contract]).good();
+    let again = source(&world.dataset.plans[0].0, "plan = \"admissions-1973\"", "plan = \"again\"");
+    let sign = ["plan", "publish", &again, "--from", &registry, "--from", &contract, "--to", &plan];
+    world.aggregator(&sign).good();
+    let before = world.logs();
+    let said = world.aggregator(&["import", &plan]).fault("operator", &["plan again", "contract: expected"]);
+    assert!(said.err.contains("hint: import the contract that it stands on first, then this again"), "{said:?}");
+    assert_eq!(world.logs(), before);
+    for parcel in [&contract, &plan] {
+        world.aggregator(&["import", parcel]).good();
+    }
+}
+
+#[test]
 fn releases_by_file_meet_the_same_intake() {
     let mut world = world();
     world.agent("dept-a", &["import", &data(&world, "dept-a")]).good();

@@ -11,6 +11,7 @@ use fedaudit_link::home::now;
 use fedaudit_link::protocol::{JoinRequest, Request, Response, Token};
 use fedaudit_tests::client::{Client, hello, key};
 use fedaudit_tests::forge::Forger;
+use fedaudit_tests::run;
 use fedaudit_tests::world::{World, name};
 
 /// A federation that gave out a token for `dept-b`, whose home is made.
@@ -27,6 +28,19 @@ fn join(world: &World, token: &Token) -> fedaudit_tests::Said {
     let secret = fedaudit_core::ids::hex(&token.secret);
     assert!(!said.err.contains(&secret) && !said.out.contains(&secret), "the secret is printed: {said:?}");
     said
+}
+
+#[test]
+fn a_program_knows_the_home_of_the_other() {
+    let world = World::new(&["dept-a", "dept-b"]);
+    world.agent("dept-a", &["init"]).good();
+    let status =
+        |program: &str, home: &std::path::Path| run(program, &["--home".as_ref(), home.as_os_str(), "status".as_ref()]);
+    let said = status("fedaudit-aggregator", &world.site("dept-a"));
+    said.fault("operator", &["this is an agent's home", "run fedaudit-agent"]);
+    let said = status("fedaudit-agent", &world.home());
+    said.fault("operator", &["this is an aggregator's home", "run fedaudit-aggregator"]);
+    status("fedaudit-aggregator", &world.home()).good();
 }
 
 #[test]

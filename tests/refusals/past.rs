@@ -1,6 +1,12 @@
 //! Homes that went back in time: restored from an older copy, they halt and say so.
 
+use fedaudit_core::ids::Digest;
+use fedaudit_tests::evidence::Evidence;
 use fedaudit_tests::world::{World, copy, name, restore};
+use fedaudit_tests::{Said, program};
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 fn world() -> World {
     World::new(&["dept-a", "dept-b", "dept-c"])
@@ -42,6 +48,58 @@ fn an_aggregator_with_older_logs_halts_and_says_so() {
         world.start();
     }
     world.ship("dept-c");
+}
+
+#[test]
+fn a_home_is_served_by_one_aggregator() {
+    let mut world = world();
+    let config = world.home().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    let (before, port) = text.split_once("listen = \"127.0.0.1:").expect("an address of this machine");
+    let (_, after) = port.split_once('"').expect("an end");
+    // On the same port, and on a free one.
+    for other in [text.clone(), format!("{before}listen = \"127.0.0.1:0\"{after}")] {
+        std::fs::write(&config, other).expect("writes");
+        let home = [OsString::from("--home"), world.home().into(), "run".into()];
+        let mut second = Command::new(program("fedaudit-aggregator"));
+        let mut second = second.args(home).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut ready = String::new();
+        BufReader::new(second.stdout.take().expect("a pipe")).read_line(&mut ready).expect("reads");
+        second.kill().expect("kills, if it serves");
+        let output = second.wait_with_output().expect("ends");
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(ready, "", "it was never ready");
+        Said { code: output.status.code(), out: ready, err }
+            .fault("operator", &["run.lock", "another aggregator is at work on this home"]);
+    }
+    std::fs::write(&config, text).expect("writes");
+    world.stop();
+    world.start();
+    world.ship("dept-c");
+}
+
+#[test]
+fn log_verify_names_the_artifact_that_was_altered() {
+    let world = world();
+    world.ship("dept-a");
+    world
+        .aggregator(&["report", "build", world.plan().as_str(), "--out", &world.scratch("out").to_string_lossy()])
+        .good();
+    let built = ["report.json", "report.html"].map(|name| world.scratch("out").join(name));
+    let release = Evidence::of(&world).figures().releases[0].artifact.to_string();
+    let reports = built.map(|path| Digest::of(&std::fs::read(path).expect("reads")).to_string());
+    world.aggregator(&["log", "verify"]).good();
+    for digest in reports.iter().chain([&release]) {
+        let path = world.home().join("artifacts").join(digest);
+        let good = std::fs::read(&path).expect("an artifact");
+        let restore = format!("hint: restore {}", path.display());
+        std::fs::write(&path, [&good[..], b" "].concat()).expect("writes");
+        world.aggregator(&["log", "verify"]).fault("aggregator", &[digest, "was altered", &restore]);
+        std::fs::remove_file(&path).expect("removes");
+        world.aggregator(&["log", "verify"]).fault("operator", &[digest, "No such file", &restore]);
+        std::fs::write(&path, good).expect("writes");
+        world.aggregator(&["log", "verify"]).good();
+    }
 }
 
 #[test]

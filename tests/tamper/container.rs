@@ -141,10 +141,26 @@ fn the_worst_exit_code_counts_and_usage_is_4() {
         let said = verifier(&bundles, &trust);
         assert_eq!(said.code, Some(code), "{bundles:?}: {said:#?}");
     }
-    verifier(&[&good, &missing], &trust).fault("input", &["missing.zip"]);
+    // What can be read is judged, and what cannot is named in its place.
+    let said = verifier(&[&missing, &good, &refuted], &trust).fault("input", &["missing.zip"]);
+    let rows: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    let codes: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["exit_code"].as_u64()).collect();
+    assert_eq!(codes, [Some(4), Some(0), Some(1)], "{said:#?}");
+    assert_eq!((&rows[0]["fault"]["blame"], rows[0].get("verdict")), (&"input".into(), None), "{said:#?}");
+    assert!(rows[0]["fault"]["what"].as_str().is_some_and(|what| what.contains("missing.zip")), "{said:#?}");
+    let paths = [&missing, &good, &trust].map(|path| path.to_str().expect("text"));
+    let said = run("fedaudit-verify", &[paths[0], paths[1], "--trust", paths[2]]).fault("input", &["missing.zip"]);
+    assert!(said.out.starts_with("verified: "), "{said:#?}");
     verifier(&[&good], &dir.path().join("no-trust.json")).fault("input", &["no-trust.json"]);
     let no_trust = file("list.json", b"[]");
     verifier(&[&good], &no_trust).fault("input", &["list.json", "no trust file"]);
+    let said = run("fedaudit-verify", &[paths[2], "--trust", paths[2]]);
+    let named = said
+        .out
+        .lines()
+        .nth(1)
+        .is_some_and(|line| line.starts_with("  malformed   bundle") && line.ends_with(paths[2]));
+    assert!(said.code == Some(3) && named && !said.out.contains("bundle.zip"), "{said:#?}");
     for usage in [&["--frobnicate"][..], &[], &[good.to_str().expect("text")]] {
         let said = run("fedaudit-verify", usage);
         assert_eq!((said.code, said.out.as_str()), (Some(4), ""), "{said:#?}");

@@ -65,6 +65,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// What stands in the place of an answer about a file that cannot be read.
+#[derive(Serialize)]
+struct Unread<'a> {
+    bundle: String,
+    exit_code: u8,
+    fault: &'a Fault,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row<'a> {
+    Answer(Answer<'a>),
+    Unread(Unread<'a>),
+}
+
 #[derive(Serialize)]
 struct Answer<'a> {
     bundle: String,
@@ -82,38 +97,44 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
         return Ok(code);
     }
     let trust = read_trust(cli.trust.as_deref().unwrap_or(Path::new("trust.json")))?;
-    // All files are read before anything is said: a missing one is a matter of usage, not of evidence.
-    let bundles: Vec<_> = cli.bundles.iter().map(|path| read(path, limits::BUNDLE_BYTES)).collect::<Result<_, _>>()?;
     let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let verdicts: Vec<_> = bundles.iter().map(|bytes| check(bytes, &trust, workers)).collect();
+    // A file that cannot be read is a matter of usage, not of evidence: it takes nothing from what is said of the others.
+    let judged = |path: &PathBuf| read(path, limits::BUNDLE_BYTES).map(|bytes| check(&bytes, &trust, workers));
+    let results: Vec<_> = cli.bundles.iter().map(|path| (path.as_path(), judged(path))).collect();
     let mut out = String::new();
     if cli.json {
-        let answers: Vec<_> = cli.bundles.iter().zip(&verdicts).map(|(path, verdict)| answer(path, verdict)).collect();
-        let json = codec::to_json(&answers).map_err(|e| Fault::new(Blame::Input, e.to_string(), "report this"))?;
+        let rows: Vec<_> = results.iter().map(|(path, result)| row(path, result)).collect();
+        let json = codec::to_json(&rows).map_err(|e| Fault::new(Blame::Input, e.to_string(), "report this"))?;
         out += &String::from_utf8_lossy(&json);
     } else {
-        for (path, verdict) in cli.bundles.iter().zip(&verdicts) {
+        for (path, verdict) in results.iter().filter_map(|(path, result)| Some((path, result.as_ref().ok()?))) {
             out += &text(path, verdict);
         }
     }
     // A closed pipe is no reason to change the exit code.
     let _ = std::io::stdout().write_all(out.as_bytes());
-    Ok(worst(verdicts.iter().map(Verdict::exit_code)))
+    results.iter().filter_map(|(_, result)| result.as_ref().err()).for_each(|fault| eprintln!("{fault}"));
+    Ok(worst(results.iter().map(|(_, result)| exit_code(result))))
 }
 
-/// 3 before 1 before 2 before 0.
+/// 4 before 3 before 1 before 2 before 0.
 fn worst(codes: impl Iterator<Item = u8>) -> u8 {
-    let rank = |code: &u8| [0, 2, 1, 3].iter().position(|of| of == code);
+    let rank = |code: &u8| [0, 2, 1, 3, USAGE].iter().position(|of| of == code);
     codes.max_by_key(rank).unwrap_or(2)
 }
 
-fn answer<'a>(path: &Path, verdict: &'a Verdict) -> Answer<'a> {
-    Answer {
-        bundle: path.display().to_string(),
-        verdict: verdict.word(),
-        exit_code: verdict.exit_code(),
-        first_line: verdict.first_line(),
-        checks: verdict,
+fn exit_code(result: &Result<Verdict, Fault>) -> u8 {
+    result.as_ref().map_or(USAGE, Verdict::exit_code)
+}
+
+fn row<'a>(path: &Path, result: &'a Result<Verdict, Fault>) -> Row<'a> {
+    let (bundle, exit_code) = (path.display().to_string(), exit_code(result));
+    match result {
+        Ok(verdict) => {
+            let (first_line, word) = (verdict.first_line(), verdict.word());
+            Row::Answer(Answer { bundle, verdict: word, exit_code, first_line, checks: verdict })
+        }
+        Err(fault) => Row::Unread(Unread { bundle, exit_code, fault }),
     }
 }
 
@@ -121,7 +142,12 @@ fn answer<'a>(path: &Path, verdict: &'a Verdict) -> Answer<'a> {
 pub fn text(path: &Path, verdict: &Verdict) -> String {
     let mut out = format!("{}\n", verdict.first_line());
     for check in &verdict.checks {
-        out += &line(check);
+        let mut check = check.clone();
+        if check.check == "bundle" {
+            // The whole file, which the reader knows by the name that it was given.
+            check.subject = path.display().to_string();
+        }
+        out += &line(&check);
     }
     if !verdict.not_evidence.is_empty() {
         out += &format!("  not evidence, not looked at: {}\n", folders(&verdict.not_evidence).join(", "));
@@ -196,6 +222,7 @@ mod tests {
         assert_eq!(worst([0, 2, 1].into_iter()), 1);
         assert_eq!(worst([0, 2].into_iter()), 2);
         assert_eq!(worst([1, 3].into_iter()), 3);
+        assert_eq!(worst([3, 4, 1].into_iter()), 4);
         assert_eq!(worst([0, 0].into_iter()), 0);
         assert_eq!(worst([].into_iter()), 2);
     }
