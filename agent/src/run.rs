@@ -2,6 +2,7 @@
 
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
+use crate::home::KEYS;
 use crate::outbox::State;
 use crate::ship::{Shipper, Step};
 use crate::site::Site;
@@ -39,7 +40,7 @@ pub enum Until {
 /// Runs the daemon of a home.
 ///
 /// # Errors
-/// Another daemon of this home; a journal or outbox that fails; a contradiction between what was signed; with
+/// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
 /// hour, or a release that was refused.
 pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
@@ -53,6 +54,9 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
             )
         })?),
     };
+    for usage in KEYS {
+        site.key(usage)?;
+    }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
     if site.home.config.offline {
@@ -138,7 +142,7 @@ impl Link {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
-                let key = site.home.key(KeyUse::Transport)?;
+                let key = site.key(KeyUse::Transport)?;
                 match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
                     Ok(connection) => {
                         self.connection = Some(connection);
