@@ -9,7 +9,7 @@ use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
 use crate::journal::Journal;
-use crate::outbox::Kind;
+use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
 use crate::site::{Decision, Site};
@@ -163,8 +163,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             say!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
             let site = run(site, until).await?;
-            let releases = site.outbox.list()?.len();
-            say!("stopped: {releases} releases in the outbox");
+            say!("stopped: {}", how_far(&site.outbox.list()?));
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
@@ -303,6 +302,21 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     Ok(())
 }
 
+/// How many of the documents in the outbox have their receipt.
+fn how_far(outbox: &[Listed]) -> String {
+    let noun = if outbox.iter().all(|listed| listed.kind == Kind::Release) { "release" } else { "document" };
+    let plural = if outbox.len() == 1 { "" } else { "s" };
+    let all = format!("{} {noun}{plural}", outbox.len());
+    let of = |state: State| outbox.iter().filter(|listed| listed.state == state).count();
+    let (received, refused) = (of(State::Received), of(State::Refused));
+    match (outbox.len() - received - refused, refused) {
+        (0, 0) if outbox.len() > 1 => format!("all {all} received"),
+        (0, 0) => format!("{all} received"),
+        (waiting, 0) => format!("{waiting} of {all} waiting"),
+        (waiting, refused) => format!("{waiting} of {all} waiting, {refused} refused"),
+    }
+}
+
 /// Logs to standard error; `FEDAUDIT_LOG` chooses what, `warn` by default.
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
@@ -310,4 +324,37 @@ fn logging() {
     let colour = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
     let _ = log.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fedaudit_core::time::Time;
+
+    #[test]
+    fn the_last_line_of_a_run_says_what_waits() {
+        use State::{Prepared, Ready, Received, Refused};
+        let said = |states: &[State], kind: Kind| {
+            let window = Window { start: Time(0), end: Time(1) };
+            let digest = Digest([0; 32]);
+            let listed = states.iter().zip(0..).map(|(&state, sequence)| Listed {
+                kind: if sequence == 0 { kind } else { Kind::Release },
+                plan: digest,
+                window,
+                sequence,
+                envelope: digest,
+                amends: None,
+                state,
+                refusal: None,
+            });
+            how_far(&listed.collect::<Vec<_>>())
+        };
+        assert_eq!(said(&[], Kind::Release), "0 releases received");
+        assert_eq!(said(&[Received], Kind::Release), "1 release received");
+        assert_eq!(said(&[Received; 3], Kind::Release), "all 3 releases received");
+        assert_eq!(said(&[Ready], Kind::Release), "1 of 1 release waiting");
+        assert_eq!(said(&[Received, Received, Ready], Kind::Release), "1 of 3 releases waiting");
+        assert_eq!(said(&[Prepared, Received], Kind::Abstention), "1 of 2 documents waiting");
+        assert_eq!(said(&[Refused, Received, Ready], Kind::Release), "1 of 3 releases waiting, 1 refused");
+    }
 }
