@@ -160,9 +160,9 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
-            say!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
-            let site = run(site, until).await?;
+            let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
+            let site = run(site, until, || say!("{ready}")).await?;
             say!("stopped: {}", how_far(&site.outbox.list()?));
             Ok(())
         }
@@ -215,7 +215,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced).await {
+    match run(site, Until::Synced, || {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");
@@ -310,6 +310,7 @@ fn how_far(outbox: &[Listed]) -> String {
     let of = |state: State| outbox.iter().filter(|listed| listed.state == state).count();
     let (received, refused) = (of(State::Received), of(State::Refused));
     match (outbox.len() - received - refused, refused) {
+        (0, 0) if outbox.is_empty() => "nothing in the outbox".to_owned(),
         (0, 0) if outbox.len() > 1 => format!("all {all} received"),
         (0, 0) => format!("{all} received"),
         (waiting, 0) => format!("{waiting} of {all} waiting"),
@@ -349,7 +350,7 @@ mod tests {
             });
             how_far(&listed.collect::<Vec<_>>())
         };
-        assert_eq!(said(&[], Kind::Release), "0 releases received");
+        assert_eq!(said(&[], Kind::Release), "nothing in the outbox");
         assert_eq!(said(&[Received], Kind::Release), "1 release received");
         assert_eq!(said(&[Received; 3], Kind::Release), "all 3 releases received");
         assert_eq!(said(&[Ready], Kind::Release), "1 of 1 release waiting");

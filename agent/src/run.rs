@@ -37,13 +37,13 @@ pub enum Until {
     Synced,
 }
 
-/// Runs the daemon of a home.
+/// Runs the daemon of a home; `ready` is called when it has the home for itself.
 ///
 /// # Errors
 /// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
 /// hour, or a release that was refused.
-pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
+pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<Site, Fault> {
     let _lock = match until {
         Until::Synced => None,
         _ => Some(Lock::try_acquire(&site.home.run_lock()).map_err(|fault| {
@@ -59,6 +59,7 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
     }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
+    ready();
     if site.home.config.offline {
         stay_offline(&mut site, until, &mut terminate).await?;
         return Ok(site);

@@ -127,6 +127,19 @@ fn an_agent_with_another_key_names_its_file() {
 }
 
 #[test]
+fn a_second_run_of_a_home_is_never_ready() {
+    let world = world();
+    world.enrol("dept-a");
+    let run_lock = std::fs::File::create(world.site("dept-a").join("run.lock")).expect("makes");
+    run_lock.lock().expect("locks");
+    let said = world.agent("dept-a", &["run", "--once"]).fault("operator", &["another fedaudit-agent run is at work"]);
+    assert_eq!(said.out, "", "not ready");
+    drop(run_lock);
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert_eq!(said.out, "ready: dept-a of admissions\nstopped: nothing in the outbox\n");
+}
+
+#[test]
 fn an_agent_with_an_older_outbox_changes_nothing_that_is_logged() {
     let world = world();
     world.enrol("dept-a");
