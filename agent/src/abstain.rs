@@ -122,7 +122,7 @@ fn prepare(site: &mut Site, plan: Digest, window: Window, reason: &str, now: Tim
     let abstention = Abstention::new(text);
     let abstention = abstention.map_err(|e| Fault::new(Blame::Operator, e, "say why in a line: --reason TEXT"))?;
     let (sequence, previous) = next_number(site, &plan)?;
-    let (head, key) = (head(site, now), site.home.key(KeyUse::Attest)?);
+    let (head, key) = (head(site, now), site.key(KeyUse::Attest)?);
     let mut attestation = attest_abstention(&abstention, head, sequence, previous, &key).map_err(refused)?;
     site.outbox.prepare(&Outgoing {
         kind: Kind::Abstention,

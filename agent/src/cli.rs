@@ -10,7 +10,7 @@ use crate::home::{Config, Home};
 use crate::join::join;
 use crate::journal::Journal;
 use crate::leave::listed;
-use crate::outbox::{Kind, State};
+use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
 use crate::site::{Decision, Site};
@@ -161,10 +161,10 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
-            say!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let until = if once { Until::Shipped } else { Until::Stopped };
-            let mut site = run(site, until).await?;
-            say!("stopped: {} releases in the outbox{}", site.outbox.list()?.len(), held(&mut site)?);
+            let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
+            let mut site = run(site, until, || say!("{ready}")).await?;
+            say!("stopped: {}{}", how_far(&site.outbox.list()?), held(&mut site)?);
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
@@ -216,7 +216,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced).await {
+    match run(site, Until::Synced, || {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");
@@ -313,6 +313,22 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     Ok(())
 }
 
+/// How many of the documents in the outbox have their receipt.
+fn how_far(outbox: &[Listed]) -> String {
+    let noun = if outbox.iter().all(|listed| listed.kind == Kind::Release) { "release" } else { "document" };
+    let plural = if outbox.len() == 1 { "" } else { "s" };
+    let all = format!("{} {noun}{plural}", outbox.len());
+    let of = |state: State| outbox.iter().filter(|listed| listed.state == state).count();
+    let (received, refused) = (of(State::Received), of(State::Refused));
+    match (outbox.len() - received - refused, refused) {
+        (0, 0) if outbox.is_empty() => "nothing in the outbox".to_owned(),
+        (0, 0) if outbox.len() > 1 => format!("all {all} received"),
+        (0, 0) => format!("{all} received"),
+        (waiting, 0) => format!("{waiting} of {all} waiting"),
+        (waiting, refused) => format!("{waiting} of {all} waiting, {refused} refused"),
+    }
+}
+
 /// Logs to standard error; `FEDAUDIT_LOG` chooses what, `warn` by default.
 fn logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
@@ -320,4 +336,37 @@ fn logging() {
     let colour = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
     let _ = log.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fedaudit_core::time::Time;
+
+    #[test]
+    fn the_last_line_of_a_run_says_what_waits() {
+        use State::{Prepared, Ready, Received, Refused};
+        let said = |states: &[State], kind: Kind| {
+            let window = Window { start: Time(0), end: Time(1) };
+            let digest = Digest([0; 32]);
+            let listed = states.iter().zip(0..).map(|(&state, sequence)| Listed {
+                kind: if sequence == 0 { kind } else { Kind::Release },
+                plan: digest,
+                window,
+                sequence,
+                envelope: digest,
+                amends: None,
+                state,
+                refusal: None,
+            });
+            how_far(&listed.collect::<Vec<_>>())
+        };
+        assert_eq!(said(&[], Kind::Release), "nothing in the outbox");
+        assert_eq!(said(&[Received], Kind::Release), "1 release received");
+        assert_eq!(said(&[Received; 3], Kind::Release), "all 3 releases received");
+        assert_eq!(said(&[Ready], Kind::Release), "1 of 1 release waiting");
+        assert_eq!(said(&[Received, Received, Ready], Kind::Release), "1 of 3 releases waiting");
+        assert_eq!(said(&[Prepared, Received], Kind::Abstention), "1 of 2 documents waiting");
+        assert_eq!(said(&[Refused, Received, Ready], Kind::Release), "1 of 3 releases waiting, 1 refused");
+    }
 }

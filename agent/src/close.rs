@@ -153,7 +153,7 @@ pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fau
         let Enrolment { federation, site: name, epoch, .. } = &site.enrolment;
         let origin = journal_origin(federation, name, *epoch, log);
         let checkpoint = site.journal.checkpoint(log, *size, &origin)?;
-        let note = checkpoint.sign(&site.home.key(KeyUse::Note)?);
+        let note = checkpoint.sign(&site.key(KeyUse::Note)?);
         journal.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
     }
     let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
@@ -190,7 +190,7 @@ pub(crate) fn sign(
         raw: answer.aggregate.salted_digest(&salt).map_err(|e| misfit(e.to_string()))?,
         software: SOFTWARE.to_owned(),
     };
-    let (head, key) = (head(site, now), site.home.key(KeyUse::Attest)?);
+    let (head, key) = (head(site, now), site.key(KeyUse::Attest)?);
     let mut attestation = attest_release(&answer.release, head, claim, &key).map_err(refused)?;
     site.outbox.prepare(&Outgoing {
         kind: Kind::Release,

@@ -43,9 +43,9 @@ impl Ask {
 /// A link for `site`.
 ///
 /// # Errors
-/// A note key that cannot be read.
+/// A note key that cannot be read, or is not the one that the site was enrolled with.
 pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
-    let note_key = PublicKey::of(&site.home.key(KeyUse::Note)?);
+    let note_key = PublicKey::of(&site.key(KeyUse::Note)?);
     Ok(Shipper::new(note_key, i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
 }
 

@@ -107,6 +107,9 @@ pub struct Invitation {
     pub governance: Digest,
 }
 
+/// What a site's keys are for, one each.
+pub const KEYS: [KeyUse; 3] = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];
+
 impl Home {
     /// Makes a new home: configuration, keys, an empty journal. It has its name only when it is whole.
     ///
@@ -126,7 +129,7 @@ impl Home {
         }
         create_dir_private(&partial.join("keys"))?;
         create_new(&partial.join("config.toml"), config.to_toml().as_bytes(), 0o600)?;
-        for usage in [KeyUse::Attest, KeyUse::Note, KeyUse::Transport] {
+        for usage in KEYS {
             create_key(&partial.join("keys").join(format!("{usage}.key")), os_random())?;
         }
         drop(Journal::create(&partial)?);

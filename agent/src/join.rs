@@ -1,6 +1,6 @@
 //! Joining a federation with a token.
 
-use crate::home::{Enrolment, Home};
+use crate::home::{Enrolment, Home, KEYS};
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
@@ -80,9 +80,8 @@ pub(crate) fn request(home: &Home, token: &Token, now: Time) -> Result<(Enrolmen
             "make another home for another site: fedaudit-agent init --home DIR",
         ));
     }
-    let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];
-    let keys = [home.key(uses[0])?, home.key(uses[1])?, home.key(uses[2])?];
-    let public = uses.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
+    let keys = [home.key(KEYS[0])?, home.key(KEYS[1])?, home.key(KEYS[2])?];
+    let public = KEYS.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
     let signing: Vec<_> = keys.iter().collect();
     let (federation, site) = (token.federation.clone(), token.site.clone());
     let request = JoinRequest::new(federation, site, public.collect(), &signing, &token.secret);

@@ -2,6 +2,7 @@
 
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
+use crate::home::KEYS;
 use crate::leave::listed;
 use crate::outbox::State;
 use crate::ship::{Shipper, Step};
@@ -37,13 +38,13 @@ pub enum Until {
     Synced,
 }
 
-/// Runs the daemon of a home.
+/// Runs the daemon of a home; `ready` is called when it has the home for itself.
 ///
 /// # Errors
-/// Another daemon of this home; a journal or outbox that fails; a contradiction between what was signed; with
+/// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
 /// hour, or a release that was refused.
-pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
+pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<Site, Fault> {
     let _lock = match until {
         Until::Synced => None,
         _ => Some(Lock::try_acquire(&site.home.run_lock()).map_err(|fault| {
@@ -54,8 +55,12 @@ pub async fn run(mut site: Site, until: Until) -> Result<Site, Fault> {
             )
         })?),
     };
+    for usage in KEYS {
+        site.key(usage)?;
+    }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
+    ready();
     if site.home.config.offline {
         stay_offline(&mut site, until, &mut terminate).await?;
         return Ok(site);
@@ -144,7 +149,7 @@ impl Link {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
-                let key = site.home.key(KeyUse::Transport)?;
+                let key = site.key(KeyUse::Transport)?;
                 match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
                     Ok(connection) => {
                         self.connection = Some(connection);

@@ -4,11 +4,13 @@ use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
 use crate::outbox::Outbox;
+use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::Valid;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::roster::{PublishedPlan, Trust};
+use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::roster::{Party, PublishedPlan, Trust};
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
 use std::collections::BTreeMap;
@@ -61,6 +63,22 @@ impl Site {
         let mut site = Site { home, enrolment, trust, journal, outbox, mirror, rng };
         site.begin_ledger()?;
         Ok(site)
+    }
+
+    /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
+    ///
+    /// # Errors
+    /// A key file that cannot be read, or holds another key than the site was enrolled with.
+    pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
+        let key = self.home.key(usage)?;
+        if let Ok(entry) = self.mirror.registry().party(&Party::Site(self.enrolment.site.clone()))
+            && entry.key(usage).map_err(refused)? != PublicKey::of(&key)
+        {
+            let what = format!("keys/{usage}.key is not the key that this site was enrolled with");
+            let hint = "restore keys/ from a backup of this home; until then nothing is signed or sent";
+            return Err(Fault::new(Blame::Site, what, hint));
+        }
+        Ok(key)
     }
 
     /// The ledger's first record; a crash between joining and this one is mended here.

@@ -163,6 +163,41 @@ fn an_agent_with_an_older_home_halts_and_says_so() {
 }
 
 #[test]
+fn an_agent_with_another_key_names_its_file() {
+    let world = world();
+    world.enrol("dept-a");
+    import(&world, "dept-a");
+    let logs = world.logs();
+    world.agent("dept-b", &["init"]).good();
+    for usage in ["transport", "attest", "note"] {
+        let file = format!("keys/{usage}.key");
+        let (own, kept) = (world.site("dept-a").join(&file), world.scratch("kept.key"));
+        std::fs::copy(&own, &kept).expect("copies");
+        std::fs::copy(world.site("dept-b").join(&file), &own).expect("copies");
+        let what = format!("{file} is not the key that this site was enrolled with");
+        let said = world.agent("dept-a", &["run", "--once"]).fault("site", &[&what, "restore keys/ from a backup"]);
+        assert!(!said.err.contains("aggregator"), "{said:?}");
+        std::fs::copy(&kept, &own).expect("copies");
+        assert_eq!(world.logs(), logs, "nothing is logged");
+    }
+    world.agent("dept-a", &["run", "--once"]).good();
+    assert_ne!(world.logs(), logs, "with its own keys, it ships");
+}
+
+#[test]
+fn a_second_run_of_a_home_is_never_ready() {
+    let world = world();
+    world.enrol("dept-a");
+    let run_lock = std::fs::File::create(world.site("dept-a").join("run.lock")).expect("makes");
+    run_lock.lock().expect("locks");
+    let said = world.agent("dept-a", &["run", "--once"]).fault("operator", &["another fedaudit-agent run is at work"]);
+    assert_eq!(said.out, "", "not ready");
+    drop(run_lock);
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert_eq!(said.out, "ready: dept-a of admissions\nstopped: nothing in the outbox\n");
+}
+
+#[test]
 fn an_agent_with_an_older_outbox_changes_nothing_that_is_logged() {
     let world = world();
     world.enrol("dept-a");
