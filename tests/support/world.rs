@@ -198,9 +198,18 @@ impl World {
     /// It does not.
     #[track_caller]
     pub fn logged(&self, text: &str) {
+        self.logged_times(text, 1);
+    }
+
+    /// Waits until the aggregator's log holds `text` that many times.
+    ///
+    /// # Panics
+    /// It does not come.
+    pub fn logged_times(&self, text: &str, times: usize) {
         let until = Instant::now() + PATIENCE;
-        while !self.log().contains(text) {
-            assert!(Instant::now() < until, "`{text}` is not in the aggregator's log:\n{}", self.log());
+        while self.log().matches(text).count() < times {
+            let log = self.log();
+            assert!(Instant::now() < until, "`{text}` is not {times} times in the aggregator's log:\n{log}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
