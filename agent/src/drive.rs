@@ -6,7 +6,7 @@ use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
 use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::ids::Digest;
+use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{journal_origin, plan_origin, registry_origin};
@@ -149,7 +149,8 @@ pub fn hear(
                 }
                 journal.checkpoint(log, size, origin).map(|checkpoint| Some(checkpoint.root))
             };
-            shipper.heard(response, Asked::Hello(&mut own), &site.mirror, now, jitter)?
+            let heard = shipper.heard(response, Asked::Hello(&mut own), &site.mirror, now, jitter);
+            heard.map_err(|fault| if shipper.is_pending() { pending(&site.enrolment.site) } else { fault })?
         }
     };
     match (keep, &ask.release) {
@@ -174,4 +175,9 @@ pub fn hear(
         _ => {}
     }
     Ok(())
+}
+
+fn pending(site: &Name) -> Fault {
+    let what = format!("site {site} waits for approval by governance");
+    Fault::new(Blame::Operator, what, format!("governance approves it: fedaudit-aggregator site approve {site}"))
 }

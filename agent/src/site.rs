@@ -65,6 +65,11 @@ impl Site {
         Ok(site)
     }
 
+    /// Whether this home's copy of the registry holds the site: governance has approved it.
+    pub fn enrolled(&self) -> bool {
+        self.mirror.registry().party(&Party::Site(self.enrolment.site.clone())).is_ok()
+    }
+
     /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
     ///
     /// # Errors
