@@ -116,7 +116,8 @@ pub(crate) fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>
     let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
     let key = site.mirror.log_key().map_err(refused)?;
     let opened = Checkpoint::open(note.as_bytes(), &origin, &key);
-    opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), "restore it from a backup"))
+    let hint = "outbox.sqlite is damaged: restore this home as a whole from its newest backup";
+    opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), hint))
 }
 
 /// Judges the answer to `ask` and keeps what was verified. The error is for people; the link has gone on by itself.

@@ -172,7 +172,7 @@ impl Site {
 fn read_mirror(trust: &Valid<Trust>, outbox: &Outbox) -> Result<Mirror, Fault> {
     Mirror::of(trust, &outbox.registry()?).map_err(|refusal| {
         let what = format!("the copy of the registry in outbox.sqlite does not pass: {refusal}");
-        Fault::new(Blame::Site, what, "restore outbox.sqlite from a backup")
+        Fault::new(Blame::Site, what, "outbox.sqlite is damaged: restore this home as a whole from its newest backup")
     })
 }
 

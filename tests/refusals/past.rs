@@ -127,6 +127,23 @@ fn an_agent_with_another_key_names_its_file() {
 }
 
 #[test]
+fn a_damaged_file_of_a_home_is_named() {
+    let world = world();
+    world.agent("dept-a", &["init"]).good();
+    let token = world.aggregator(&["site", "add", "dept-a"]).good().out;
+    world.agent("dept-a", &["join", token.trim()]).good();
+    for file in ["outbox.sqlite", "sidecar.sqlite", "journal/000001.sqlite"] {
+        let (path, kept) = (world.site("dept-a").join(file), world.scratch("kept"));
+        std::fs::copy(&path, &kept).expect("copies");
+        std::fs::write(&path, [b'x'; 8192]).expect("writes");
+        let name = format!("{} is damaged", path.file_name().expect("a name").display());
+        world.agent("dept-a", &["status"]).fault("site", &[&name, "restore this home as a whole"]);
+        std::fs::copy(&kept, &path).expect("copies");
+    }
+    world.agent("dept-a", &["status"]).good();
+}
+
+#[test]
 fn a_second_run_of_a_home_is_never_ready() {
     let world = world();
     world.enrol("dept-a");
