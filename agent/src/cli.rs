@@ -177,7 +177,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let home = Home::open(&cli.home)?;
             let report = Journal::open(&home.dir)?.verify()?;
             for log in &report.logs {
-                say!("{}: {} records, root {}", log.name, log.size, log.root);
+                say!("{}: {}, root {}", log.name, log.counts(), log.root);
             }
             Ok(())
         }

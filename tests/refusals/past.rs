@@ -2,6 +2,9 @@
 
 use fedaudit_tests::world::{World, copy, name, restore};
 
+/// Applicants to department A: 825 men and 108 women (Bickel, Hammel and O'Connell).
+const DEPT_A: u64 = 933;
+
 fn world() -> World {
     World::new(&["dept-a", "dept-b", "dept-c"])
 }
@@ -88,6 +91,9 @@ fn an_agent_with_an_older_home_halts_and_says_so() {
     let unsigned = world.scratch("before-the-release");
     copy(&world.site("dept-a"), &unsigned);
     world.agent("dept-a", &["run", "--once"]).good();
+    let verified = world.agent("dept-a", &["journal", "verify"]).good().out;
+    let counts = format!(": {DEPT_A} predictions, {} padding, root ", 1_024 - DEPT_A);
+    assert!(verified.contains(&counts), "{verified}");
     let newest = world.scratch("newest");
     copy(&world.site("dept-a"), &newest);
     let logs = world.logs();
