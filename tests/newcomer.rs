@@ -295,7 +295,7 @@ fn an_import_that_takes_nothing_fails_and_leaves_nothing() {
     assert!(said.err.contains("line 2: score") && said.err.contains("is not a number"), "{said:?}");
     let said = site.import(&newcomer.folder().join("sites/a.csv"), Some(&map)).good();
     assert!(said.out.contains("1 new events, 1 new outcomes, 199 duplicates, 0 rejected"), "{said:?}");
-    assert_eq!(site.events().as_deref(), Some("200 records"));
+    assert_eq!(site.events().as_deref(), Some("200 predictions"));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use fedaudit_core::note::LogProof;
 use fedaudit_core::parcel::{
     Answer, Bytes, Content, Document, Join, Outbox, Outcome, Proof, Receipt, Receipts, RegistryText,
 };
-use fedaudit_core::roster::{Party, registry_origin};
+use fedaudit_core::roster::registry_origin;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_any, write_parcel};
@@ -68,7 +68,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
         let nothing = "nothing is ready to leave; no file was written".to_owned();
         return Ok([nothing].into_iter().chain(stay).collect());
     }
-    if site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_err() {
+    if !site.enrolled() {
         let what = format!("site {} is not in this home's copy of the registry", site.enrolment.site);
         let hint = "take the registry in once governance has approved: fedaudit-agent outbox import FILE";
         return Err(Fault::new(Blame::Operator, what, hint));
@@ -219,8 +219,7 @@ fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<Str
     let new = entries.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect();
     let part = RegistryPart { checkpoint: text.checkpoint, from, entries: new };
     drive::hear(site, &mut shipper, &Ask::registry(from), Response::Registry(part), now, 0.0)?;
-    let enrolled = site.mirror.registry().party(&Party::Site(site.enrolment.site.clone())).is_ok();
-    let word = if enrolled { "is enrolled" } else { "is not enrolled yet" };
+    let word = if site.enrolled() { "is enrolled" } else { "is not enrolled yet" };
     Ok(format!("registry: {size} entries, {} new; {} {word}", size - from, site.enrolment.site))
 }
 

@@ -178,7 +178,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let home = Home::open(&cli.home)?;
             let report = Journal::open(&home.dir)?.verify()?;
             for log in &report.logs {
-                say!("{}: {} records, root {}", log.name, log.size, log.root);
+                say!("{}: {}, root {}", log.name, log.counts(), log.root);
             }
             Ok(())
         }
@@ -292,6 +292,7 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     };
     let rows: Vec<(String, Window, &str, Option<String>)> =
         releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
+    let enrolled = site.enrolled();
     let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
     if json {
         let releases: Vec<_> = rows
@@ -300,12 +301,15 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
             .collect();
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
-            "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
+            "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
         });
         say!("{status}");
         return Ok(());
     }
     say!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
+    if !enrolled {
+        say!("approval by governance is pending, as far as this home's copy of the registry goes");
+    }
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
     for (plan, window, state, why) in rows {
         say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());

@@ -67,7 +67,9 @@ impl Db {
             let found = if version == 0 { "no schema version".to_owned() } else { format!("schema version {version}") };
             let what = format!("{} has {found}; this program knows {SCHEMA_VERSION}", path.display());
             let hint = match version {
-                0 => "it was not made by this program, or is damaged: restore it from a backup",
+                0 => {
+                    "it was not made by this program, or is damaged: restore this home as a whole from its newest backup"
+                }
                 _ => "use the version of this program that wrote it, or a later one",
             };
             return Err(Fault::new(Blame::Operator, what, hint));
@@ -111,10 +113,13 @@ impl Db {
     }
 }
 
-/// A file of the journal does not hold what it must.
+/// A file of a home does not hold what it must. One file of an older state does not fit the others.
 pub(crate) fn damaged(path: &Path, what: impl std::fmt::Display) -> Fault {
-    let hint =
-        "stop the agent, keep a copy, and restore the journal from a backup; records that no backup has are lost";
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let hint = format!(
+        "{file} is damaged: stop the agent, keep a copy, and restore this home as a whole from its newest backup; \
+         what no backup has is lost"
+    );
     Fault::new(Blame::Site, format!("{}: {what}", path.display()), hint)
 }
 

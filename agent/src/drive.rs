@@ -7,7 +7,7 @@ use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
 use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::ids::Digest;
+use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{journal_origin, plan_origin, registry_origin};
@@ -118,7 +118,8 @@ pub(crate) fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>
     let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
     let key = site.mirror.log_key().map_err(refused)?;
     let opened = Checkpoint::open(note.as_bytes(), &origin, &key);
-    opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), "restore it from a backup"))
+    let hint = "outbox.sqlite is damaged: restore this home as a whole from its newest backup";
+    opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), hint))
 }
 
 /// Judges the answer to `ask` and keeps what was verified. The error is for people; the link has gone on by itself.
@@ -151,7 +152,8 @@ pub fn hear(
                 }
                 journal.checkpoint(log, size, origin).map(|checkpoint| Some(checkpoint.root))
             };
-            shipper.heard(response, Asked::Hello(&mut own), &site.mirror, now, jitter)?
+            let heard = shipper.heard(response, Asked::Hello(&mut own), &site.mirror, now, jitter);
+            heard.map_err(|fault| if shipper.is_pending() { pending(&site.enrolment.site) } else { fault })?
         }
     };
     match (keep, &ask.release) {
@@ -176,4 +178,9 @@ pub fn hear(
         _ => {}
     }
     Ok(())
+}
+
+fn pending(site: &Name) -> Fault {
+    let what = format!("site {site} waits for approval by governance");
+    Fault::new(Blame::Operator, what, format!("governance approves it: fedaudit-aggregator site approve {site}"))
 }

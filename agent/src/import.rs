@@ -18,6 +18,7 @@ use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::CSV_LINE_BYTES;
+use fedaudit_core::time::{Time, Window};
 use input::Input;
 pub use map::Map;
 use rows::{Next, Rows};
@@ -36,6 +37,8 @@ pub struct ImportSummary {
     pub events: u64,
     /// Outcomes that were new, those of new events included.
     pub outcomes: u64,
+    /// New events, and new outcomes of older ones, that a release of this site should have counted.
+    pub late: u64,
     /// Rows that were there already.
     pub duplicates: u64,
     /// Rows refused.
@@ -55,7 +58,25 @@ pub struct Reject {
     pub reason: String,
 }
 
-/// Takes in the CSV file `path`, plain or gzip, its columns named as the contract or `map` names them; `progress` is told bytes of the file read, and all of them.
+/// What rows are read by.
+pub struct Reading<'a> {
+    /// The contract.
+    pub contract: &'a Contract,
+    /// What the columns are called, where not as the contract calls them.
+    pub map: &'a Map,
+    /// What this site has released under the contract.
+    pub released: &'a [Released],
+}
+
+/// A window that was released, and until when a label had to be known to count.
+pub struct Released {
+    /// The window.
+    pub window: Window,
+    /// Its release time.
+    pub until: Time,
+}
+
+/// Takes in the CSV file `path`, plain or gzip, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
 ///
 /// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
 ///
@@ -64,8 +85,7 @@ pub struct Reject {
 /// journal or reject file that cannot be written; batches before that stay, and importing again completes them.
 pub fn import_csv(
     journal: &mut Journal,
-    contract: &Contract,
-    map: &Map,
+    reading: &Reading,
     path: &Path,
     rejects: &Path,
     rng: &mut StdRng,
@@ -78,11 +98,11 @@ pub fn import_csv(
         return Err(Fault::new(Blame::Operator, what, "name another file for rejects"));
     }
     let mut rows = Rows::new(Input::open(path)?);
-    let columns = Columns::read(&mut rows, contract, map, path)?;
+    let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
     let ignored_columns = columns.ignored.clone();
     let summary = ImportSummary { ignored_columns, ..ImportSummary::default() };
     let rejects = RejectFile { path: rejects.to_owned(), writer: None };
-    let mut import = Import { journal, contract, rng, progress, summary, rejects, batch: Batch::default() };
+    let mut import = Import { journal, reading, rng, progress, summary, rejects, batch: Batch::default() };
     import.run(&mut rows, &columns)?;
     import.rejects.finish()?;
     Ok(import.summary)
@@ -90,7 +110,7 @@ pub fn import_csv(
 
 struct Import<'a> {
     journal: &'a mut Journal,
-    contract: &'a Contract,
+    reading: &'a Reading<'a>,
     rng: &'a mut StdRng,
     progress: &'a mut dyn FnMut(u64, u64),
     summary: ImportSummary,
@@ -122,7 +142,7 @@ impl Import<'_> {
             let read = match rows.next()? {
                 Next::End => break,
                 Next::Bad(reason) => Err(reason),
-                Next::Row => columns.event(rows, self.contract),
+                Next::Row => columns.event(rows, self.reading.contract),
             };
             // Only when another row follows: the last batch is the one that also writes to the ledger.
             if self.batch.lines.len() >= BATCH_ROWS || self.batch.raw.len() >= BATCH_BYTES {
@@ -143,8 +163,11 @@ impl Import<'_> {
         let summary = &mut self.summary;
         summary.rows += batch.lines.len() as u64;
         summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
-        let results = self.journal.record_events_and(self.contract, &batch.rows, self.rng, |results| {
+        let results = self.journal.record_events_and(self.reading.contract, &batch.rows, self.rng, |results| {
             results.iter().for_each(|result| summary.count(result));
+            let new = batch.rows.iter().zip(results);
+            let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
+            summary.late += late.count() as u64;
             file.and_then(|file| summary.entry(file))
         })?;
         let mut results = results.into_iter();
@@ -160,6 +183,18 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Released {
+    /// Whether a row is new and belongs into the release.
+    fn missed(&self, row: &EventRow, result: &RowResult) -> bool {
+        let new = match result {
+            RowResult::Event { .. } => true,
+            RowResult::Outcome => row.outcome.is_some_and(|(_, labelled_at)| labelled_at <= self.until),
+            RowResult::Duplicate | RowResult::Rejected(_) => false,
+        };
+        new && self.window.contains(row.occurred_at)
     }
 }
 

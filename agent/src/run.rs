@@ -43,7 +43,7 @@ pub enum Until {
 /// # Errors
 /// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
-/// hour, or a release that was refused.
+/// hour, a site that is not approved yet, or a release that was refused.
 pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<Site, Fault> {
     let _lock = match until {
         Until::Synced => None,
@@ -164,6 +164,10 @@ impl Link {
                     Ok(response) => {
                         let jitter = jitter(site);
                         if let Err(fault) = hear(site, &mut self.shipper, &ask, response, now(), jitter) {
+                            // Approval is for people, who may take days: nothing that ends waits for it.
+                            if until == Until::Shipped && self.shipper.is_pending() {
+                                return Err(fault);
+                            }
                             self.report(fault, until)?;
                         }
                     }

@@ -88,6 +88,7 @@ pub struct Shipper {
     note_key: PublicKey,
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
+    pending: bool,
 }
 
 /// Registry entries that lead on from the mirror, but not yet up to the checkpoint.
@@ -126,6 +127,7 @@ impl Shipper {
             note_key,
             journals: BTreeMap::new(),
             part: None,
+            pending: false,
         }
     }
 
@@ -167,6 +169,12 @@ impl Shipper {
         matches!(self.state, State::Up { .. })
     }
 
+    /// Whether the aggregator answered last that it does not know this site's key, and the verified registry does not
+    /// hold it either: the site is not approved yet.
+    pub fn is_pending(&self) -> bool {
+        self.pending
+    }
+
     /// The last checkpoint of each of this site's journal logs that the aggregator says it has verified.
     pub fn journals(&self) -> &BTreeMap<String, Checkpoint> {
         &self.journals
@@ -194,6 +202,7 @@ impl Shipper {
         now: Time,
         jitter: f64,
     ) -> Result<Keep, Fault> {
+        self.pending = false;
         let judged = match (response, asked) {
             (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
             (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
@@ -208,11 +217,14 @@ impl Shipper {
             {
                 Err(went_back(refused.refusal))
             }
-            (Response::Refused(refused), _) => Err(Judged::Later(Fault::new(
-                refused.blame,
-                format!("the aggregator refused: {}", refused.refusal),
-                refused.hint,
-            ))),
+            (Response::Refused(refused), asked) => {
+                // A key that nobody holds is the operator's matter; another site's name would be the site's.
+                self.pending = matches!(asked, Asked::Hello(_))
+                    && refused.refusal.check == "signer"
+                    && refused.blame == Blame::Operator;
+                let what = format!("the aggregator refused: {}", refused.refusal);
+                Err(Judged::Later(Fault::new(refused.blame, what, refused.hint)))
+            }
             _ => Err(Judged::Later(Fault::new(Blame::Aggregator, "an answer to another question", "report it"))),
         };
         judged.map_err(|why| match why {

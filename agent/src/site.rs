@@ -65,6 +65,11 @@ impl Site {
         Ok(site)
     }
 
+    /// Whether this home's copy of the registry holds the site: governance has approved it.
+    pub fn enrolled(&self) -> bool {
+        self.mirror.registry().party(&Party::Site(self.enrolment.site.clone())).is_ok()
+    }
+
     /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
     ///
     /// # Errors
@@ -167,7 +172,7 @@ impl Site {
 fn read_mirror(trust: &Valid<Trust>, outbox: &Outbox) -> Result<Mirror, Fault> {
     Mirror::of(trust, &outbox.registry()?).map_err(|refusal| {
         let what = format!("the copy of the registry in outbox.sqlite does not pass: {refusal}");
-        Fault::new(Blame::Site, what, "restore outbox.sqlite from a backup")
+        Fault::new(Blame::Site, what, "outbox.sqlite is damaged: restore this home as a whole from its newest backup")
     })
 }
 

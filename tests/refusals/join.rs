@@ -100,10 +100,13 @@ fn approval_wants_the_secret_in_time() {
     refused("site", &["secret: expected an HMAC under the token's secret", "does not hold the token"]);
     // Not approved, the site may do nothing but join.
     let said = world.agent("dept-b", &["plan", "list"]);
-    assert!(
-        said.err.contains("operator: the aggregator refused: signer: ") && said.err.contains("approve"),
-        "{said:?}"
-    );
+    let waits = "operator: site dept-b waits for approval by governance\nhint: governance approves it: \
+                 fedaudit-aggregator site approve dept-b\n";
+    assert!(said.err.starts_with(waits), "{said:?}");
+    let said = world.agent("dept-b", &["run", "--once"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(4), waits), "it does not wait for people: {said:?}");
+    let status = || world.agent("dept-b", &["status"]).good().out;
+    assert!(status().contains("approval by governance is pending"), "{}", status());
     world.logged("signer: expected a transport key in the roster");
     join(&world, &token).good();
     let invite = world.governance().join("invites/dept-b.invite");
@@ -113,6 +116,8 @@ fn approval_wants_the_secret_in_time() {
     refused("operator", &["the token of site dept-b expired", "site add dept-b"]);
     std::fs::write(&invite, kept).expect("writes");
     world.aggregator(&["site", "approve", "dept-b"]).good();
+    world.agent("dept-b", &["run", "--once"]).good();
+    assert!(!status().contains("pending"), "{}", status());
     // Used up: the token enrols nobody else, and the same keys may ask again.
     assert!(!invite.exists());
     join(&world, &token).good();

@@ -8,6 +8,9 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
+/// Applicants to department A: 825 men and 108 women (Bickel, Hammel and O'Connell).
+const DEPT_A: u64 = 933;
+
 fn world() -> World {
     World::new(&["dept-a", "dept-b", "dept-c"])
 }
@@ -146,6 +149,9 @@ fn an_agent_with_an_older_home_halts_and_says_so() {
     let unsigned = world.scratch("before-the-release");
     copy(&world.site("dept-a"), &unsigned);
     world.agent("dept-a", &["run", "--once"]).good();
+    let verified = world.agent("dept-a", &["journal", "verify"]).good().out;
+    let counts = format!(": {DEPT_A} predictions, {} padding, root ", 1_024 - DEPT_A);
+    assert!(verified.contains(&counts), "{verified}");
     let newest = world.scratch("newest");
     copy(&world.site("dept-a"), &newest);
     let logs = world.logs();
@@ -182,6 +188,23 @@ fn an_agent_with_another_key_names_its_file() {
     }
     world.agent("dept-a", &["run", "--once"]).good();
     assert_ne!(world.logs(), logs, "with its own keys, it ships");
+}
+
+#[test]
+fn a_damaged_file_of_a_home_is_named() {
+    let world = world();
+    world.agent("dept-a", &["init"]).good();
+    let token = world.aggregator(&["site", "add", "dept-a"]).good().out;
+    world.agent("dept-a", &["join", token.trim()]).good();
+    for file in ["outbox.sqlite", "sidecar.sqlite", "journal/000001.sqlite"] {
+        let (path, kept) = (world.site("dept-a").join(file), world.scratch("kept"));
+        std::fs::copy(&path, &kept).expect("copies");
+        std::fs::write(&path, [b'x'; 8192]).expect("writes");
+        let name = format!("{} is damaged", path.file_name().expect("a name").display());
+        world.agent("dept-a", &["status"]).fault("site", &[&name, "restore this home as a whole"]);
+        std::fs::copy(&kept, &path).expect("copies");
+    }
+    world.agent("dept-a", &["status"]).good();
 }
 
 #[test]

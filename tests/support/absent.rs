@@ -55,7 +55,9 @@ pub fn late(world: &World, held: usize) {
     world.enrol("dept-a");
     import(world, "dept-a", &early);
     world.agent("dept-a", &["run", "--once"]).good();
-    import(world, "dept-a", &late);
+    let said = world.agent("dept-a", &["import", &late.to_string_lossy()]).good();
+    let told = format!("{held} events fall into windows already released: see `release amend`");
+    assert_eq!(said.out.lines().nth(1), Some(told.as_str()), "{said:?}");
 }
 
 /// Has a site abstain for windows.

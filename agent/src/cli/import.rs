@@ -1,8 +1,9 @@
 //! `import FILE...`
 
 use super::synced;
-use crate::import::{ImportSummary, Map, import_csv};
+use crate::import::{ImportSummary, Map, Reading, Released, import_csv};
 use crate::journal::StdRng;
+use crate::outbox::Kind;
 use crate::site::Site;
 use clap::Args;
 use fedaudit_core::contract::Contract;
@@ -46,8 +47,10 @@ impl Import {
         // Held until the last file is in: no window is closed in the middle of an import.
         let _lock = Lock::acquire(&site.home.import_lock())?;
         let mut rng = StdRng::from_seed(os_random());
+        let released = released(&site, &contract)?;
+        let reading = Reading { contract: &contract, map: &map, released: &released };
         for file in &self.files {
-            let summary = import_one(&mut site, &contract, &map, file, &mut rng)?;
+            let summary = import_one(&mut site, &reading, file, &mut rng)?;
             print_summary(file, &summary);
             summary.refused(file).map_or(Ok(()), Err)?;
         }
@@ -78,13 +81,22 @@ fn contract_of(site: &Site, name: Option<&Name>) -> Result<Contract, Fault> {
     })
 }
 
-fn import_one(
-    site: &mut Site,
-    contract: &Contract,
-    map: &Map,
-    file: &Path,
-    rng: &mut StdRng,
-) -> Result<ImportSummary, Fault> {
+/// The windows of plans over `contract` that this site has released: what comes later is in no report until amended.
+fn released(site: &Site, contract: &Contract) -> Result<Vec<Released>, Fault> {
+    let registry = site.mirror.registry();
+    let mut released = Vec::new();
+    for listed in site.outbox.list()?.into_iter().filter(|listed| listed.kind == Kind::Release) {
+        let Ok(published) = registry.plan(&listed.plan) else { continue };
+        let same = |other: &Contract| other.journal_logs() == contract.journal_logs();
+        if registry.contract_of(&published.plan).is_ok_and(same) {
+            let until = published.plan.release_time(&listed.window);
+            released.push(Released { window: listed.window, until });
+        }
+    }
+    Ok(released)
+}
+
+fn import_one(site: &mut Site, reading: &Reading, file: &Path, rng: &mut StdRng) -> Result<ImportSummary, Fault> {
     let rejects = site.home.dir.join("rejects");
     create_dir_private(&rejects)?;
     let reject_name = format!("{}.rejects.csv", file.file_name().unwrap_or_default().to_string_lossy());
@@ -97,7 +109,7 @@ fn import_one(
         bar.set_position(done);
     };
     let rejects = rejects.join(&reject_name);
-    let summary = import_csv(&mut site.journal, contract, map, file, &rejects, rng, &mut progress)?;
+    let summary = import_csv(&mut site.journal, reading, file, &rejects, rng, &mut progress)?;
     bar.finish_and_clear();
     if summary.rejected > 0 {
         eprintln!("{}: {} rows rejected, see {}", file.display(), summary.rejected, rejects.display());
@@ -118,6 +130,11 @@ fn print_summary(file: &Path, s: &ImportSummary) {
         s.duplicates,
         s.rejected
     );
+    match s.late {
+        0 => {}
+        1 => say!("1 event falls into a window already released: see `release amend`"),
+        late => say!("{late} events fall into windows already released: see `release amend`"),
+    }
     if !s.ignored_columns.is_empty() {
         say!("  columns that the contract does not know, ignored: {}", s.ignored_columns.join(", "));
     }

@@ -16,12 +16,13 @@ struct Site {
     journal: Journal,
     told: Vec<(u64, u64)>,
     map: Map,
+    released: Vec<Released>,
 }
 
 impl Site {
     fn new() -> Self {
         let (home, journal) = new();
-        Site { home, journal, told: Vec::new(), map: Map::default() }
+        Site { home, journal, told: Vec::new(), map: Map::default(), released: Vec::new() }
     }
 
     fn import(&mut self, bytes: &[u8]) -> Result<ImportSummary, Fault> {
@@ -29,7 +30,8 @@ impl Site {
         std::fs::write(&path, bytes).expect("written");
         let (rejects, told) = (self.home.path().join("rejects.csv"), &mut self.told);
         let mut progress = |done, total| told.push((done, total));
-        import_csv(&mut self.journal, &contract(), &self.map, &path, &rejects, &mut rng(1), &mut progress)
+        let reading = Reading { contract: &contract(), map: &self.map, released: &self.released };
+        import_csv(&mut self.journal, &reading, &path, &rejects, &mut rng(1), &mut progress)
     }
 
     fn rejects(&self) -> Option<String> {
@@ -189,11 +191,31 @@ fn other_files_are_refused_before_anything_is_written() {
     let mut site = Site::new();
     let path = site.home.path().join("data.csv");
     std::fs::write(&path, file(0..2)).expect("written");
-    import_csv(&mut site.journal, &contract(), &Map::default(), &path, &path, &mut rng(1), &mut |_, _| {})
-        .expect_err("the same file");
+    let reading = Reading { contract: &contract(), map: &Map::default(), released: &[] };
+    import_csv(&mut site.journal, &reading, &path, &path, &mut rng(1), &mut |_, _| {}).expect_err("the same file");
     let none = site.home.path().join("none.csv");
-    import_csv(&mut site.journal, &contract(), &Map::default(), &none, &path, &mut rng(1), &mut |_, _| {})
-        .expect_err("no file");
+    import_csv(&mut site.journal, &reading, &none, &path, &mut rng(1), &mut |_, _| {}).expect_err("no file");
+}
+
+#[test]
+fn what_comes_after_a_release_is_counted() {
+    let mut site = Site::new();
+    let at =
+        |day: u32, label: &str, id: &str| format!("{id},2026-01-{day:02}T03:00:00Z,committee,v0,0.5,1,{label},Male\n");
+    let import = |site: &mut Site, lines: &[String]| {
+        let summary = site.import(format!("{HEADER}\n{}", lines.concat()).as_bytes()).expect("imported");
+        (summary.events, summary.outcomes, summary.late)
+    };
+    assert_eq!(import(&mut site, &[at(2, ",", "a"), at(3, ",", "b"), at(4, ",", "c")]), (3, 0, 0));
+    let time = |text: &str| Time::parse(text).expect("a time");
+    let window = Window { start: time("2026-01-02T00:00:00Z"), end: time("2026-01-04T00:00:00Z") };
+    // Two plans released the same window: an event is counted once.
+    site.released = [(); 2].map(|()| Released { window, until: time("2026-01-10T00:00:00Z") }).into();
+    let (in_time, too_late) = ("1,2026-01-10T00:00:00Z", "1,2026-01-10T00:00:01Z");
+    let outcomes = [at(2, in_time, "a"), at(3, too_late, "b"), at(4, in_time, "c")];
+    assert_eq!(import(&mut site, &outcomes), (0, 3, 1));
+    assert_eq!(import(&mut site, &[at(1, ",", "d"), at(2, ",", "e"), at(3, in_time, "f"), at(4, ",", "g")]), (4, 1, 2));
+    assert_eq!(import(&mut site, &outcomes), (0, 0, 0));
 }
 
 #[test]

@@ -38,6 +38,21 @@ pub struct LogReport {
     pub root: Digest,
 }
 
+impl LogReport {
+    /// What it holds, in words.
+    pub fn counts(&self) -> String {
+        let real = self.size.saturating_sub(self.pads);
+        let noun = match &self.name {
+            name if name.starts_with(PREDICTIONS) => "prediction",
+            name if name.starts_with(OUTCOMES) => "outcome",
+            _ => "record",
+        };
+        let plural = if real == 1 { "" } else { "s" };
+        let padding = if self.pads == 0 { String::new() } else { format!(", {} padding", self.pads) };
+        format!("{real} {noun}{plural}{padding}")
+    }
+}
+
 impl Journal {
     /// Reads everything: each position of each log is there once, each record hashes to its block's root, the open
     /// blocks to theirs, and zones, indices, model versions and sidecar say what the records say.
