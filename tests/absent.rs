@@ -249,7 +249,7 @@ fn nothing_of_a_plan_leaves_after_the_steward_refused_it() {
     // Signed, but not sent when the plan is refused: neither over the network nor by file.
     let said = refuse("dept-a");
     assert!(said.out.contains("1 that are signed are held"), "{said:?}");
-    assert!(ship().out.contains("7 releases in the outbox; 1 that are signed are held"));
+    assert!(ship().out.contains("stopped: 6 of 7 releases received; 1 that are signed are held"));
     let file = world.scratch("outbox");
     let said = world.agent("dept-a", &["outbox", "export", &file.to_string_lossy()]).good();
     assert!(said.out.contains("nothing is ready to leave") && said.out.contains("1 held"), "{said:?}");

@@ -164,7 +164,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
             let mut site = run(site, until, || say!("{ready}")).await?;
-            say!("stopped: {}{}", how_far(&site.outbox.list()?), held(&mut site)?);
+            say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
@@ -323,9 +323,10 @@ fn how_far(outbox: &[Listed]) -> String {
     let plural = if outbox.len() == 1 { "" } else { "s" };
     let all = format!("{} {noun}{plural}", outbox.len());
     let of = |state: State| outbox.iter().filter(|listed| listed.state == state).count();
-    let (received, refused) = (of(State::Received), of(State::Refused));
-    match (outbox.len() - received - refused, refused) {
+    let (received, refused, held) = (of(State::Received), of(State::Refused), of(State::Held));
+    match (outbox.len() - received - refused - held, refused) {
         (0, 0) if outbox.is_empty() => "nothing in the outbox".to_owned(),
+        (0, 0) if held > 0 => format!("{received} of {all} received"),
         (0, 0) if outbox.len() > 1 => format!("all {all} received"),
         (0, 0) => format!("{all} received"),
         (waiting, 0) => format!("{waiting} of {all} waiting"),
