@@ -8,6 +8,8 @@ mod published;
 #[path = "compas/suppressed.rs"]
 mod suppressed;
 
+use fedaudit_core::bundle::{Bundle, pack, unpack};
+use fedaudit_tests::evidence::judge;
 use fedaudit_tests::{figures, run};
 use std::path::Path;
 
@@ -52,6 +54,24 @@ fn every_figure_is_that_of_other_software() {
     known::as_of(&report("as-of-2015"), &expected["as_of"]["2015-01-01T00:00:00Z"]);
     known::by_month(&report("by-month"), &expected, &report("two-years"));
     published::truth_tables(&report("two-years"), &figures::json(&data.join("../published_checks.json")));
+    another_plan_is_no_evidence(&out);
+}
+
+/// The log, or the report, of another plan of the same federation, all with the right keys' signatures.
+fn another_plan_is_no_evidence(out: &Path) {
+    let read = |plan: &str, name: &str| std::fs::read(out.join(plan).join(name)).expect("reads");
+    let [whole, early] = ["two-years", "as-of-2014"].map(|plan| unpack(&read(plan, "bundle.zip")).expect("a bundle"));
+    let trust = read("two-years", "trust.json");
+    let judged = |bundle: &Bundle| judge(&pack(bundle).expect("packs"), &trust);
+    assert_eq!(judged(&whole).code, 0, "as it is, it is verified");
+    judged(&Bundle { plan: early.plan.clone(), ..whole.clone() }).is(2, "plan-checkpoint", "plan/checkpoint");
+    let report = Bundle {
+        report_json: early.report_json,
+        report_html: early.report_html,
+        report_envelope: early.report_envelope,
+        ..whole
+    };
+    judged(&report).is(2, "plan-checkpoint", "plan/checkpoint");
 }
 
 #[test]

@@ -19,7 +19,8 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::VerifierKey;
 use fedaudit_core::roster::{
-    self, Governance, Party, Registry, RosterEntry, RosterKey, RosterText, Trust, Witnesses, registry_origin,
+    self, Governance, Party, PublishedPlan, Registry, RosterEntry, RosterKey, RosterText, Trust, Witnesses,
+    registry_origin,
 };
 use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, now, os_random, write_atomic};
 use serde::{Deserialize, Serialize};
@@ -275,4 +276,14 @@ pub fn refused(refusal: Refusal) -> Fault {
         refusal.to_string(),
         "run `fedaudit-aggregator log verify`; restore the home if it fails",
     )
+}
+/// The latest version of the plan called `name`: digest and plan.
+///
+/// # Errors
+/// There is none; the fault lists those that there are.
+pub fn plan_named<'a>(registry: &'a Registry, name: &Name) -> Result<(Digest, &'a PublishedPlan), Fault> {
+    registry.plan_named(name).map(|(digest, _, published)| (digest, published)).ok_or_else(|| {
+        let known: Vec<_> = registry.plans().map(|(_, published)| published.plan.plan.to_string()).collect();
+        operator_hint(format!("no plan is called {name}"), format!("published plans: {}", known.join(", ")))
+    })
 }

@@ -1,7 +1,7 @@
 //! From a plan's log to `report.json`, `report.html` and `bundle.zip`.
 
 use crate::centre::{Centre, PlanLog};
-use crate::home::{operator, operator_hint, refused};
+use crate::home::{operator, operator_hint, plan_named, refused};
 use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
@@ -47,13 +47,7 @@ impl Built {
 /// No such plan, no window due, a folder that cannot be written.
 pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<Built, Fault> {
     let lock = centre.lock()?;
-    let Some((digest, _, published)) = centre.registry().plan_named(plan) else {
-        let known: Vec<_> = centre.registry().plans().map(|(_, p)| p.plan.plan.to_string()).collect();
-        return Err(operator_hint(
-            format!("no plan is called {plan}"),
-            format!("published plans: {}", known.join(", ")),
-        ));
-    };
+    let (digest, published) = plan_named(centre.registry(), plan)?;
     let windows: Vec<Window> =
         published.plan.windows_before(now).into_iter().filter(|w| published.plan.release_time(w) <= now).collect();
     let Some(log) = centre.plan(&digest).filter(|_| !windows.is_empty()) else {

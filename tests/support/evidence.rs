@@ -212,24 +212,17 @@ impl Evidence {
         self.sign_report(bundle, claim, &self.attest);
         let entry = bundle.plan.entries.iter_mut().find(|entry| **entry == old).expect("the report is logged");
         *entry = bundle.report_envelope.clone();
-        self.sign_log(&mut bundle.plan, &plan_origin(&self.trust().federation, &self.claim().plan));
+        sign_log(&mut bundle.plan, &plan_origin(&self.trust().federation, &self.claim().plan), &self.log);
     }
 
     /// Signs the registry as it is in the bundle.
     pub fn sign_registry(&self, bundle: &mut Bundle) {
-        self.sign_log(&mut bundle.registry, &registry_origin(&self.trust().federation));
+        sign_log(&mut bundle.registry, &registry_origin(&self.trust().federation), &self.log);
     }
 
     /// Signs the plan's log as it is in the bundle.
     pub fn sign_plan_log(&self, bundle: &mut Bundle) {
-        self.sign_log(&mut bundle.plan, &plan_origin(&self.trust().federation, &self.claim().plan));
-    }
-
-    fn sign_log(&self, part: &mut LogPart, origin: &str) {
-        let mut tree = Frontier::new();
-        part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
-        let checkpoint = Checkpoint { origin: origin.to_owned(), size: tree.size(), root: tree.root() };
-        part.checkpoint = checkpoint.sign(&self.log).expect("signs").into_bytes();
+        sign_log(&mut bundle.plan, &plan_origin(&self.trust().federation, &self.claim().plan), &self.log);
     }
 
     /// The registry as of the claim.
@@ -294,6 +287,17 @@ impl Evidence {
         let input = Input { registry: &registry, plan, windows, log_size, releases, abstentions };
         report::compile(&input).expect("compiles")
     }
+}
+
+/// Signs a log as it is in a bundle.
+///
+/// # Panics
+/// An origin that is none.
+pub fn sign_log(part: &mut LogPart, origin: &str, key: &SigningKey) {
+    let mut tree = Frontier::new();
+    part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
+    let checkpoint = Checkpoint { origin: origin.to_owned(), size: tree.size(), root: tree.root() };
+    part.checkpoint = checkpoint.sign(key).expect("signs").into_bytes();
 }
 
 /// Every file of a bundle that is evidence, by its path.

@@ -3,7 +3,7 @@
 use super::Governance;
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::home::{operator_hint, refused};
+use crate::home::{operator_hint, plan_named, refused};
 use clap::Args;
 use fedaudit_core::absence::{FORMAT, Waiver, WaiverText, attest_waiver, windows_named};
 use fedaudit_core::envelope::Attestation;
@@ -38,11 +38,7 @@ impl Governance {
         wanted: &Waive,
         now: Time,
     ) -> Result<Option<(Attestation, Vec<Window>)>, Fault> {
-        let Some((digest, _, published)) = basis.registry.plan_named(&wanted.plan) else {
-            let known: Vec<_> = basis.registry.plans().map(|(_, p)| p.plan.plan.to_string()).collect();
-            let hint = format!("published plans: {}", known.join(", "));
-            return Err(operator_hint(format!("no plan is called {}", wanted.plan), hint));
-        };
+        let (digest, published) = plan_named(&basis.registry, &wanted.plan)?;
         let plan = &published.plan;
         if !plan.required_sites.contains(&wanted.site) {
             let required: Vec<_> = plan.required_sites.iter().map(Name::as_str).collect();

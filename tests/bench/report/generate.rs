@@ -12,7 +12,7 @@ use fedaudit_core::envelope::{
 use fedaudit_core::event::{Prediction, SCORE_ONE};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey, sign};
-use fedaudit_core::merkle::{Frontier, empty_root, leaf_hash};
+use fedaudit_core::merkle::empty_root;
 use fedaudit_core::note::{Checkpoint, VerifierKey};
 use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::report;
@@ -21,6 +21,7 @@ use fedaudit_core::roster::{
     plan_origin, registry_origin,
 };
 use fedaudit_core::time::{Time, Window};
+use fedaudit_tests::evidence::sign_log;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -180,8 +181,8 @@ impl Federation {
         }
         plan.entries.push(attested.envelope.clone());
         let mut registry = self.registry_part.clone();
-        sign_log(&mut registry, &registry_origin(&federation()));
-        sign_log(&mut plan, &plan_origin(&federation(), &self.plan));
+        publish_log(&mut registry, &registry_origin(&federation()));
+        publish_log(&mut plan, &plan_origin(&federation(), &self.plan));
         Bundle {
             report_json: json,
             report_html: html,
@@ -200,11 +201,8 @@ impl Federation {
     }
 }
 
-fn sign_log(part: &mut LogPart, origin: &str) {
-    let mut tree = Frontier::new();
-    part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
-    let checkpoint = Checkpoint { origin: origin.to_owned(), size: tree.size(), root: tree.root() };
-    part.checkpoint = checkpoint.sign(&key(0, KeyUse::Log)).expect("signs").into_bytes();
+fn publish_log(part: &mut LogPart, origin: &str) {
+    sign_log(part, origin, &key(0, KeyUse::Log));
     part.policy = trust().policy(origin, &PublicKey::of(&key(0, KeyUse::Log))).into_bytes();
 }
 
