@@ -155,9 +155,9 @@ impl World {
                 occurred_at,
                 model_version: "v1".to_owned(),
                 decision,
-                score_q: None,
                 attributes: vec![sex],
                 outcome: labelled.then_some((decision, occurred_at)),
+                ..EventRow::default()
             });
             let window = fedaudit_core::time::tumbling(fedaudit_core::time::Every::Week, occurred_at);
             if !closed.contains(&window) {

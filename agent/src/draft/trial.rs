@@ -66,12 +66,11 @@ fn count(aggregate: &mut Aggregate, plan: &Plan, window: &Window, row: EventRow)
     let Some(stratum) = stratum.filter(|_| window.contains(row.occurred_at)) else { return Ok(()) };
     let known = row.outcome.filter(|(_, at)| *at <= plan.release_time(window));
     let event = Prediction {
-        event_token: [0; 16],
         occurred_at: row.occurred_at,
-        model_version: 0,
         decision: row.decision,
         score_q: row.score_q,
         attributes: row.attributes,
+        ..Prediction::default()
     };
     aggregate.add(stratum, &event, known.map_or(ABSENT, |(label, _)| label))
 }

@@ -164,6 +164,7 @@ impl Columns {
             score_q: score,
             attributes: attributes.map(|(attribute, place)| attribute_code(attribute, place.of(rows))).collect(),
             outcome: self.outcome(rows, contract)?,
+            ..EventRow::default()
         })
     }
 

@@ -157,14 +157,7 @@ impl Events {
 
     /// Hands each event with its stratum and label to `f`, in the order of their positions.
     fn each(&self, mut f: impl FnMut(usize, &Prediction, u8) -> Result<(), String>) -> Result<(), String> {
-        let mut event = Prediction {
-            event_token: [0; 16],
-            occurred_at: Time(0),
-            model_version: 0,
-            decision: ABSENT,
-            score_q: None,
-            attributes: Vec::with_capacity(self.width),
-        };
+        let mut event = Prediction { attributes: Vec::with_capacity(self.width), ..Prediction::default() };
         let codes = self.strata.iter().zip(&self.decisions).zip(&self.scores).zip(&self.labels);
         for (at, (((stratum, decision), score), label)) in codes.enumerate() {
             event.decision = *decision;

@@ -110,7 +110,7 @@ impl<'a> Batch<'a> {
         self.last.add_record(head.id, position, &bytes)?;
         match record {
             Record::Outcome(outcome) => self.last.add_labelled(head.id, outcome.prediction, position)?,
-            Record::Ledger(LedgerEntry::ModelVersion { code, model, version }) => {
+            Record::Ledger(LedgerEntry::ModelVersion { code, model, version, .. }) => {
                 let model = (model.clone(), version.clone());
                 if self.heads.models.len() != *code as usize {
                     let what = format!("model version {} {} has code {code}, out of turn", model.0, model.1);

@@ -3,13 +3,15 @@
 use super::batch::{Batch, PREDICTIONS, predictions_log};
 use super::{Journal, LEDGER, StdRng};
 use fedaudit_core::contract::{Contract, ContractText};
-use fedaudit_core::event::{ABSENT, LedgerEntry, Outcome, Prediction, Record, SCORE_ONE, event_token};
+use fedaudit_core::event::{ABSENT, LedgerEntry, Outcome, Prediction, Record, SCORE_ONE, token};
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::EVENT_ID_CHARS;
 use fedaudit_core::time::Time;
 use rand::Rng as _;
 
-/// An event in codes of its contract, and its label if that is known.
+/// An event in codes of its contract, and its label if that is known. Texts of few values (callers, classes, tiers) are
+/// still texts; the journal gives them codes. What identifies goes into the sidecar only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRow {
     /// What the site calls the event; it goes into the sidecar only.
@@ -18,14 +20,71 @@ pub struct EventRow {
     pub occurred_at: Time,
     /// Version of the contract's model.
     pub model_version: String,
+    /// SHA-256 of the model, if the source tells it.
+    pub model_digest: Option<Digest>,
+    /// SHA-256 of the manifest of the data that it was trained on, if the source tells it.
+    pub dataset_digest: Option<Digest>,
+    /// Who asked for the prediction.
+    pub caller: Option<String>,
+    /// Risk tier that the caller names.
+    pub risk_tier: Option<String>,
     /// 0, 1 or [`ABSENT`].
     pub decision: u8,
     /// The score, quantised over the contract's range.
     pub score_q: Option<u64>,
+    /// The threshold that the score was held against, quantised likewise.
+    pub threshold_q: Option<u64>,
+    /// The likeliest outputs, each with its confidence from 0 to 1 as an integer in 0..=2^32.
+    pub outputs: Vec<(String, u64)>,
     /// A code for each attribute of the contract, in its order.
     pub attributes: Vec<u16>,
+    /// A code for each feature of the contract, in its order; empty where the event came without features.
+    pub features: Vec<u16>,
+    /// SHA-256 of the features in canonical form, if the event came with features.
+    pub canonical: Option<[u8; 32]>,
+    /// The person concerned, as the site calls them; it goes into the sidecar only.
+    pub subject: Option<String>,
+    /// Where an explanation of the prediction lies; it goes into the sidecar only.
+    pub explanation: Option<String>,
+    /// How long the model took, microseconds.
+    pub latency_us: Option<u64>,
+    /// What the answer cost, millionths of the contract's currency.
+    pub cost_micros: Option<u64>,
+    /// Tokens read.
+    pub tokens_in: Option<u64>,
+    /// Tokens written.
+    pub tokens_out: Option<u64>,
     /// Label, 0 or 1, and when it became known.
     pub outcome: Option<(u8, Time)>,
+}
+
+impl Default for EventRow {
+    /// An event of which nothing is known.
+    fn default() -> Self {
+        EventRow {
+            event_id: String::new(),
+            occurred_at: Time(0),
+            model_version: String::new(),
+            model_digest: None,
+            dataset_digest: None,
+            caller: None,
+            risk_tier: None,
+            decision: ABSENT,
+            score_q: None,
+            threshold_q: None,
+            outputs: Vec::new(),
+            attributes: Vec::new(),
+            features: Vec::new(),
+            canonical: None,
+            subject: None,
+            explanation: None,
+            latency_us: None,
+            cost_micros: None,
+            tokens_in: None,
+            tokens_out: None,
+            outcome: None,
+        }
+    }
 }
 
 /// What became of an [`EventRow`].
@@ -136,7 +195,7 @@ impl<'a> Intake<'a> {
             return Ok(RowResult::Rejected(format!("event `{id}` is already journaled with another {field}")));
         }
         let Some((label, labelled_at)) = row.outcome else { return Ok(RowResult::Duplicate) };
-        let outcome = Outcome { prediction: position, label, labelled_at };
+        let outcome = Outcome { prediction: position, label, labelled_at, weight: 1, previous: None };
         if batch.outcomes(&self.outcomes, position)?.contains(&outcome) {
             return Ok(RowResult::Duplicate);
         }
@@ -148,17 +207,18 @@ impl<'a> Intake<'a> {
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let prediction = Prediction {
-            event_token: event_token(&salt, &row.event_id),
+            event_token: token(&salt, &row.event_id),
             occurred_at: row.occurred_at,
             model_version: self.version_code(batch, &row.model_version, rng)?,
             decision: row.decision,
             score_q: row.score_q,
             attributes: row.attributes.clone(),
+            ..Prediction::default()
         };
         let position = batch.put(&self.predictions, &Record::Prediction(prediction), rng)?;
         batch.sidecar.add(self.known, position, &row.event_id, &salt)?;
         if let Some((label, labelled_at)) = row.outcome {
-            let outcome = Outcome { prediction: position, label, labelled_at };
+            let outcome = Outcome { prediction: position, label, labelled_at, weight: 1, previous: None };
             batch.put(&self.outcomes, &Record::Outcome(outcome), rng)?;
         }
         Ok(RowResult::Event { outcome: row.outcome.is_some() })
@@ -172,7 +232,13 @@ impl<'a> Intake<'a> {
         let code = u32::try_from(at.unwrap_or(models.len()))
             .map_err(|_| Fault::new(Blame::Site, "the journal has too many model versions", "report this"))?;
         if at.is_none() {
-            let entry = LedgerEntry::ModelVersion { code, model: model.clone(), version: version.to_owned() };
+            let entry = LedgerEntry::ModelVersion {
+                code,
+                model: model.clone(),
+                version: version.to_owned(),
+                digest: None,
+                dataset: None,
+            };
             batch.put(LEDGER, &Record::Ledger(entry), rng)?;
         }
         Ok(code)

@@ -122,6 +122,7 @@ pub(super) fn zone_value(record: &Record) -> Option<i64> {
     match record {
         Record::Prediction(prediction) => Some(prediction.occurred_at.0),
         Record::Outcome(outcome) => Some(crate::db::int(outcome.prediction)),
+        Record::Tally(tally) => Some(tally.hour.0),
         Record::Pad | Record::Ledger(_) => None,
     }
 }

@@ -27,7 +27,7 @@ impl Journal {
         let last = window.end.0.saturating_sub(1);
         self.scan_zone(&log, below, (window.start.0, last), |position, record| match record {
             Record::Prediction(prediction) if window.contains(prediction.occurred_at) => f(position, prediction),
-            Record::Prediction(_) | Record::Pad => Ok(()),
+            Record::Prediction(_) | Record::Tally(_) | Record::Pad => Ok(()),
             _ => Err(misplaced(&log, position)),
         })
     }

@@ -83,7 +83,7 @@ fn event(n: u64) -> EventRow {
         decision: (n % 3) as u8,
         score_q: (!n.is_multiple_of(5)).then_some(n * 7_919 % SCORE_ONE),
         attributes: vec![(n % 4) as u16],
-        outcome: None,
+        ..EventRow::default()
     }
 }
 
@@ -125,12 +125,11 @@ fn recount(rows: &[EventRow], window: Window) -> Aggregate {
         let until = window.end.plus_ns(2 * HOUR_NS);
         let best = labels.iter().filter(|(_, at)| *at <= until).max_by_key(|(_, at)| *at);
         let event = Prediction {
-            event_token: [0; 16],
             occurred_at: row.occurred_at,
-            model_version: 0,
             decision: row.decision,
             score_q: row.score_q,
             attributes: row.attributes.clone(),
+            ..Prediction::default()
         };
         aggregate.add(stratum, &event, best.map_or(ABSENT, |(label, _)| *label)).expect("inside the contract");
     }

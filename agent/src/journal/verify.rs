@@ -7,7 +7,7 @@ use super::segment::{Block, LogRow, Segment};
 use super::sidecar::Known;
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
 use crate::db::damaged;
-use fedaudit_core::event::{LedgerEntry, Outcome, Record, event_token};
+use fedaudit_core::event::{LedgerEntry, Outcome, Record, token};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
@@ -232,6 +232,7 @@ impl<'a> LogCheck<'a> {
         let name = &self.row.name;
         match record {
             Record::Pad => self.pads += 1,
+            Record::Tally(_) if name.starts_with(PREDICTIONS) => {}
             Record::Prediction(prediction) if name.starts_with(PREDICTIONS) => {
                 if prediction.model_version as usize >= self.models.len() {
                     let what = format!("record {position} has model version {}, undefined", prediction.model_version);
@@ -243,7 +244,7 @@ impl<'a> LogCheck<'a> {
                 self.check_outcome(position, outcome)?;
             }
             Record::Ledger(entry) if name == LEDGER => {
-                if let LedgerEntry::ModelVersion { code, model, version } = entry {
+                if let LedgerEntry::ModelVersion { code, model, version, .. } = entry {
                     let listed = self.models.get(self.models_seen);
                     let same = listed.is_some_and(|(m, v)| m == model && v == version);
                     if !same || *code as usize != self.models_seen {
@@ -283,7 +284,7 @@ impl<'a> LogCheck<'a> {
         for (position, event_id, salt) in rows {
             let at = usize::try_from(position - range.start).unwrap_or(usize::MAX);
             match records.get(at) {
-                Some((_, Record::Prediction(p))) if p.event_token == event_token(&salt, &event_id) => {}
+                Some((_, Record::Prediction(p))) if p.event_token == token(&salt, &event_id) => {}
                 _ => {
                     let what = format!("the event id for record {position} of {} is not its own", self.row.name);
                     return Err(damaged(path, what));

@@ -186,7 +186,6 @@ pub(crate) mod tests {
     use crate::contract::{Contract, from_toml, tests::ADMISSION};
     use crate::event::SCORE_ONE;
     use crate::plan::{Plan, tests::plan};
-    use crate::time::Time;
     use proptest::prelude::*;
 
     pub(crate) fn documents() -> (Plan, Contract) {
@@ -195,7 +194,7 @@ pub(crate) mod tests {
 
     pub(crate) fn event(decision: u8, score_q: Option<u64>, attributes: [u16; 2]) -> Prediction {
         let attributes = attributes.to_vec();
-        Prediction { event_token: [0; 16], occurred_at: Time(0), model_version: 0, decision, score_q, attributes }
+        Prediction { decision, score_q, attributes, ..Prediction::default() }
     }
 
     fn of(rows: &[(u8, u8, Option<u64>, u16, u16)]) -> Aggregate {

@@ -28,6 +28,29 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     postcard::to_stdvec(value).map_err(|e| CodecError::Encode(e.to_string()))
 }
 
+/// [`encode`], to the end of `bytes`.
+///
+/// # Errors
+/// As [`encode`]; `bytes` is then empty.
+pub fn encode_onto<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), CodecError> {
+    let whole = postcard::to_extend(value, std::mem::take(bytes)).map_err(|e| CodecError::Encode(e.to_string()))?;
+    *bytes = whole;
+    Ok(())
+}
+
+/// Decodes postcard that this program encoded and that something else pins: trailing bytes are refused, but whether the
+/// bytes are those that [`encode`] gives is not asked again.
+///
+/// # Errors
+/// Bytes that do not decode, or too many.
+pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes::<T>(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(CodecError::Trailing(rest.len())),
+        Err(error) => Err(CodecError::Decode(error.to_string())),
+    }
+}
+
 /// Decodes postcard strictly: no trailing bytes, and the bytes are those that [`encode`] gives.
 ///
 /// # Errors

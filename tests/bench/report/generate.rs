@@ -126,9 +126,8 @@ impl Federation {
             let q = (score * SCORE_ONE as f64) as u64;
             let label = u8::from(rng.random::<f64>() < score);
             let decision = u8::from(score > 0.3);
-            let (event_token, occurred_at) = ([0; 16], window.start);
-            let event =
-                Prediction { event_token, occurred_at, model_version: 0, decision, score_q: Some(q), attributes };
+            let occurred_at = window.start;
+            let event = Prediction { occurred_at, decision, score_q: Some(q), attributes, ..Prediction::default() };
             aggregate.add(0, &event, label).expect("inside the contract");
         }
         let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
