@@ -1,5 +1,7 @@
 //! Intake over HTTP, through the real agent: what is answered, what is durable, and what the served document says.
 
+#[path = "intake/client.rs"]
+mod client;
 #[path = "intake/document.rs"]
 mod document;
 #[path = "intake/durable.rs"]
