@@ -11,7 +11,7 @@ pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use crate::journal::{EventRow, Item, Journal, RowResult, Rules, StdRng};
 use columns::Columns;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::event::LedgerEntry;
@@ -163,13 +163,19 @@ impl Import<'_> {
         let summary = &mut self.summary;
         summary.rows += batch.lines.len() as u64;
         summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
-        let results = self.journal.record_events_and(self.reading.contract, &batch.rows, self.rng, |results| {
-            results.iter().for_each(|result| summary.count(result));
-            let new = batch.rows.iter().zip(results);
-            let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
-            summary.late += late.count() as u64;
-            file.and_then(|file| summary.entry(file))
-        })?;
+        let results = self.journal.record(
+            self.reading.contract,
+            batch.rows.iter().map(Item::Event),
+            Rules::default(),
+            self.rng,
+            |results| {
+                results.iter().for_each(|result| summary.count(result));
+                let new = batch.rows.iter().zip(results);
+                let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
+                summary.late += late.count() as u64;
+                file.and_then(|file| summary.entry(file))
+            },
+        )?;
         let mut results = results.into_iter();
         for line in batch.lines {
             let refused = line.refused.or_else(|| match results.next() {
@@ -192,7 +198,7 @@ impl Released {
         let new = match result {
             RowResult::Event { .. } => true,
             RowResult::Outcome => row.outcome.is_some_and(|(_, labelled_at)| labelled_at <= self.until),
-            RowResult::Duplicate | RowResult::Rejected(_) => false,
+            _ => false,
         };
         new && self.window.contains(row.occurred_at)
     }
@@ -230,6 +236,8 @@ impl ImportSummary {
             RowResult::Outcome => self.outcomes += 1,
             RowResult::Duplicate => self.duplicates += 1,
             RowResult::Rejected(_) => self.rejected += 1,
+            // A file of rows holds events, and is not sampled.
+            RowResult::Sampled | RowResult::Waiting => {}
         }
     }
 
