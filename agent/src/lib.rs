@@ -23,6 +23,7 @@ pub mod leave;
 pub mod mirror;
 pub mod outbox;
 pub mod releases;
+mod reproduce;
 pub mod run;
 pub mod ship;
 pub mod site;
