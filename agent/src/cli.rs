@@ -151,7 +151,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
+            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline, intake: None })?;
             say!("home {} is made; its policy is in config.toml", cli.home.display());
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
@@ -162,7 +162,11 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let site = Site::open(Home::open(&cli.home)?)?;
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
-            let mut site = run(site, until, || say!("{ready}")).await?;
+            let ready = |intake: Option<&str>| match intake {
+                Some(address) => say!("{ready}; intake at {address}"),
+                None => say!("{ready}"),
+            };
+            let mut site = run(site, until, ready).await?;
             say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
             Ok(())
         }
@@ -209,7 +213,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced, || {}).await {
+    match run(site, Until::Synced, |_| {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");
