@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
+    /// Journal the events and outcomes of files: CSV (.csv, .csv.gz) or Parquet. Importing twice changes nothing.
     Import(import::Import),
     /// Contracts and plans from data at hand; needs no home.
     #[command(subcommand)]

@@ -15,6 +15,7 @@ pub mod close;
 mod db;
 pub mod draft;
 pub mod drive;
+mod foreign;
 pub mod home;
 pub mod import;
 pub mod intake;

@@ -6,8 +6,8 @@
 use super::contracts::Contracts;
 use super::limits::{EXPLANATION_CHARS, OUTPUTS, SUBJECT_CHARS, TERM_CHARS};
 use super::scalar::{Pairs, Scalar, Text, Word};
-use super::writer::{Item, LabelRow};
-use crate::journal::EventRow;
+use super::writer::Item;
+use crate::journal::{EventRow, LabelRow};
 use fedaudit_core::contract::{Contract, ContractText};
 use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_code, label_code, quantise};
 use fedaudit_core::ids::Digest;
