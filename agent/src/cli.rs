@@ -1,6 +1,7 @@
 //! The command line of the agent.
 
 mod import;
+mod journal;
 mod outbox;
 
 use crate::abstain::{Abstain, Withdraw};
@@ -8,7 +9,6 @@ use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
-use crate::journal::Journal;
 use crate::leave::listed;
 use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
+    /// Journal the events and outcomes of files: CSV (.csv, .csv.gz) or Parquet. Importing twice changes nothing.
     Import(import::Import),
     /// Contracts and plans from data at hand; needs no home.
     #[command(subcommand)]
@@ -81,7 +81,12 @@ enum Command {
     Release(ReleaseCommand),
     /// The journal.
     #[command(subcommand)]
-    Journal(JournalCommand),
+    Journal(journal::JournalCommand),
+    /// Destroy what says which events are a subject's: their ids, salts and key. Releases stay valid.
+    Erase {
+        /// The subject, as the site's systems call them; `-` reads it from standard input.
+        subject: String,
+    },
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
@@ -118,12 +123,6 @@ enum PlanCommand {
     Abstain(Abstain),
     /// Withdraw an abstention: the window is released when it is due.
     Withdraw(Withdraw),
-}
-
-#[derive(Subcommand)]
-enum JournalCommand {
-    /// Hash every record again and hold it against the blocks' roots.
-    Verify,
 }
 
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
@@ -178,14 +177,8 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
-        Command::Journal(JournalCommand::Verify) => {
-            let home = Home::open(&cli.home)?;
-            let report = Journal::open(&home.dir)?.verify()?;
-            for log in &report.logs {
-                say!("{}: {}, root {}", log.name, log.counts(), log.root);
-            }
-            Ok(())
-        }
+        Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
+        Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }

@@ -103,7 +103,11 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
         answer.add(written.await.map_err(|_| busy(CLOSED))?, lines)?;
     }
     answer.rejected.sort_by_key(|reject| reject.line);
-    let status = if answer.taken + answer.duplicates > 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = if answer.taken + answer.duplicates + answer.waiting + answer.sampled > 0 {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
     Ok(json(status, &answer))
 }
 
@@ -114,6 +118,12 @@ struct Answer {
     taken: u64,
     /// Durable before.
     duplicates: u64,
+    /// Labels that are durable and wait for their event.
+    #[serde(skip_serializing_if = "is_none")]
+    waiting: u64,
+    /// Left out by sampling, and counted.
+    #[serde(skip_serializing_if = "is_none")]
+    sampled: u64,
     rejected: Vec<Reject>,
 }
 
@@ -124,11 +134,17 @@ impl Answer {
             match result {
                 RowResult::Event { .. } | RowResult::Outcome => self.taken += 1,
                 RowResult::Duplicate => self.duplicates += 1,
+                RowResult::Waiting => self.waiting += 1,
+                RowResult::Sampled => self.sampled += 1,
                 RowResult::Rejected(reason) => self.rejected.push(Reject::new(line, &reason)),
             }
         }
         Ok(())
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn check_token(token: &Token, headers: &HeaderMap) -> Result<(), Response> {

@@ -6,8 +6,8 @@
 use super::contracts::{Contracts, Known};
 use super::limits::{EXPLANATION_CHARS, OUTPUTS, SUBJECT_CHARS, TERM_CHARS};
 use super::scalar::{Pairs, Scalar, Text, Word};
-use super::writer::{Item, LabelRow};
-use crate::journal::EventRow;
+use super::writer::Item;
+use crate::journal::{EventRow, LabelRow};
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::contract::feature::{FeatureValue, code, digest as features_digest};
 use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise};

@@ -3,10 +3,9 @@
 use super::contracts::Known;
 use super::limits::BATCH_EVENTS;
 use super::queue::{Next, Queue};
-use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, StdRng};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::time::Time;
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
 use std::sync::Arc;
@@ -21,19 +20,6 @@ pub(crate) enum Item {
     Event(EventRow),
     /// A label of an event that is journaled.
     Label(LabelRow),
-}
-
-/// A late label, by the id of its event.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LabelRow {
-    /// The event's id.
-    pub event_id: String,
-    /// 0 or 1.
-    pub label: u8,
-    /// When it became known.
-    pub labelled_at: Time,
-    /// How many events this one stands for.
-    pub weight: u32,
 }
 
 /// Items under one contract.
@@ -127,7 +113,7 @@ fn write(journal: &mut Journal, mut jobs: Vec<Job>, rng: &mut StdRng) -> Option<
         let groups = std::mem::take(&mut job.groups).into_iter();
         places.push(groups.map(|group| (group.items.len(), join(&mut batches, group))).collect::<Vec<_>>());
     }
-    let record = |batch: Group| record(journal, &batch.contract.contract, batch.items, rng).map(Vec::into_iter);
+    let record = |batch: Group| record(journal, &batch.contract.contract, &batch.items, rng).map(Vec::into_iter);
     let mut written: Vec<Result<_, Fault>> = batches.into_iter().map(record).collect();
     for (job, places) in jobs.into_iter().zip(places) {
         let mut of = |(count, at): (usize, usize)| match written.get_mut(at) {
@@ -163,23 +149,15 @@ fn join(batches: &mut Vec<Group>, mut group: Group) -> usize {
 fn record(
     journal: &mut Journal,
     contract: &Contract,
-    items: Vec<Item>,
+    items: &[Item],
     rng: &mut StdRng,
 ) -> Result<Vec<RowResult>, Fault> {
-    let mut rows = Vec::with_capacity(items.len());
-    let mut labels = Vec::new();
-    for (at, item) in items.into_iter().enumerate() {
-        match item {
-            Item::Event(row) => rows.push(row),
-            Item::Label(label) => labels.push((at, label.event_id)),
-        }
-    }
-    let mut results = if rows.is_empty() { Vec::new() } else { journal.record_events(contract, &rows, rng)? };
-    for (at, id) in labels {
-        let reason = format!("the label of `{}`: this agent takes labels only with their events", id.escape_debug());
-        results.insert(at, RowResult::Rejected(reason));
-    }
-    Ok(results)
+    let items = items.iter().map(|item| match item {
+        Item::Event(row) => journal::Item::Event(row),
+        Item::Label(row) => journal::Item::Label(row),
+    });
+    let rules = Rules { count: true, ..Rules::default() };
+    journal.record(contract, items, rules, rng, |_| None)
 }
 
 /// How long the thread waits before it looks whether the journal can be written again.
