@@ -6,14 +6,18 @@
 //! whoever may hand over events must be on this machine and know the token.
 
 mod body;
+mod cloudevents;
 pub mod config;
 mod contracts;
+mod convert;
 mod http;
 mod json;
 pub mod limits;
 mod listen;
+pub mod pair;
 mod queue;
 mod scalar;
+mod served;
 mod token;
 mod writer;
 

@@ -2,10 +2,12 @@
 
 use super::contracts::Known;
 use super::limits::BATCH_EVENTS;
+use super::pair::Half;
 use super::queue::{Next, Queue};
 use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, StdRng};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::time::Time;
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
 use std::sync::Arc;
@@ -20,6 +22,10 @@ pub(crate) enum Item {
     Event(EventRow),
     /// A label of an event that is journaled.
     Label(LabelRow),
+    /// One side of a conversation, and what that is called.
+    Half(String, Half),
+    /// What could not be read, when, and why.
+    Refused(Time, String),
 }
 
 /// Items under one contract.
@@ -155,6 +161,8 @@ fn record(
     let items = items.iter().map(|item| match item {
         Item::Event(row) => journal::Item::Event(row),
         Item::Label(row) => journal::Item::Label(row),
+        Item::Half(id, half) => journal::Item::Half(id, half),
+        Item::Refused(at, reason) => journal::Item::Refused(*at, reason),
     });
     let rules = Rules { count: true, ..Rules::default() };
     journal.record(contract, items, rules, rng, |_| None)
