@@ -1,6 +1,7 @@
 //! The command line of the agent.
 
 mod import;
+mod journal;
 mod outbox;
 
 use crate::abstain::{Abstain, Withdraw};
@@ -8,7 +9,6 @@ use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
-use crate::journal::Journal;
 use crate::leave::listed;
 use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
+    /// Journal the events and outcomes of files: CSV (.csv, .csv.gz) or Parquet. Importing twice changes nothing.
     Import(import::Import),
     /// Contracts and plans from data at hand; needs no home.
     #[command(subcommand)]
@@ -81,7 +81,12 @@ enum Command {
     Release(ReleaseCommand),
     /// The journal.
     #[command(subcommand)]
-    Journal(JournalCommand),
+    Journal(journal::JournalCommand),
+    /// Destroy what says which events are a subject's: their ids, salts and key. Releases stay valid.
+    Erase {
+        /// The subject, as the site's systems call them; `-` reads it from standard input.
+        subject: String,
+    },
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
@@ -120,12 +125,6 @@ enum PlanCommand {
     Withdraw(Withdraw),
 }
 
-#[derive(Subcommand)]
-enum JournalCommand {
-    /// Hash every record again and hold it against the blocks' roots.
-    Verify,
-}
-
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -152,7 +151,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
+            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline, intake: None })?;
             say!("home {} is made; its policy is in config.toml", cli.home.display());
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
@@ -163,7 +162,11 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let site = Site::open(Home::open(&cli.home)?)?;
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
-            let mut site = run(site, until, || say!("{ready}")).await?;
+            let ready = |intake: Option<&str>| match intake {
+                Some(address) => say!("{ready}; intake at {address}"),
+                None => say!("{ready}"),
+            };
+            let mut site = run(site, until, ready).await?;
             say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
             Ok(())
         }
@@ -174,14 +177,8 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
-        Command::Journal(JournalCommand::Verify) => {
-            let home = Home::open(&cli.home)?;
-            let report = Journal::open(&home.dir)?.verify()?;
-            for log in &report.logs {
-                say!("{}: {}, root {}", log.name, log.counts(), log.root);
-            }
-            Ok(())
-        }
+        Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
+        Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }
@@ -216,7 +213,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced, || {}).await {
+    match run(site, Until::Synced, |_| {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");

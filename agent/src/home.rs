@@ -4,11 +4,13 @@
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
 //! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/intake.token` | what senders of events show, 0600 | events that the model never decided |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
+use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
@@ -45,11 +47,14 @@ pub struct Config {
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
+    /// Where serving systems hand over events; nowhere, if there is no such table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<IntakeConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10, offline: false }
+        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10, offline: false, intake: None }
     }
 }
 
@@ -60,8 +65,12 @@ impl Config {
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n",
-            self.k_floor, self.never_report, self.poll_seconds, self.offline
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}",
+            self.k_floor,
+            self.never_report,
+            self.poll_seconds,
+            self.offline,
+            intake::config::SAMPLE
         )
     }
 
@@ -132,6 +141,7 @@ impl Home {
         for usage in KEYS {
             create_key(&partial.join("keys").join(format!("{usage}.key")), os_random())?;
         }
+        intake::create_token(&partial)?;
         drop(Journal::create(&partial)?);
         crate::outbox::Outbox::create(&partial)?;
         std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))
@@ -250,7 +260,8 @@ mod tests {
 
     #[test]
     fn the_written_configuration_is_read_back() {
-        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3, offline: true };
+        let config =
+            Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3, offline: true, intake: None };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
     }

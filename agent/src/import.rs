@@ -1,4 +1,4 @@
-//! Taking in files of events: CSV, plain or gzip.
+//! Taking in files of events: CSV, plain or gzip, and Parquet.
 //!
 //! Rows go into the journal in durable batches, so that a crash loses none that were acknowledged and a second import
 //! completes the first: what is there already is counted as a duplicate. The ledger's entry about the file is in the
@@ -7,11 +7,13 @@
 pub(crate) mod columns;
 pub(crate) mod input;
 pub(crate) mod map;
+mod parquet;
 pub(crate) mod rows;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use crate::journal::{EventRow, Item, Journal, RowResult, Rules, StdRng};
 use columns::Columns;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::event::LedgerEntry;
@@ -21,12 +23,15 @@ use fedaudit_core::limits::CSV_LINE_BYTES;
 use fedaudit_core::time::{Time, Window};
 use input::Input;
 pub use map::Map;
+use parquet::{ParquetRows, is_parquet};
 use rows::{Next, Rows};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use table::Table;
+pub use table::Unit;
 
 /// What an import did. Every row is in exactly one of: new event, new outcome of a known event, duplicate, rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,6 +48,8 @@ pub struct ImportSummary {
     pub duplicates: u64,
     /// Rows refused.
     pub rejected: u64,
+    /// What refused rows are numbered by.
+    pub unit: Unit,
     /// The first of them, at most 10.
     pub first_rejects: Vec<Reject>,
     /// Columns that the contract does not know.
@@ -52,8 +59,8 @@ pub struct ImportSummary {
 /// A row refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reject {
-    /// The line of the file on which it begins, from 1.
-    pub line: u64,
+    /// The line or row of the file, from 1.
+    pub number: u64,
     /// Why.
     pub reason: String,
 }
@@ -76,14 +83,14 @@ pub struct Released {
     pub until: Time,
 }
 
-/// Takes in the CSV file `path`, plain or gzip, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
+/// Takes in the file `path`, CSV (plain or gzip) or Parquet, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
 ///
 /// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
 ///
 /// # Errors
 /// Before anything is written: a file that cannot be read or has other columns. Later: a file that ends early, or a
 /// journal or reject file that cannot be written; batches before that stay, and importing again completes them.
-pub fn import_csv(
+pub fn import_file(
     journal: &mut Journal,
     reading: &Reading,
     path: &Path,
@@ -97,15 +104,18 @@ pub fn import_csv(
         let what = format!("{} is both the file to import and the file for rejects", path.display());
         return Err(Fault::new(Blame::Operator, what, "name another file for rejects"));
     }
-    let mut rows = Rows::new(Input::open(path)?);
-    let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
-    let ignored_columns = columns.ignored.clone();
-    let summary = ImportSummary { ignored_columns, ..ImportSummary::default() };
-    let rejects = RejectFile { path: rejects.to_owned(), writer: None };
-    let mut import = Import { journal, reading, rng, progress, summary, rejects, batch: Batch::default() };
-    import.run(&mut rows, &columns)?;
-    import.rejects.finish()?;
-    Ok(import.summary)
+    let rejects = RejectFile { path: rejects.to_owned(), unit: Unit::default(), writer: None };
+    let summary = ImportSummary::default();
+    let import = Import { journal, reading, rng, progress, summary, rejects, batch: Batch::default() };
+    if is_parquet(path) {
+        let mut rows = ParquetRows::open(path)?;
+        let columns = rows.columns(reading.contract, reading.map)?;
+        import.run(&mut rows, columns)
+    } else {
+        let mut rows = Rows::new(Input::open(path)?);
+        let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
+        import.run(&mut rows, columns)
+    }
 }
 
 struct Import<'a> {
@@ -129,6 +139,7 @@ struct Batch {
 
 /// A row of the file.
 struct Line {
+    /// The line or row of the file.
     number: u64,
     /// Its place in the batch's bytes.
     raw: Range<usize>,
@@ -137,7 +148,8 @@ struct Line {
 }
 
 impl Import<'_> {
-    fn run(&mut self, rows: &mut Rows<Input>, columns: &Columns) -> Result<(), Fault> {
+    fn run<T: Table>(mut self, rows: &mut T, columns: Columns) -> Result<ImportSummary, Fault> {
+        (self.summary.unit, self.rejects.unit) = (T::UNIT, T::UNIT);
         loop {
             let read = match rows.next()? {
                 Next::End => break,
@@ -147,14 +159,21 @@ impl Import<'_> {
             // Only when another row follows: the last batch is the one that also writes to the ledger.
             if self.batch.lines.len() >= BATCH_ROWS || self.batch.raw.len() >= BATCH_BYTES {
                 self.flush(None)?;
-                (self.progress)(rows.input().done(), rows.input().total());
+                self.tell(rows);
             }
-            self.batch.push(read, rows.line(), rows.raw());
+            self.batch.push(read, rows.number(), rows.raw());
         }
-        let digest = rows.input_mut().digest()?;
+        let digest = rows.digest()?;
         self.flush(Some(digest))?;
-        (self.progress)(rows.input().done(), rows.input().total());
-        Ok(())
+        self.tell(rows);
+        self.rejects.finish()?;
+        self.summary.ignored_columns = columns.ignored;
+        Ok(self.summary)
+    }
+
+    fn tell<T: Table>(&mut self, rows: &T) {
+        let (done, total) = rows.progress();
+        (self.progress)(done, total);
     }
 
     /// Writes the batch; with the digest of the file, which now is at its end, the ledger's entry as well.
@@ -163,13 +182,19 @@ impl Import<'_> {
         let summary = &mut self.summary;
         summary.rows += batch.lines.len() as u64;
         summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
-        let results = self.journal.record_events_and(self.reading.contract, &batch.rows, self.rng, |results| {
-            results.iter().for_each(|result| summary.count(result));
-            let new = batch.rows.iter().zip(results);
-            let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
-            summary.late += late.count() as u64;
-            file.and_then(|file| summary.entry(file))
-        })?;
+        let results = self.journal.record(
+            self.reading.contract,
+            batch.rows.iter().map(Item::Event),
+            Rules::default(),
+            self.rng,
+            |results| {
+                results.iter().for_each(|result| summary.count(result));
+                let new = batch.rows.iter().zip(results);
+                let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
+                summary.late += late.count() as u64;
+                file.and_then(|file| summary.entry(file))
+            },
+        )?;
         let mut results = results.into_iter();
         for line in batch.lines {
             let refused = line.refused.or_else(|| match results.next() {
@@ -179,7 +204,7 @@ impl Import<'_> {
             let Some(reason) = refused else { continue };
             self.rejects.add(line.number, &reason, batch.raw.get(line.raw).unwrap_or_default())?;
             if self.summary.first_rejects.len() < FIRST_REJECTS {
-                self.summary.first_rejects.push(Reject { line: line.number, reason });
+                self.summary.first_rejects.push(Reject { number: line.number, reason });
             }
         }
         Ok(())
@@ -192,7 +217,7 @@ impl Released {
         let new = match result {
             RowResult::Event { .. } => true,
             RowResult::Outcome => row.outcome.is_some_and(|(_, labelled_at)| labelled_at <= self.until),
-            RowResult::Duplicate | RowResult::Rejected(_) => false,
+            _ => false,
         };
         new && self.window.contains(row.occurred_at)
     }
@@ -212,10 +237,11 @@ impl ImportSummary {
     pub fn refused(&self, path: &Path) -> Option<Fault> {
         let first = self.first_rejects.first().filter(|_| self.rejected == self.rows)?;
         let what = format!(
-            "{}: all {} rows were rejected and nothing was journaled; the first, line {}: {}",
+            "{}: all {} rows were rejected and nothing was journaled; the first, {} {}: {}",
             path.display(),
             self.rows,
-            first.line,
+            self.unit,
+            first.number,
             first.reason
         );
         Some(Fault::new(Blame::Input, what, "mend the file, or its contract or map, and import it again"))
@@ -230,6 +256,8 @@ impl ImportSummary {
             RowResult::Outcome => self.outcomes += 1,
             RowResult::Duplicate => self.duplicates += 1,
             RowResult::Rejected(_) => self.rejected += 1,
+            // A file of rows holds events, and is not sampled.
+            RowResult::Sampled | RowResult::Waiting => {}
         }
     }
 
@@ -243,11 +271,12 @@ impl ImportSummary {
 /// A file that exists only if a row was refused. It holds raw rows: only its owner may read it.
 struct RejectFile {
     path: PathBuf,
+    unit: Unit,
     writer: Option<csv::Writer<File>>,
 }
 
 impl RejectFile {
-    fn add(&mut self, line: u64, reason: &str, raw: &[u8]) -> Result<(), Fault> {
+    fn add(&mut self, number: u64, reason: &str, raw: &[u8]) -> Result<(), Fault> {
         let path = &self.path;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -255,12 +284,13 @@ impl RejectFile {
                 let mut options = OpenOptions::new();
                 let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
                 let mut writer = csv::Writer::from_writer(file.map_err(|error| reject_fault(path, &error))?);
-                writer.write_record(["line", "reason", "row"]).map_err(|error| reject_fault(path, &error))?;
+                let names = [&self.unit.to_string(), "reason", "content"];
+                writer.write_record(names).map_err(|error| reject_fault(path, &error))?;
                 self.writer.insert(writer)
             }
         };
-        let line = line.to_string();
-        writer.write_record([line.as_bytes(), reason.as_bytes(), raw]).map_err(|error| reject_fault(path, &error))
+        let number = number.to_string();
+        writer.write_record([number.as_bytes(), reason.as_bytes(), raw]).map_err(|error| reject_fault(path, &error))
     }
 
     fn finish(&mut self) -> Result<(), Fault> {

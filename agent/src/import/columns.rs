@@ -2,6 +2,7 @@
 
 use super::map::{COLUMNS, Map};
 use super::rows::{Next, Rows, Source};
+use super::table::Table;
 use crate::journal::EventRow;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{ABSENT, attribute_code, decision_code, label_code, quantise};
@@ -37,7 +38,7 @@ enum Place {
 }
 
 impl Place {
-    fn of<'a, S: Source>(&'a self, rows: &'a Rows<S>) -> &'a str {
+    fn of<'a, T: Table>(&'a self, rows: &'a T) -> &'a str {
         match self {
             Place::Column(at) => rows.field(*at),
             Place::Constant(text) => text,
@@ -56,8 +57,10 @@ pub(crate) fn header<S: Source>(rows: &mut Rows<S>, path: &Path, undone: &str) -
     rows.skip_mark()?;
     let utf16 = rows.peek().starts_with(&[0xff, 0xfe]) || rows.peek().starts_with(&[0xfe, 0xff]);
     let workbook = rows.peek().starts_with(b"PK");
+    let parquet = rows.peek().starts_with(b"PAR");
     rows.find_separator()?;
     match rows.next()? {
+        _ if parquet => return refuse("it is Parquet", "save it as CSV here; `import` reads Parquet as well"),
         Next::Row => {}
         Next::End => return refuse("it is empty", "its first line must name the columns"),
         Next::Bad(_) if utf16 => return refuse("it is UTF-16", "save it as UTF-8"),
@@ -88,8 +91,15 @@ impl Columns {
     /// # Errors
     /// A column is missing or stands twice, the file is not CSV in UTF-8, or the map does not fit file or contract.
     pub fn read<S: Source>(rows: &mut Rows<S>, contract: &ContractText, map: &Map, path: &Path) -> Result<Self, Fault> {
-        let names = header(rows, path, "imported")?;
-        Columns::find(&names, contract, map).map_err(|(what, hint)| {
+        Columns::named(&header(rows, path, "imported")?, contract, map, path)
+    }
+
+    /// Finds the columns of a file that has `names`.
+    ///
+    /// # Errors
+    /// A column is missing, or the map does not fit file or contract.
+    pub fn named(names: &[String], contract: &ContractText, map: &Map, path: &Path) -> Result<Self, Fault> {
+        Columns::find(names, contract, map).map_err(|(what, hint)| {
             Fault::new(Blame::Input, format!("{} was not imported: {what}", path.display()), hint)
         })
     }
@@ -139,7 +149,7 @@ impl Columns {
     ///
     /// # Errors
     /// Why it is none.
-    pub fn event<S: Source>(&self, rows: &Rows<S>, contract: &ContractText) -> Result<EventRow, String> {
+    pub fn event<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<EventRow, String> {
         if rows.fields() != self.width {
             return Err(format!("{} fields; the header has {}", rows.fields(), self.width));
         }
@@ -168,7 +178,7 @@ impl Columns {
         })
     }
 
-    fn outcome<S: Source>(&self, rows: &Rows<S>, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
+    fn outcome<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
         let Some((label, labelled_at)) = &self.label else { return Ok(None) };
         let label = label_code(contract, label.of(rows))?;
         match labelled_at.of(rows) {

@@ -140,7 +140,12 @@ impl ContractText {
 
     /// Names of the journal logs that hold this contract's predictions and outcomes.
     pub fn journal_logs(&self) -> [String; 2] {
-        ["predictions", "outcomes"].map(|kind| format!("{kind}/{}/{}", self.contract, self.version))
+        ["predictions", "outcomes"].map(|kind| format!("{kind}/{}", self.journal_key()))
+    }
+
+    /// What a journal calls this contract version: `<contract>/<version>`.
+    pub fn journal_key(&self) -> String {
+        format!("{}/{}", self.contract, self.version)
     }
 }
 

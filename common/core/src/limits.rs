@@ -50,6 +50,12 @@ pub const ENTRIES_PER_RESPONSE: usize = 64;
 pub const EVENT_ID_CHARS: usize = 200;
 /// Bytes of one line of a CSV file.
 pub const CSV_LINE_BYTES: usize = 1 << 20;
+/// Footer of a Parquet file to import.
+pub const PARQUET_FOOTER_BYTES: u64 = 64 << 20;
+/// Columns of a Parquet file to import.
+pub const PARQUET_COLUMNS: usize = 10_000;
+/// Unpacked bytes of a row group of a Parquet file to import; memory needed is at most some of it.
+pub const PARQUET_ROW_GROUP_BYTES: i64 = 1 << 30;
 /// Pending joins that an aggregator keeps.
 pub const PENDING_JOINS: usize = 1_000;
 /// Events of one release; sums over sites and windows then stay far inside 64 bits.
