@@ -5,7 +5,7 @@ use super::read::Seen;
 use fedaudit_core::aggregate::{Aggregate, Stratum};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::Transitions;
-use fedaudit_core::event::{ABSENT, LedgerEntry, Prediction, Tier};
+use fedaudit_core::event::{ABSENT, Prediction};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::plan::Plan;
 use fedaudit_core::time::{Time, Window};
@@ -89,7 +89,8 @@ fn events(
         return Err(misfit(what));
     }
     let versions = versions(journal, plan, contract)?;
-    let tiers = tiers(journal)?;
+    // Tiers of one rate are one stratum.
+    let tiers = journal.tiers()?;
     let mut events = Events { width: contract.attributes.len(), ..Events::default() };
     journal.predictions_in(contract, window, predictions, |position, seen| {
         if let Seen::Prediction(event) = &seen {
@@ -108,23 +109,6 @@ fn events(
         Ok(())
     })?;
     Ok(events)
-}
-
-/// The sampling tiers by their code; tiers of one rate are one stratum.
-fn tiers(journal: &mut Journal) -> Result<Vec<Tier>, Fault> {
-    let mut tiers = vec![Tier::Full];
-    journal.ledger(|position, entry| match entry {
-        LedgerEntry::Sampling { tier, one_in, .. } if tier as usize == tiers.len() => {
-            tiers.push(Tier::one_in(one_in));
-            Ok(())
-        }
-        LedgerEntry::Sampling { tier, .. } => {
-            let what = format!("ledger: record {position} begins tier {tier}, which is not the next");
-            Err(Fault::new(Blame::Site, what, "run `fedaudit-agent journal verify`"))
-        }
-        _ => Ok(()),
-    })?;
-    Ok(tiers)
 }
 
 /// The place in the plan of each model version code; none for versions that it does not list.

@@ -4,7 +4,7 @@ use super::segment::{Block, LogRow, Segment, Visit};
 use super::{Journal, LEDGER, last_of};
 use crate::db::damaged;
 use fedaudit_core::contract::ContractText;
-use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, Tally};
+use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, Tally, Tier};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::time::{Time, Window};
@@ -91,6 +91,16 @@ impl Journal {
         self.notice_segments()?;
         let models = last_of(&self.segments)?.dictionary()?.models;
         Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
+    }
+
+    /// The sampling tiers by code, the full one first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn tiers(&mut self) -> Result<Vec<Tier>, Fault> {
+        self.notice_segments()?;
+        let sampled = last_of(&self.segments)?.dictionary()?.tiers;
+        Ok(std::iter::once(Tier::Full).chain(sampled.into_iter().map(Tier::one_in)).collect())
     }
 
     /// The full blocks below number `below`, all of them unless a zone is given.

@@ -4,6 +4,7 @@ mod amend;
 mod crash;
 mod damage;
 mod splits;
+mod strata;
 
 use super::*;
 use fedaudit_core::aggregate::Aggregate;
