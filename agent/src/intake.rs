@@ -7,9 +7,9 @@
 
 mod body;
 pub mod config;
-mod contracts;
+pub(crate) mod contracts;
 mod http;
-mod json;
+pub(crate) mod json;
 pub mod limits;
 mod listen;
 mod queue;
@@ -21,8 +21,9 @@ pub use config::IntakeConfig;
 pub use token::create_token;
 
 use crate::home::Home;
-use crate::journal::Journal;
+use crate::journal::{EventRow, Journal};
 use contracts::Contracts;
+use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::roster::Registry;
 use http::Shared;
@@ -94,6 +95,21 @@ impl Intake {
         self.shared.queue.close();
         task::spawn_blocking(move || self.writer.join()).await.ok().and_then(Result::ok).ok_or_else(died)
     }
+}
+
+/// Reads events that stand a line each, as `POST /v1/predictions` does: the events, and how many lines are none.
+///
+/// # Errors
+/// Nothing in it, or too many lines.
+pub fn events_of_lines(contract: &Contract, lines: &[u8]) -> Result<(Vec<EventRow>, usize), Fault> {
+    let contracts = Contracts::only(contract.clone());
+    let rows = body::read(json::Kind::Predictions, body::Format::Lines, lines, &contracts);
+    let rows = rows.map_err(|useless| {
+        Fault::new(Blame::Input, format!("the lines cannot be read: {useless:?}"), "see schemas/intake.md")
+    })?;
+    let items = rows.groups.into_iter().flat_map(|group| group.items);
+    let events = items.filter_map(|item| if let writer::Item::Event(row) = item { Some(row) } else { None });
+    Ok((events.collect(), rows.rejected.len()))
 }
 
 fn died() -> Fault {

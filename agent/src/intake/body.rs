@@ -1,10 +1,9 @@
 //! A request's body as rows: one object, an array, or a line each.
 
-use super::contracts::Contracts;
+use super::contracts::{Contracts, Known};
 use super::json::{self, Bad, Kind};
 use super::limits::{EVENTS_PER_REQUEST, REASON_CHARS};
 use super::writer::{Group, Item};
-use fedaudit_core::contract::Contract;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -91,7 +90,7 @@ impl Rows {
         self.add(line, json::read(kind, json, contracts))
     }
 
-    fn add(&mut self, line: u32, read: Result<(&Arc<Contract>, Item), Bad>) -> Result<(), Useless> {
+    fn add(&mut self, line: u32, read: Result<(&Arc<Known>, Item), Bad>) -> Result<(), Useless> {
         if self.rejected.len() + self.lines.iter().map(Vec::len).sum::<usize>() >= EVENTS_PER_REQUEST {
             return Err(Useless::Long);
         }

@@ -3,12 +3,33 @@
 use fedaudit_core::contract::Contract;
 use fedaudit_core::ids::Name;
 use fedaudit_core::roster::Registry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The latest version of each contract in this site's copy of the registry.
 #[derive(Default)]
-pub(crate) struct Contracts(BTreeMap<Name, Arc<Contract>>);
+pub(crate) struct Contracts(BTreeMap<Name, Arc<Known>>);
+
+/// A contract, and where its features stand: there may be a thousand.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub contract: Contract,
+    features: HashMap<String, usize>,
+}
+
+impl Known {
+    /// Prepares a contract.
+    pub fn new(contract: Contract) -> Self {
+        let features = contract.features.iter().zip(0..).map(|(feature, at)| (feature.name.clone(), at)).collect();
+        Known { contract, features }
+    }
+
+    /// The position of a feature; senders mostly write them in the contract's order, so that `nth` is tried first.
+    pub fn feature(&self, nth: usize, name: &str) -> Option<usize> {
+        let expected = self.contract.features.get(nth).is_some_and(|feature| feature.name == name);
+        if expected { Some(nth) } else { self.features.get(name).copied() }
+    }
+}
 
 impl Contracts {
     /// Those of a registry.
@@ -16,16 +37,21 @@ impl Contracts {
         let names = registry.contracts().map(|contract| contract.contract.clone());
         let latest = names.filter_map(|name| {
             let (_, _, contract) = registry.contract(&name)?;
-            Some((name, Arc::new(contract.clone())))
+            Some((name, Arc::new(Known::new(contract.clone()))))
         });
         Contracts(latest.collect())
+    }
+
+    /// A single one.
+    pub fn only(contract: Contract) -> Self {
+        Contracts(BTreeMap::from([(contract.contract.clone(), Arc::new(Known::new(contract)))]))
     }
 
     /// The contract called `name`, or the only one.
     ///
     /// # Errors
     /// There is none, or more than one to choose from.
-    pub fn find(&self, name: Option<&str>) -> Result<&Arc<Contract>, String> {
+    pub fn find(&self, name: Option<&str>) -> Result<&Arc<Known>, String> {
         let known = || self.0.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => {
@@ -48,7 +74,7 @@ impl Contracts {
 
     #[cfg(test)]
     pub fn with(contracts: impl IntoIterator<Item = Contract>) -> Self {
-        Contracts(contracts.into_iter().map(|c| (c.contract.clone(), Arc::new(c))).collect())
+        Contracts(contracts.into_iter().map(|c| (c.contract.clone(), Arc::new(Known::new(c)))).collect())
     }
 }
 

@@ -3,13 +3,14 @@
 //! Strict: unknown keys, keys that stand twice and attributes that the contract does not list are refused by name, for
 //! a misspelt one would silently become `unknown`.
 
-use super::contracts::Contracts;
+use super::contracts::{Contracts, Known};
 use super::limits::{EXPLANATION_CHARS, OUTPUTS, SUBJECT_CHARS, TERM_CHARS};
 use super::scalar::{Pairs, Scalar, Text, Word};
 use super::writer::Item;
 use crate::journal::{EventRow, LabelRow};
-use fedaudit_core::contract::{Contract, ContractText};
-use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_code, label_code, quantise};
+use fedaudit_core::contract::ContractText;
+use fedaudit_core::contract::feature::{FeatureValue, code, digest as features_digest};
+use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::Time;
 use serde::Deserialize;
@@ -33,19 +34,40 @@ pub(crate) enum Bad {
     Content(String),
 }
 
+impl Bad {
+    fn into_text(self) -> String {
+        match self {
+            Bad::Syntax(what) | Bad::Content(what) => what,
+        }
+    }
+}
+
 /// Reads one object.
-pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Result<(&'a Arc<Contract>, Item), Bad> {
+pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Result<(&'a Arc<Known>, Item), Bad> {
     match kind {
         Kind::Predictions => {
             let event: Event = parse(json)?;
-            let contract = contracts.find(event.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
-            Ok((contract, Item::Event(event.row(contract).map_err(Bad::Content)?)))
+            let known = contracts.find(event.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
+            Ok((known, Item::Event(event.row(known).map_err(Bad::Content)?)))
         }
         Kind::Outcomes => {
             let outcome: Outcome = parse(json)?;
-            let contract = contracts.find(outcome.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
-            Ok((contract, Item::Label(outcome.row(contract).map_err(Bad::Content)?)))
+            let known = contracts.find(outcome.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
+            Ok((known, Item::Label(outcome.row(&known.contract).map_err(Bad::Content)?)))
         }
+    }
+}
+
+/// Reads an event of a contract that is known; the object may name it, but no other.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn event(json: &[u8], known: &Known) -> Result<EventRow, String> {
+    let contract = &known.contract;
+    let event: Event = parse(json).map_err(Bad::into_text)?;
+    match event.contract.as_ref().map(Text::as_str).filter(|name| *name != contract.contract.as_str()) {
+        Some(other) => Err(format!("contract `{}`; the file is read by {}", other.escape_debug(), contract.contract)),
+        None => event.row(known),
     }
 }
 
@@ -115,14 +137,27 @@ struct Outcome<'a> {
 
 impl Event<'_> {
     /// The event in codes of its contract.
-    fn row(&self, contract: &ContractText) -> Result<EventRow, String> {
+    fn row(&self, known: &Known) -> Result<EventRow, String> {
+        let contract: &ContractText = &known.contract;
         let term = |name, text: &Option<Text>| limited(name, text, TERM_CHARS);
         // Part of what a source says of itself, not of the event.
         if let (None, Some(_)) = (term("source", &self.source)?, self.sequence) {
             return Err("sequence without source".to_owned());
         }
-        let features = self.features.as_ref().map(|pairs| features(contract, pairs)).transpose()?;
-        let (features, canonical) = features.map_or((Vec::new(), None), |(codes, canonical)| (codes, Some(canonical)));
+        let (features, canonical) = match &self.features {
+            Some(pairs) if !contract.features.is_empty() => {
+                let values = feature_values(known, pairs)?;
+                let (codes, canonical) = coded(known, &values);
+                (codes, Some(canonical))
+            }
+            _ => (Vec::new(), None),
+        };
+        let score_q = score("score", contract, self.score)?;
+        let decision = match (&self.decision, score_q) {
+            (Some(text), _) => decision_code(contract, text.as_str())?,
+            (None, Some(score_q)) => decision_at(contract, score_q),
+            (None, None) => ABSENT,
+        };
         Ok(EventRow {
             event_id: self.event_id.as_str().to_owned(),
             occurred_at: time("occurred_at", &self.occurred_at)?,
@@ -131,8 +166,8 @@ impl Event<'_> {
             dataset_digest: digest("dataset_digest", &self.dataset_digest)?,
             caller: term("caller", &self.caller)?,
             risk_tier: term("risk_tier", &self.risk_tier)?,
-            decision: self.decision.as_ref().map_or(Ok(ABSENT), |text| decision_code(contract, text.as_str()))?,
-            score_q: score("score", contract, self.score)?,
+            decision,
+            score_q,
             threshold_q: score("threshold", contract, self.threshold)?,
             outputs: self.outputs.as_deref().map_or(Ok(Vec::new()), outputs)?,
             attributes: attributes(contract, self.attributes.as_ref())?,
@@ -173,10 +208,22 @@ impl Outcome<'_> {
     }
 }
 
-/// Codes of features, and the SHA-256 of their canonical form.
-pub(crate) fn features(_contract: &ContractText, pairs: &Pairs<Scalar>) -> Result<(Vec<u16>, [u8; 32]), String> {
-    let _ = pairs;
-    Ok((Vec::new(), [0; 32]))
+/// The values of the contract's features, in its order; those that it does not list are not part of an event.
+fn feature_values<'a>(known: &Known, pairs: &'a Pairs<Scalar>) -> Result<Vec<FeatureValue<'a>>, String> {
+    let mut values = vec![None; known.contract.features.len()];
+    for (nth, (name, scalar)) in pairs.0.iter().enumerate() {
+        let Some(slot) = known.feature(nth, name.as_str()).and_then(|at| values.get_mut(at)) else { continue };
+        if slot.replace(scalar.value()).is_some() {
+            return Err(format!("twice the feature `{}`", name.as_str().escape_debug()));
+        }
+    }
+    Ok(values.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// Codes of values of the contract's features, and the SHA-256 of their canonical form.
+pub(crate) fn coded(known: &Known, values: &[FeatureValue]) -> (Vec<u16>, [u8; 32]) {
+    let codes = known.contract.features.iter().zip(values).map(|(feature, value)| code(feature, *value));
+    (codes.collect(), features_digest(values))
 }
 
 /// A code for each attribute of the contract; those that are not given are `unknown`.

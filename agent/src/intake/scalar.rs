@@ -1,5 +1,6 @@
 //! Values of JSON, borrowed from the body where they can be.
 
+use fedaudit_core::contract::FeatureValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -41,6 +42,19 @@ impl Text<'_> {
 impl Word<'_> {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Scalar<'_> {
+    /// The same as a feature's value.
+    pub fn value(&self) -> FeatureValue<'_> {
+        match self {
+            Scalar::Null => FeatureValue::Missing,
+            Scalar::Boolean(value) => FeatureValue::Bool(*value),
+            Scalar::Integer(value) => FeatureValue::Integer(*value),
+            Scalar::Number(value) => FeatureValue::Number(*value),
+            Scalar::Text(text) => FeatureValue::Text(text),
+        }
     }
 }
 

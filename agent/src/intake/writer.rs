@@ -1,5 +1,6 @@
 //! The thread that writes: whatever waits becomes one durable batch, and then its senders are answered.
 
+use super::contracts::Known;
 use super::limits::BATCH_EVENTS;
 use super::queue::{Next, Queue};
 use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, StdRng};
@@ -24,7 +25,7 @@ pub(crate) enum Item {
 /// Items under one contract.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub contract: Arc<Contract>,
+    pub contract: Arc<Known>,
     pub items: Vec<Item>,
 }
 
@@ -55,7 +56,7 @@ impl Job {
     pub fn of_events(rows: Vec<EventRow>) -> (Self, oneshot::Receiver<Written>) {
         let toml = "contract = \"c\"\nversion = 1\ntitle = \"t\"\ntask = \"binary\"\nmodel = \"m\"\n\
                     [decision]\nvalues = [\"0\", \"1\"]\nfavourable = \"1\"\n";
-        let contract = Arc::new(fedaudit_core::contract::from_toml(toml).expect("a contract"));
+        let contract = Arc::new(Known::new(fedaudit_core::contract::from_toml(toml).expect("a contract")));
         Job::new(vec![Group { contract, items: rows.into_iter().map(Item::Event).collect() }], None)
     }
 }
@@ -112,7 +113,7 @@ fn write(journal: &mut Journal, mut jobs: Vec<Job>, rng: &mut StdRng) -> Option<
         let groups = std::mem::take(&mut job.groups).into_iter();
         places.push(groups.map(|group| (group.items.len(), join(&mut batches, group))).collect::<Vec<_>>());
     }
-    let record = |batch: Group| record(journal, &batch.contract, &batch.items, rng).map(Vec::into_iter);
+    let record = |batch: Group| record(journal, &batch.contract.contract, &batch.items, rng).map(Vec::into_iter);
     let mut written: Vec<Result<_, Fault>> = batches.into_iter().map(record).collect();
     for (job, places) in jobs.into_iter().zip(places) {
         let mut of = |(count, at): (usize, usize)| match written.get_mut(at) {
@@ -128,9 +129,8 @@ fn write(journal: &mut Journal, mut jobs: Vec<Job>, rng: &mut StdRng) -> Option<
 
 /// Adds a group to the batch of its contract; the batch's place.
 fn join(batches: &mut Vec<Group>, mut group: Group) -> usize {
-    let same = |batch: &Group| {
-        batch.contract.contract == group.contract.contract && batch.contract.version == group.contract.version
-    };
+    let name = |group: &Group| (group.contract.contract.contract.clone(), group.contract.contract.version);
+    let same = |batch: &Group| Arc::ptr_eq(&batch.contract, &group.contract) || name(batch) == name(&group);
     match batches.iter().position(same) {
         Some(at) => {
             if let Some(batch) = batches.get_mut(at) {

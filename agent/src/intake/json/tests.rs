@@ -13,6 +13,7 @@ model = "scorer"
 [decision]
 values = ["deny", "grant"]
 favourable = "grant"
+threshold = 1.0
 
 [label]
 values = ["0", "1"]
@@ -30,6 +31,18 @@ categories = ["female", "male"]
 [[attribute]]
 name = "region"
 categories = ["1", "2"]
+
+[[feature]]
+name = "age"
+type = "integer"
+min = 0
+max = 120
+edges = [17, 65]
+
+[[feature]]
+name = "job"
+type = "text"
+missing = true
 "#;
 
 /// The contract of these tests.
@@ -101,6 +114,29 @@ fn what_is_left_out_or_null_is_absent() {
 }
 
 #[test]
+fn a_score_alone_is_decided_by_the_contract() {
+    let decision = |more: &str| event(&format!("{{{LEAST},{more}}}")).expect("an event").decision;
+    assert_eq!(["\"score\":0.99", "\"score\":1", "\"score\":2,\"decision\":\"deny\""].map(decision), [0, 1, 0]);
+}
+
+#[test]
+fn features_become_codes_and_a_digest_whatever_their_order() {
+    let read = |features: &str| {
+        let row = event(&format!("{{{LEAST},\"features\":{features}}}")).expect("an event");
+        (row.features, row.canonical)
+    };
+    // schemas/features.md: one line a feature.
+    let digest = |form: &str| Some(Digest::of(form.as_bytes()).0);
+    let good = (vec![1, 0], digest("i 41\nt 5 nurse\n"));
+    assert_eq!(read(r#"{"age":41,"job":"nurse"}"#), good);
+    assert_eq!(read(r#"{"job":"nurs\u0065","shoe_size":40,"age":41.0}"#), good);
+    assert_eq!(read(r#"{"age":65}"#), (vec![1, 1], digest("i 65\n-\n")));
+    assert_eq!(read(r#"{"age":"old","job":null}"#), (vec![4, 1], digest("t 3 old\n-\n")));
+    let twice = event(&format!(r#"{{{LEAST},"features":{{"age":1,"job":"a","age":2}}}}"#));
+    assert_eq!(twice, Err("twice the feature `age`".to_owned()));
+}
+
+#[test]
 fn a_refusal_names_what_is_wrong() {
     let cases = [
         (r#""descision":"grant""#, "unknown key `descision` (column"),
@@ -162,7 +198,7 @@ fn of_several_contracts_one_must_be_named() {
     let other = from_toml(&TOML.replace("\"loans\"", "\"cards\"")).expect("a contract");
     let both = Contracts::with([from_toml(TOML).expect("a contract"), other]);
     let said = |contracts: &Contracts, json: &str| match read(Kind::Predictions, json.as_bytes(), contracts) {
-        Ok((contract, _)) => contract.contract.to_string(),
+        Ok((known, _)) => known.contract.contract.to_string(),
         Err(Bad::Syntax(reason) | Bad::Content(reason)) => reason,
     };
     let (bare, named) = (format!("{{{LEAST}}}"), format!("{{{LEAST},\"contract\":\"cards\"}}"));
