@@ -8,10 +8,10 @@
 mod body;
 mod cloudevents;
 pub mod config;
-mod contracts;
+pub(crate) mod contracts;
 mod convert;
 mod http;
-mod json;
+pub(crate) mod json;
 pub mod limits;
 mod listen;
 pub mod pair;

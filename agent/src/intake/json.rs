@@ -34,6 +34,14 @@ pub(crate) enum Bad {
     Content(String),
 }
 
+impl Bad {
+    fn into_text(self) -> String {
+        match self {
+            Bad::Syntax(what) | Bad::Content(what) => what,
+        }
+    }
+}
+
 /// Reads one object.
 pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Result<(&'a Arc<Known>, Item), Bad> {
     match kind {
@@ -47,6 +55,19 @@ pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Res
             let known = contracts.find(outcome.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
             Ok((known, Item::Label(outcome.row(&known.contract).map_err(Bad::Content)?)))
         }
+    }
+}
+
+/// Reads an event of a contract that is known; the object may name it, but no other.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn event(json: &[u8], known: &Known) -> Result<EventRow, String> {
+    let contract = &known.contract;
+    let event: Event = parse(json).map_err(Bad::into_text)?;
+    match event.contract.as_ref().map(Text::as_str).filter(|name| *name != contract.contract.as_str()) {
+        Some(other) => Err(format!("contract `{}`; the file is read by {}", other.escape_debug(), contract.contract)),
+        None => event.row(known),
     }
 }
 
