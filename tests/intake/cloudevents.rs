@@ -1,6 +1,8 @@
 //! Conversations of inference loggers, as they were recorded, replayed: shuffled, doubled, half missing, contradicted.
 
 use crate::TCP;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fedaudit_agent::journal::{Journal, Seen};
 use fedaudit_core::contract::from_toml;
 use fedaudit_core::event::{ABSENT, Prediction, TallyKind};
@@ -256,7 +258,7 @@ fn what_is_no_message_of_a_logger_is_told_or_counted() {
     }
     assert_eq!(ask(&first, "Basic eDp3cm9uZw==").status, 401);
     // The token as a password: what a logger makes of http://x:TOKEN@host/.
-    let basic = format!("Basic {}", base64(format!("x:{}", desk.token).as_bytes()));
+    let basic = format!("Basic {}", STANDARD.encode(format!("x:{}", desk.token)));
     assert_eq!(ask(&first, &basic).json()["waiting"], 1);
     let other = ask(&header("ce-type", "io.seldon.serving.inference.outlier"), &bearer);
     assert!(other.status == 200 && other.body.contains("passed over"), "{other:?}");
@@ -265,15 +267,4 @@ fn what_is_no_message_of_a_logger_is_told_or_counted() {
     let answer = ask(&strange, &bearer);
     assert!(answer.status == 200 && answer.body.contains("an answer of 3 numbers"), "{answer:?}");
     assert_eq!(journaled(&mut desk).1, [0, 1, 0, 0, 0, 0]);
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let of = |chunk: &[u8]| {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        let digit =
-            |at: usize| if at > chunk.len() { '=' } else { char::from(DIGITS[(bits >> (18 - 6 * at) & 63) as usize]) };
-        (0..4).map(digit).collect::<String>()
-    };
-    bytes.chunks(3).map(of).collect()
 }
