@@ -67,13 +67,14 @@ fn what_is_taken_and_what_is_refused_is_as_the_document_says() {
     assert_eq!(seen.post(PREDICTIONS, NDJSON, &"x\n".repeat(20_001)).status, 413);
     seen.announced(9 << 20);
     seen.strangers();
+    seen.conversation();
     for path in ["/healthz", "/readyz", "/openapi.json"] {
         assert_eq!(seen.get(path).status, 200);
         assert_eq!(seen.ask("DELETE", path).status, 405);
     }
     assert_eq!(desk.http().ask("GET", "/v2", &[], b"").expect("an answer").status, 404);
     // What was answered is what is there, and the log shows neither the token nor what identifies.
-    assert_eq!((desk.journaled("predictions/loans/1"), desk.journaled("outcomes/loans/1")), (4, 3));
+    assert_eq!((desk.journaled("predictions/loans/1"), desk.journaled("outcomes/loans/1")), (5, 3));
     assert!(!desk.log().contains(&desk.token) && !desk.log().contains("p-1"));
     seen.check(&[200, 400, 401, 405, 413, 415, 422]);
 }

@@ -72,6 +72,34 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Both sides of a conversation at either path, and what is no message.
+    pub fn conversation(&mut self) {
+        let token = format!("Bearer {}", self.desk.token);
+        let sides = [
+            ("/v1/cloudevents", "request", r#"{"instances":[[41,"female"]]}"#, 200),
+            ("/", "response", r#"{"predictions":[0.75]}"#, 200),
+            ("/", "response", r#"{"predictions":[0.25]}"#, 200),
+            ("/v1/cloudevents", "", "{}", 400),
+        ];
+        for (path, kind, body, status) in sides {
+            let kind = format!("org.kubeflow.serving.inference.{kind}");
+            let id = if status == 200 { "c-1" } else { "" };
+            let headers = [
+                ("authorization", token.as_str()),
+                ("ce-specversion", "1.0"),
+                ("ce-id", id),
+                ("ce-source", "http://localhost:9081/"),
+                ("ce-type", &kind),
+                ("ce-time", "2026-05-04T10:00:00Z"),
+                ("ce-inferenceservicename", "loan-scorer"),
+                ("content-type", "application/json"),
+            ];
+            let answer = self.desk.http().ask("POST", path, &headers, body.as_bytes()).expect("an answer");
+            assert_eq!(answer.status, status, "{answer:?}");
+            self.keep("POST", path, Value::Null, &answer);
+        }
+    }
+
     /// Every exchange is as the document says, and these statuses were among them.
     #[track_caller]
     pub fn check(&self, statuses: &[u16]) {
