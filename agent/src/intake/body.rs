@@ -26,6 +26,8 @@ pub(crate) struct Rows {
     pub lines: Vec<Vec<u32>>,
     /// What cannot.
     pub rejected: Vec<Reject>,
+    /// Lines of the body: room for so many is made at once.
+    expected: usize,
 }
 
 /// A line that was not taken.
@@ -54,6 +56,7 @@ pub(crate) fn read(kind: Kind, format: Format, body: &[u8], contracts: &Contract
         (Format::Lines, _) => rows.read_lines(kind, body, contracts)?,
         (Format::Json, Some(b'[')) => {
             let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(malformed)?;
+            rows.expected = elements.len().min(EVENTS_PER_REQUEST).min(body.len() / LEAST_BYTES);
             if elements.is_empty() {
                 return Err(Useless::Malformed("the array is empty".to_owned()));
             }
@@ -75,6 +78,7 @@ fn malformed(error: serde_json::Error) -> Useless {
 
 impl Rows {
     fn read_lines(&mut self, kind: Kind, body: &[u8], contracts: &Contracts) -> Result<(), Useless> {
+        self.expected = memchr::memchr_iter(b'\n', body).count().min(EVENTS_PER_REQUEST).min(body.len() / LEAST_BYTES);
         let mut start = 0;
         for (line, end) in (1..).zip(memchr::memchr_iter(b'\n', body).chain([body.len()])) {
             let json = body.get(start..end).unwrap_or_default();
@@ -99,7 +103,8 @@ impl Rows {
             Ok((contract, item)) => {
                 let at = self.groups.iter().position(|group| Arc::ptr_eq(&group.contract, contract));
                 let at = at.unwrap_or_else(|| {
-                    self.groups.push(Group { contract: Arc::clone(contract), items: Vec::new() });
+                    let items = Vec::with_capacity(self.expected);
+                    self.groups.push(Group { contract: Arc::clone(contract), items });
                     self.lines.push(Vec::new());
                     self.groups.len() - 1
                 });
@@ -119,6 +124,9 @@ impl Reject {
         Reject { line, reason: reason.chars().take(REASON_CHARS).collect() }
     }
 }
+
+/// Bytes of the shortest label: no body makes room for more of them than it can hold.
+const LEAST_BYTES: usize = 50;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,9 @@ use super::body::{self, Format, Reject, Rows, Useless};
 use super::cloudevents::{self, Asked, Taken};
 use super::contracts::{self, Contracts};
 use super::json::Kind;
-use super::limits::{BODY_BYTES, BODY_SECONDS, BYTES_IN_FLIGHT, EVENTS_PER_REQUEST, INLINE_BYTES, RETRY_SECONDS};
+use super::limits::{
+    BODY_BYTES, BODY_SECONDS, BYTES_IN_FLIGHT, EVENTS_PER_REQUEST, INLINE_BYTES, READERS, RETRY_SECONDS,
+};
 use super::queue::{CLOSED, Queue, Turned};
 use super::token::Token;
 use super::writer::{Group, Job, Written};
@@ -31,17 +33,31 @@ pub(crate) struct Shared {
     contracts: RwLock<Arc<Contracts>>,
     /// A permit a byte.
     room: Arc<Semaphore>,
+    readers: Semaphore,
 }
 
 impl Shared {
     pub fn new(token: Token, queue: Arc<Queue>, contracts: Contracts) -> Self {
         let room = Arc::new(Semaphore::new(BYTES_IN_FLIGHT));
-        Shared { token, queue, contracts: RwLock::new(Arc::new(contracts)), room }
+        Shared { token, queue, contracts: RwLock::new(Arc::new(contracts)), room, readers: Semaphore::new(READERS) }
     }
 
     /// Later requests are read by these contracts.
     pub fn learn(&self, contracts: Contracts) {
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(contracts);
+    }
+
+    /// Reads a body that has this much room; a large one by another thread, so that others are still answered.
+    async fn read<T: Send + 'static>(
+        &self,
+        room: &OwnedSemaphorePermit,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Response> {
+        if room.num_permits() <= INLINE_BYTES {
+            return Ok(read());
+        }
+        let _reader = self.readers.acquire().await.map_err(|_| broken())?;
+        tokio::task::spawn_blocking(read).await.map_err(|_| broken())
     }
 
     fn contracts(&self) -> Arc<Contracts> {
@@ -96,11 +112,7 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
     let (body, room) = arrive(shared, &head.headers, body).await?;
     let contracts = shared.contracts();
     let read = move || body::read(kind, format, &body, &contracts);
-    let rows = match room.num_permits() > INLINE_BYTES {
-        true => tokio::task::spawn_blocking(read).await.map_err(|_| broken())?,
-        false => read(),
-    };
-    let Rows { groups, lines, rejected } = rows.map_err(useless)?;
+    let Rows { groups, lines, rejected } = shared.read(&room, read).await?.map_err(useless)?;
     let mut answer = Answer { rejected, ..Answer::default() };
     if !groups.is_empty() {
         answer.add(written(shared, groups, room).await?, lines)?;
@@ -138,10 +150,7 @@ async fn heard(shared: &Shared, request: Request) -> Result<Response, Response> 
     let (body, room) = arrive(shared, &head.headers, body).await?;
     let contracts = shared.contracts();
     let read = move || cloudevents::read(&head.headers, &body, &asked, &contracts, now());
-    let taken = match room.num_permits() > INLINE_BYTES {
-        true => tokio::task::spawn_blocking(read).await.map_err(|_| broken())?,
-        false => read(),
-    };
+    let taken = shared.read(&room, read).await?;
     let hint = "see schemas/intake.md; nothing was taken or counted";
     let mut answer = Answer::default();
     match taken.map_err(|error| refused(StatusCode::BAD_REQUEST, &format!("no CloudEvent to take: {error}"), hint))? {

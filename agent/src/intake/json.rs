@@ -9,7 +9,7 @@ use super::scalar::{Pairs, Scalar, Text, Word};
 use super::writer::Item;
 use crate::journal::{EventRow, LabelRow};
 use fedaudit_core::contract::ContractText;
-use fedaudit_core::contract::feature::{FeatureValue, code, digest as features_digest};
+use fedaudit_core::contract::feature::{FeatureValue, canonical, code};
 use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::Time;
@@ -72,8 +72,12 @@ pub(crate) fn event(json: &[u8], known: &Known) -> Result<EventRow, String> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Bad> {
-    serde_json::from_slice(json)
-        .map_err(|error| if error.is_data() { Bad::Content(told(&error)) } else { Bad::Syntax(told(&error)) })
+    // Once for all: the parser would look at each string again.
+    let json = std::str::from_utf8(json).map_err(|_| Bad::Syntax("not UTF-8".to_owned()))?;
+    serde_json::from_str(json).map_err(|error| match error.is_data() {
+        true => Bad::Content(told(&error)),
+        false => Bad::Syntax(told(&error)),
+    })
 }
 
 /// An error of the parser without what does not help: the line is the sender's, and 25 keys are in the document.
@@ -223,7 +227,12 @@ fn feature_values<'a>(known: &Known, pairs: &'a Pairs<Scalar>) -> Result<Vec<Fea
 /// Codes of values of the contract's features, and the SHA-256 of their canonical form.
 pub(crate) fn coded(known: &Known, values: &[FeatureValue]) -> (Vec<u16>, [u8; 32]) {
     let codes = known.contract.features.iter().zip(values).map(|(feature, value)| code(feature, *value));
-    (codes.collect(), features_digest(values))
+    // Hashed as a whole, which is faster than piece by piece; a text takes whatever is written to it.
+    let mut form = String::with_capacity(32 * values.len());
+    let canonical = match canonical(values, &mut form) {
+        Ok(()) | Err(std::fmt::Error) => Digest::of(form.as_bytes()).0,
+    };
+    (codes.collect(), canonical)
 }
 
 /// A code for each attribute of the contract; those that are not given are `unknown`.
@@ -295,6 +304,9 @@ fn limited(name: &str, text: &Option<Text>, chars: usize) -> Result<Option<Strin
 }
 
 fn check_chars(name: &str, text: &str, chars: usize) -> Result<(), String> {
+    if !text.is_empty() && text.len() <= chars && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err(format!("{name} is blank or holds control characters"));
     }

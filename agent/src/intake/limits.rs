@@ -14,6 +14,8 @@ pub const BATCH_EVENTS: usize = 20_000;
 pub const CONNECTIONS: usize = 256;
 /// Bytes of a body above which it is read by a thread of its own, so that others are still answered.
 pub const INLINE_BYTES: usize = 64 << 10;
+/// Large bodies that are read at a time: the rows of one may take several times its room until they are queued.
+pub const READERS: usize = 4;
 /// Seconds that a body may take to arrive.
 pub const BODY_SECONDS: u64 = 30;
 /// Seconds after which to try again what was turned away.
