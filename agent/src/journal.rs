@@ -21,6 +21,7 @@ mod prove;
 mod read;
 mod sampling;
 mod segment;
+mod sequence;
 mod sidecar;
 mod verify;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use events::{EventRow, Item, LabelRow, OUTPUTS, RowResult};
 pub use intake::Rules;
 pub use rand::rngs::StdRng;
 pub use sampling::Sampling;
+pub use sequence::SourceReport;
 pub use verify::{JournalReport, LogReport};
 
 use batch::{Batch, IdsAt};
@@ -129,6 +131,14 @@ impl Journal {
     pub fn with_segment_records(mut self, records: u64) -> Self {
         self.segment_records = records;
         self
+    }
+
+    /// The sources that number their events, and the numbers that never came.
+    ///
+    /// # Errors
+    /// The sidecar cannot be read.
+    pub fn sources(&self) -> Result<Vec<SourceReport>, Fault> {
+        self.sidecar.sources()
     }
 
     /// Records of a log; 0 for one that does not exist.
