@@ -1,5 +1,7 @@
 //! Intake over HTTP, through the real agent: what is answered, what is durable, and what the served document says.
 
+#[path = "intake/client.rs"]
+mod client;
 #[path = "intake/document.rs"]
 mod document;
 #[path = "intake/durable.rs"]
@@ -46,6 +48,13 @@ fn what_is_taken_and_what_is_refused_is_as_the_document_says() {
     assert_eq!(reasons.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5], "{reasons:?}");
     assert!(reasons[0].1.contains("already journaled with another score"), "{reasons:?}");
     assert!(reasons[1].1.contains("the contract has no attribute `sexx`"), "{reasons:?}");
+    // Labels: of an event that is there, again, wrong, and before its event.
+    let label = |id: &str, label: &str| json!({"contract": "loans", "event_id": id, "label": label, "labelled_at": "2026-06-01T00:00:00Z"});
+    let body = lines(&[label("e-1", "repaid"), label("e-1", "repaid"), label("e-1", "lost"), label("late", "default")]);
+    let labels = seen.post(OUTCOMES, NDJSON, &body).json();
+    assert_eq!([&labels["taken"], &labels["duplicates"], &labels["waiting"]], [1, 1, 1], "{labels}");
+    assert_eq!(rejected(&labels)[0].0, 3, "{labels}");
+    assert_eq!(seen.post(PREDICTIONS, JSON, &event("late").to_string()).json()["taken"], 1);
     // Nothing usable in it, and nothing readable at all.
     let mut unknown = event("e-5");
     unknown["descision"] = json!("deny");
@@ -62,7 +71,7 @@ fn what_is_taken_and_what_is_refused_is_as_the_document_says() {
     }
     assert_eq!(desk.http().ask("GET", "/v2", &[], b"").expect("an answer").status, 404);
     // What was answered is what is there, and the log shows neither the token nor what identifies.
-    assert_eq!(desk.journaled("predictions/loans/1"), 3);
+    assert_eq!((desk.journaled("predictions/loans/1"), desk.journaled("outcomes/loans/1")), (4, 3));
     assert!(!desk.log().contains(&desk.token) && !desk.log().contains("p-1"));
     seen.check(&[200, 400, 401, 405, 413, 415, 422]);
 }

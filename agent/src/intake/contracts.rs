@@ -67,6 +67,22 @@ impl Contracts {
         }
     }
 
+    /// The contract about a model that goes by one of these names, or that is called so itself; or the only one.
+    ///
+    /// # Errors
+    /// There is none such, or several.
+    pub fn of_model(&self, names: [Option<&str>; 2]) -> Result<&Arc<Known>, String> {
+        let names: Vec<&str> = names.into_iter().flatten().collect();
+        let fits = |known: &&Arc<Known>| {
+            names.iter().any(|name| known.contract.model == *name || known.contract.contract.as_str() == *name)
+        };
+        let mut fitting = self.0.values().filter(fits);
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => Ok(only),
+            _ => self.find(None).map_err(|error| format!("{error}; the address may say which: ?contract=NAME")),
+        }
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,19 +1,23 @@
 //! What is asked and answered over HTTP. The document of it is `openapi.json`, the specification `schemas/intake.md`.
 
 use super::body::{self, Format, Reject, Rows, Useless};
+use super::cloudevents::{self, Asked, Taken};
 use super::contracts::{self, Contracts};
 use super::json::Kind;
 use super::limits::{BODY_BYTES, BODY_SECONDS, BYTES_IN_FLIGHT, EVENTS_PER_REQUEST, INLINE_BYTES, RETRY_SECONDS};
 use super::queue::{CLOSED, Queue, Turned};
 use super::token::Token;
-use super::writer::{Job, Written};
+use super::writer::{Group, Job, Written};
 use crate::journal::RowResult;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedaudit_link::home::now;
 use serde::Serialize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -51,9 +55,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         |State(shared): State<Arc<Shared>>, request| async move { take(&shared, Kind::Predictions, request).await };
     let outcomes =
         |State(shared): State<Arc<Shared>>, request| async move { take(&shared, Kind::Outcomes, request).await };
+    let conversation = |State(shared): State<Arc<Shared>>, request| async move { told(&shared, request).await };
     Router::new()
         .route("/v1/predictions", post(predictions))
         .route("/v1/outcomes", post(outcomes))
+        .route("/v1/cloudevents", post(conversation))
+        // Loggers post to the root of what they are given.
+        .route("/", post(conversation))
         .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, JSON)], OPENAPI)))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
@@ -95,12 +103,7 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
     let Rows { groups, lines, rejected } = rows.map_err(useless)?;
     let mut answer = Answer { rejected, ..Answer::default() };
     if !groups.is_empty() {
-        let (job, written) = Job::new(groups, Some(room));
-        shared.queue.push(job).map_err(|turned| match turned {
-            Turned::Full => busy("as many events as may wait do wait"),
-            Turned::Closed => busy(CLOSED),
-        })?;
-        answer.add(written.await.map_err(|_| busy(CLOSED))?, lines)?;
+        answer.add(written(shared, groups, room).await?, lines)?;
     }
     answer.rejected.sort_by_key(|reject| reject.line);
     let status = if answer.taken + answer.duplicates + answer.waiting + answer.sampled > 0 {
@@ -109,6 +112,46 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
         StatusCode::UNPROCESSABLE_ENTITY
     };
     Ok(json(status, &answer))
+}
+
+/// What became of groups, once that is durable.
+async fn written(shared: &Shared, groups: Vec<Group>, room: OwnedSemaphorePermit) -> Result<Written, Response> {
+    let (job, written) = Job::new(groups, Some(room));
+    shared.queue.push(job).map_err(|turned| match turned {
+        Turned::Full => busy("as many events as may wait do wait"),
+        Turned::Closed => busy(CLOSED),
+    })?;
+    written.await.map_err(|_| busy(CLOSED))
+}
+
+async fn told(shared: &Shared, request: Request) -> Response {
+    heard(shared, request).await.unwrap_or_else(|refusal| refusal)
+}
+
+/// Answers a message of an inference logger: with 200 where it is journaled, waits, is known, contradicts or cannot be
+/// read, for all of these are counted, and the logger can mend none.
+async fn heard(shared: &Shared, request: Request) -> Result<Response, Response> {
+    let (head, body) = request.into_parts();
+    check_token(&shared.token, &head.headers)?;
+    check_encoding(&head.headers)?;
+    let asked = Asked::of_query(head.uri.query().unwrap_or_default());
+    let (body, room) = arrive(shared, &head.headers, body).await?;
+    let contracts = shared.contracts();
+    let read = move || cloudevents::read(&head.headers, &body, &asked, &contracts, now());
+    let taken = match room.num_permits() > INLINE_BYTES {
+        true => tokio::task::spawn_blocking(read).await.map_err(|_| broken())?,
+        false => read(),
+    };
+    let hint = "see schemas/intake.md; nothing was taken or counted";
+    let mut answer = Answer::default();
+    match taken.map_err(|error| refused(StatusCode::BAD_REQUEST, &format!("no CloudEvent to take: {error}"), hint))? {
+        Taken::Other(kind) => answer.rejected.push(Reject::new(1, &format!("messages of type {kind} are passed over"))),
+        Taken::Items(contract, items) => {
+            let lines = vec![(1..).take(items.len()).collect()];
+            answer.add(written(shared, vec![Group { contract, items }], room).await?, lines)?;
+        }
+    }
+    Ok(json(StatusCode::OK, &answer))
 }
 
 /// What became of a request's lines. Each is in exactly one of them.
@@ -147,26 +190,38 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
+/// The token is shown as such, or as the password of whatever user: loggers take an address, `http://x:TOKEN@host/`, and
+/// nothing else.
 fn check_token(token: &Token, headers: &HeaderMap) -> Result<(), Response> {
-    let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    let bearer =
-        shown.and_then(|shown| shown.split_at_checked(7)).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
-    if bearer.is_some_and(|(_, shown)| token.is(shown.trim_ascii())) {
+    let shown = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let (scheme, shown) = shown.split_at(shown.iter().position(|byte| *byte == b' ').unwrap_or(shown.len()));
+    let good = match scheme.to_ascii_lowercase().as_slice() {
+        b"bearer" => token.is(shown.trim_ascii()),
+        b"basic" => STANDARD.decode(shown.trim_ascii()).is_ok_and(|pair| {
+            let password = pair.iter().position(|byte| *byte == b':').and_then(|colon| pair.get(colon + 1..));
+            password.is_some_and(|password| token.is(password))
+        }),
+        _ => false,
+    };
+    if good {
         return Ok(());
     }
     let hint = "send `Authorization: Bearer TOKEN`; the token is in keys/intake.token of the agent's home";
     let mut refusal = refused(StatusCode::UNAUTHORIZED, "no token, or a wrong one", hint);
-    refusal.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     Err(refusal)
 }
 
-fn format(headers: &HeaderMap) -> Result<Format, Response> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?")).unwrap_or_default();
-    let encoding = text(header::CONTENT_ENCODING);
-    if !matches!(encoding, "" | "identity") {
-        return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a compressed body", "send it as it is"));
+fn check_encoding(headers: &HeaderMap) -> Result<(), Response> {
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"" | b"identity") => Ok(()),
+        Some(_) => Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a compressed body", "send it as it is")),
     }
-    let media = text(header::CONTENT_TYPE);
+}
+
+fn format(headers: &HeaderMap) -> Result<Format, Response> {
+    check_encoding(headers)?;
+    let media = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?")).unwrap_or_default();
     match media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "application/json" => Ok(Format::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Lines),
@@ -243,7 +298,7 @@ fn broken() -> Response {
 fn busy(what: &str) -> Response {
     let mut refusal =
         refused(StatusCode::SERVICE_UNAVAILABLE, what, "send the same again after the seconds that Retry-After says");
-    refusal.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(RETRY_SECONDS));
+    refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
     refusal
 }
 

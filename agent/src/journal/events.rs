@@ -1,5 +1,6 @@
 //! What is handed to the journal: events and labels in codes of their contract, and what became of them.
 
+use crate::intake::pair::Half;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{ABSENT, SCORE_ONE};
 use fedaudit_core::ids::Digest;
@@ -106,6 +107,10 @@ pub enum Item<'a> {
     Event(&'a EventRow),
     /// A label.
     Label(&'a LabelRow),
+    /// One side of a conversation that an inference logger saw, and what the conversation is called.
+    Half(&'a str, &'a Half),
+    /// Something that could not be read, when, and why: it is counted.
+    Refused(Time, &'a str),
 }
 
 /// What became of an [`Item`].

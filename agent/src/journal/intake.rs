@@ -1,6 +1,7 @@
 //! Taking in events and labels: what is new, what is there already, and what contradicts it.
 
 mod add;
+mod pairs;
 
 use super::batch::{Batch, outcomes_log, predictions_log};
 use super::events::{EventRow, Item, LabelRow, RowResult, check, check_label, check_name};
@@ -137,7 +138,17 @@ impl<'a> Intake<'a> {
         batch.ids()?.seal_if_full(sidecar)?;
         let (predictions, outcomes) = (Place::of(predictions_log(&key)), Place::of(outcomes_log(&key)));
         let waiting = sidecar.any_half(known.id)?;
-        Ok(Intake { contract, rules, known, predictions, outcomes, version: None, tallies: BTreeMap::new(), sources: Sources::default(), waiting })
+        Ok(Intake {
+            contract,
+            rules,
+            known,
+            predictions,
+            outcomes,
+            version: None,
+            tallies: BTreeMap::new(),
+            sources: Sources::default(),
+            waiting,
+        })
     }
 
     /// Writes what was counted; the ids of the batch are covered from here on.
@@ -162,6 +173,8 @@ impl<'a> Intake<'a> {
         let (at, result) = match item {
             Item::Event(row) => (row.occurred_at, self.take_event(batch, row, rng)?),
             Item::Label(row) => (row.labelled_at, self.take_label(batch, row, rng)?),
+            Item::Half(id, half) => return self.take_half(batch, id, half, rng),
+            Item::Refused(at, reason) => (at, RowResult::Rejected(reason.to_owned())),
         };
         match &result {
             RowResult::Duplicate => self.count(at, TallyKind::Duplicate),
@@ -227,7 +240,7 @@ impl<'a> Intake<'a> {
         let ids = batch.ids()?;
         let Some(prediction) = ids.get(&ids.key(Kind::Event, self.known.id, event_id.as_bytes()))? else {
             self.waiting = true;
-            let new = batch.sidecar.add_label(self.known.id, row)?;
+            let new = batch.sidecar.add_label(self.known.id, row, self.rules.count)?;
             return Ok(if new { RowResult::Waiting } else { RowResult::Duplicate });
         };
         let log = self.predictions.get(batch)?;

@@ -162,6 +162,7 @@ impl Sidecar {
     /// Deletes what is said of positions from `size` on: a crash left it before their records were durable. Nothing
     /// beyond `size` is vouched for any more: should a journal that is longer come back, this file is behind it.
     pub fn sweep(&self, contract: i64, size: u64) -> Result<(), Fault> {
+        self.sweep_halves(contract, size)?;
         self.db.run("write", |c| {
             let mut statement = c.prepare_cached("DELETE FROM identity WHERE key BETWEEN ? AND ?")?;
             statement.execute([key(contract, size), key(contract, u64::MAX)])?;
@@ -326,9 +327,11 @@ CREATE TABLE contract (
 CREATE TABLE identity (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE half (
   id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, event_id TEXT NOT NULL, side INTEGER NOT NULL,
-  hour INTEGER NOT NULL, bytes BLOB NOT NULL
+  hour INTEGER NOT NULL, bytes BLOB NOT NULL, since INTEGER, until INTEGER
 ) STRICT;
 CREATE INDEX half_by_event ON half (contract, event_id, side);
+CREATE INDEX half_by_since ON half (contract, since);
+CREATE INDEX half_by_until ON half (contract, until);
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, rank INTEGER NOT NULL UNIQUE, level INTEGER NOT NULL, entries INTEGER NOT NULL,
   digest BLOB NOT NULL

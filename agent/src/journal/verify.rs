@@ -35,6 +35,8 @@ pub struct LogReport {
     pub size: u64,
     /// Pads among them.
     pub pads: u64,
+    /// Counts of intake among them.
+    pub tallies: u64,
     /// Root over all records, those of the open block included.
     pub root: Digest,
 }
@@ -42,15 +44,15 @@ pub struct LogReport {
 impl LogReport {
     /// What it holds, in words.
     pub fn counts(&self) -> String {
-        let real = self.size.saturating_sub(self.pads);
+        let real = self.size.saturating_sub(self.pads + self.tallies);
         let noun = match &self.name {
             name if name.starts_with(PREDICTIONS) => "prediction",
             name if name.starts_with(OUTCOMES) => "outcome",
             _ => "record",
         };
         let plural = if real == 1 { "" } else { "s" };
-        let padding = if self.pads == 0 { String::new() } else { format!(", {} padding", self.pads) };
-        format!("{real} {noun}{plural}{padding}")
+        let more = |count: u64, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
+        format!("{real} {noun}{plural}{}{}", more(self.pads, "padding"), more(self.tallies, "tallies"))
     }
 }
 
@@ -92,6 +94,7 @@ impl Journal {
                 name: row.name.clone(),
                 size: row.size,
                 pads: check.pads,
+                tallies: check.tallies,
                 root: check.whole.root(),
             });
             report.erased += check.erased;
@@ -121,6 +124,7 @@ struct LogCheck<'a> {
     open: OpenBlock,
     whole: Frontier,
     pads: u64,
+    tallies: u64,
     outcomes: u64,
     erased: u64,
 }
@@ -149,6 +153,7 @@ impl<'a> LogCheck<'a> {
             open: OpenBlock::default(),
             whole: Frontier::new(),
             pads: 0,
+            tallies: 0,
             outcomes: 0,
             erased: 0,
         })
@@ -229,7 +234,7 @@ impl<'a> LogCheck<'a> {
         let name = &self.row.name;
         match record {
             Record::Pad => self.pads += 1,
-            Record::Tally(_) if name.starts_with(PREDICTIONS) => {}
+            Record::Tally(_) if name.starts_with(PREDICTIONS) => self.tallies += 1,
             Record::Prediction(prediction) if name.starts_with(PREDICTIONS) => {
                 if prediction.model_version as usize >= self.dictionary.models.len() {
                     let what = format!("record {position} has model version {}, undefined", prediction.model_version);
