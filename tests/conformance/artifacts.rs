@@ -206,6 +206,14 @@ categories = ["f", "m"]
 [[attribute]]
 name = "home"
 categories = ["near", "far"]
+
+[[feature]]
+name = "income"
+type = "number"
+min = 0
+max = 1e6
+edges = [2e4]
+missing = true
 "#;
 
 const PLAN: &str = r#"

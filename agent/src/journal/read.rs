@@ -4,15 +4,24 @@ use super::segment::{Block, LogRow, Segment, Visit};
 use super::{Journal, LEDGER, last_of};
 use crate::db::damaged;
 use fedaudit_core::contract::ContractText;
-use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record};
+use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, Tally, Tier};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::time::{Time, Window};
 use std::ops::Range;
 use std::path::Path;
 
+/// What a window of a predictions log holds.
+pub enum Seen<'a> {
+    /// An event.
+    Prediction(&'a Prediction),
+    /// A change of one of intake's counts.
+    Tally(&'a Tally),
+}
+
 impl Journal {
-    /// Hands the predictions of `window` below position `below` to `f`, in the order of the log.
+    /// Hands the predictions of `window` below position `below`, and the tallies of its hours, to `f`, in the order of the
+    /// log.
     ///
     /// # Errors
     /// `below` is above the log's size, the journal is damaged, or what `f` fails with.
@@ -21,12 +30,15 @@ impl Journal {
         contract: &ContractText,
         window: Window,
         below: u64,
-        mut f: impl FnMut(u64, Prediction) -> Result<(), Fault>,
+        mut f: impl FnMut(u64, Seen) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let [log, _] = contract.journal_logs();
         let last = window.end.0.saturating_sub(1);
         self.scan_zone(&log, below, (window.start.0, last), |position, record| match record {
-            Record::Prediction(prediction) if window.contains(prediction.occurred_at) => f(position, prediction),
+            Record::Prediction(prediction) if window.contains(prediction.occurred_at) => {
+                f(position, Seen::Prediction(&prediction))
+            }
+            Record::Tally(tally) if window.contains(tally.hour) => f(position, Seen::Tally(&tally)),
             Record::Prediction(_) | Record::Tally(_) | Record::Pad => Ok(()),
             _ => Err(misplaced(&log, position)),
         })
@@ -79,6 +91,16 @@ impl Journal {
         self.notice_segments()?;
         let models = last_of(&self.segments)?.dictionary()?.models;
         Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
+    }
+
+    /// The sampling tiers by code, the full one first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn tiers(&mut self) -> Result<Vec<Tier>, Fault> {
+        self.notice_segments()?;
+        let sampled = last_of(&self.segments)?.dictionary()?.tiers;
+        Ok(std::iter::once(Tier::Full).chain(sampled.into_iter().map(Tier::one_in)).collect())
     }
 
     /// The full blocks below number `below`, all of them unless a zone is given.

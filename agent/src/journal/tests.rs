@@ -4,11 +4,12 @@ mod amend;
 mod crash;
 mod damage;
 mod splits;
+mod strata;
 
 use super::*;
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::{self, Contract};
-use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE};
+use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE, Tier};
 use fedaudit_core::merkle::{Frontier, leaf_hash, verify_consistency};
 use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::{HOUR_NS, Time, Window};
@@ -136,7 +137,9 @@ fn recount(rows: &[EventRow], window: Window) -> Aggregate {
             attributes: row.attributes.clone(),
             ..Prediction::default()
         };
-        aggregate.add(stratum, &event, best.map_or(ABSENT, |(label, _)| *label)).expect("inside the contract");
+        aggregate
+            .add((stratum, Tier::Full), &event, best.map_or(ABSENT, |(label, _)| *label))
+            .expect("inside the contract");
     }
     aggregate
 }

@@ -143,6 +143,50 @@ pub mod decimal {
     }
 }
 
+/// Counts by name, as a JSON object: those of 0 are left out, and no name stands twice. `#[serde(with = "codec::counts")]`.
+pub mod counts {
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    /// Writes the counts, in the order of their kinds.
+    pub fn serialize<K: Serialize, S: Serializer>(counts: &BTreeMap<K, u64>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(counts)
+    }
+
+    /// Reads counts above 0, each kind once.
+    pub fn deserialize<'de, K: Deserialize<'de> + Ord, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<BTreeMap<K, u64>, D::Error> {
+        d.deserialize_map(Counts(PhantomData))
+    }
+
+    struct Counts<K>(PhantomData<K>);
+
+    impl<'de, K: Deserialize<'de> + Ord> Visitor<'de> for Counts<K> {
+        type Value = BTreeMap<K, u64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("counts by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut counts = BTreeMap::new();
+            while let Some((kind, count)) = map.next_entry::<K, u64>()? {
+                if count == 0 {
+                    return Err(A::Error::custom("a count of 0 is left out"));
+                }
+                if counts.insert(kind, count).is_some() {
+                    return Err(A::Error::custom("a count stands twice"));
+                }
+            }
+            Ok(counts)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,12 +5,14 @@
 
 mod ledger;
 mod record;
+mod tier;
 
 pub use ledger::LedgerEntry;
 pub use record::{
     FULL_TIER, Outcome, Output, Prediction, RECORD_FORMAT, Record, SALT_BYTES, Tally, TallyKind, decode_own_record,
     decode_record, encode_record,
 };
+pub use tier::{IntakeCounts, Tier};
 
 use crate::contract::{Attribute, ContractText, Score};
 use hmac::{Hmac, KeyInit as _, Mac as _};

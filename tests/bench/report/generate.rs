@@ -9,7 +9,7 @@ use fedaudit_core::disclosure::disclose;
 use fedaudit_core::envelope::{
     Attestation, Head, ReleaseClaim, ReportClaim, attest_contract, attest_plan, attest_release,
 };
-use fedaudit_core::event::{Prediction, SCORE_ONE};
+use fedaudit_core::event::{Prediction, SCORE_ONE, Tier};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey, sign};
 use fedaudit_core::merkle::empty_root;
@@ -128,7 +128,7 @@ impl Federation {
             let decision = u8::from(score > 0.3);
             let occurred_at = window.start;
             let event = Prediction { occurred_at, decision, score_q: Some(q), attributes, ..Prediction::default() };
-            aggregate.add(0, &event, label).expect("inside the contract");
+            aggregate.add((0, Tier::Full), &event, label).expect("inside the contract");
         }
         let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
         let journal = contract.journal_logs().map(|log| {

@@ -15,7 +15,6 @@ pub const FULL_TIER: u32 = 0;
 
 /// What one position of a journal log holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "nearly every record is a prediction, and a box for each costs more")]
 pub enum Record {
     /// Fills a block, so that a checkpoint can leave.
     Pad,
