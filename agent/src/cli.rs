@@ -4,6 +4,7 @@ mod import;
 mod outbox;
 
 use crate::abstain::{Abstain, Withdraw};
+use crate::archive;
 use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
@@ -122,8 +123,14 @@ enum PlanCommand {
 
 #[derive(Subcommand)]
 enum JournalCommand {
-    /// Hash every record again and hold it against the blocks' roots.
-    Verify,
+    /// Hash every record again, here and in the archive, and hold it against the blocks' roots.
+    Verify {
+        /// The archive's folder; left out, that of config.toml.
+        #[arg(long)]
+        archive: Option<PathBuf>,
+    },
+    #[command(flatten)]
+    Retention(archive::Command),
 }
 
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
@@ -152,7 +159,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
+            let config = Config { k_floor, never_report, poll_seconds, offline, ..Config::default() };
+            Home::init(&cli.home, &config)?;
             say!("home {} is made; its policy is in config.toml", cli.home.display());
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
@@ -174,17 +182,28 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
-        Command::Journal(JournalCommand::Verify) => {
-            let home = Home::open(&cli.home)?;
-            let report = Journal::open(&home.dir)?.verify()?;
-            for log in &report.logs {
-                say!("{}: {}, root {}", log.name, log.counts(), log.root);
-            }
-            Ok(())
+        Command::Journal(JournalCommand::Verify { archive }) => verify(&Home::open(&cli.home)?, archive.as_deref()),
+        Command::Journal(JournalCommand::Retention(command)) => {
+            command.run(&mut Site::open(Home::open(&cli.home)?)?, now())
         }
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }
+}
+
+fn verify(home: &Home, archive: Option<&Path>) -> Result<(), Fault> {
+    let mut journal = Journal::open(&home.dir)?;
+    let report = journal.verify()?;
+    for log in &report.logs {
+        say!("{}: {}, root {}", log.name, log.counts(), log.root);
+    }
+    let [checked, unchecked] = crate::archive::verify(home, &mut journal, archive)?;
+    for (segments, what) in [(checked, "whole"), (unchecked, "NOT checked: name its folder with --archive")] {
+        if !segments.is_empty() {
+            say!("archive: {} segments {what}", segments.len());
+        }
+    }
+    Ok(())
 }
 
 async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fault> {

@@ -3,12 +3,14 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
-//! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/` | attest, note and transport keys, 0600; archive.key, if the archive is encrypted | releases in the site's name |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
+//! | `archive-staging/` | archive files on their way, see [`crate::archive`] | noticed before a record is deleted |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
+use crate::archive::Retention;
 use crate::journal::Journal;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
@@ -45,11 +47,20 @@ pub struct Config {
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
+    /// How long records stay where.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10, offline: false }
+        Config {
+            k_floor: 10,
+            never_report: Vec::new(),
+            poll_seconds: 10,
+            offline: false,
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -60,8 +71,12 @@ impl Config {
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n",
-            self.k_floor, self.never_report, self.poll_seconds, self.offline
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n{}",
+            self.k_floor,
+            self.never_report,
+            self.poll_seconds,
+            self.offline,
+            self.retention.to_toml()
         )
     }
 
@@ -152,9 +167,10 @@ impl Home {
             let hint = "name a home with --home, or make one: fedaudit-agent init";
             Fault::new(Blame::Operator, format!("{}: {e}", path.display()), hint)
         })?;
-        let config = toml::from_str(&text).map_err(|e| {
-            Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named")
-        })?;
+        let bad =
+            |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
+        let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
+        config.retention.check().map_err(bad)?;
         Ok(Home { dir: dir.to_owned(), config })
     }
 
@@ -250,8 +266,19 @@ mod tests {
 
     #[test]
     fn the_written_configuration_is_read_back() {
-        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3, offline: true };
+        let retention = Retention {
+            archive: "cold \"a\"".to_owned(),
+            hot_days: 7,
+            segment_days: 2,
+            encrypt: true,
+            delete_after_days: 9,
+        };
+        let never_report = vec!["race".to_owned()];
+        let config = Config { k_floor: 5, never_report, poll_seconds: 3, offline: true, retention };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
+        assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());
+        let older = "k_floor = 5\nnever_report = []\npoll_seconds = 3\n";
+        assert_eq!(toml::from_str::<Config>(older).map(|config| config.retention), Ok(Retention::default()));
     }
 }

@@ -13,6 +13,7 @@ mod batch;
 mod events;
 mod head;
 mod read;
+pub(crate) mod sealed;
 mod segment;
 mod sidecar;
 mod verify;

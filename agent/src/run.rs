@@ -1,5 +1,6 @@
 //! The daemon: closes what is due, ships what is ready, for ever or until all is done.
 
+use crate::archive::Rounds;
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
 use crate::home::KEYS;
@@ -66,6 +67,7 @@ pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<S
         return Ok(site);
     }
     let mut link = Link { shipper: shipper(&site)?, connection: None, terminate, up: now() };
+    let mut rounds = Rounds::new();
     loop {
         let step = drive::next(&mut site, &link.shipper, now())?;
         // The registry is read by now. What waits is not sent by the way: the steward may be about to refuse it.
@@ -83,6 +85,9 @@ pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<S
                 continue;
             }
         }
+        if until == Until::Stopped {
+            rounds.go(&mut site, now());
+        }
         if until != Until::Stopped && link.shipper.is_up() && done(&mut site, until)? {
             link.close().await;
             return Ok(site);
@@ -99,9 +104,13 @@ async fn stay_offline(site: &mut Site, until: Until, terminate: &mut Signal) -> 
     if until == Until::Synced {
         return Ok(());
     }
+    let mut rounds = Rounds::new();
     loop {
         site.reload_mirror()?;
         while close_due(site, now())? > 0 {}
+        if until == Until::Stopped {
+            rounds.go(site, now());
+        }
         if until == Until::Shipped || sleep(TICK, terminate).await {
             return Ok(());
         }

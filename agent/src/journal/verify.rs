@@ -3,6 +3,7 @@
 use super::batch::{PREDICTIONS, predictions_log};
 use super::head::{OpenBlock, zone_value};
 use super::read::{decode, scan};
+use super::sealed::gone;
 use super::segment::{Block, LogRow, Segment};
 use super::sidecar::Known;
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
@@ -12,6 +13,7 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A journal that was found whole.
@@ -72,6 +74,7 @@ impl Journal {
         last.db.run("read", |c| c.execute_batch("BEGIN"))?;
         let report = self.verify_snapshot(last);
         last.db.rollback();
+        self.check_deleted()?;
         report
     }
 
@@ -116,6 +119,8 @@ struct LogCheck<'a> {
     known: Option<&'a Known>,
     predictions: Option<LogRow>,
     blocks: Vec<Block>,
+    /// Positions whose records are in the archive.
+    gone: Vec<Range<u64>>,
     open: OpenBlock,
     whole: Frontier,
     pads: u64,
@@ -144,6 +149,7 @@ impl<'a> LogCheck<'a> {
             known: row.name.strip_prefix(PREDICTIONS).and_then(|key| known.iter().find(|known| known.key == key)),
             predictions,
             blocks: journal.blocks(row, row.size / BLOCK_RECORDS, None)?,
+            gone: gone(&journal.segments, &row.name)?.into_iter().map(|(_, range)| range).collect(),
             open: OpenBlock::default(),
             whole: Frontier::new(),
             pads: 0,
@@ -180,8 +186,10 @@ impl<'a> LogCheck<'a> {
         for segment in &self.journal.segments {
             blocks += segment.count("SELECT count(*) FROM block WHERE log = ?", self.row.id)?;
             let there = segment.count("SELECT count(*) FROM record WHERE log = ?", self.row.id)?;
-            let said = segment.log(&self.row.name)?.map_or(0, |row| row.size.saturating_sub(row.start));
-            if there != said {
+            let row = segment.log(&self.row.name)?;
+            let said = row.as_ref().map_or(0, |row| row.size.saturating_sub(row.start));
+            let gone = row.is_some_and(|row| self.gone.iter().any(|range| *range == (row.start..row.size)));
+            if there != said && !(gone && there == 0) {
                 let what = format!("{}: {there} records where {said} are listed", self.row.name);
                 return Err(damaged(&segment.db.path, what));
             }
@@ -194,6 +202,12 @@ impl<'a> LogCheck<'a> {
 
     fn check_block(&mut self, number: u64) -> Result<(), Fault> {
         let start = number * BLOCK_RECORDS;
+        if self.gone.iter().any(|range| range.contains(&start)) {
+            // What the archive holds is checked there.
+            let root = self.blocks.get(usize::try_from(number).unwrap_or(usize::MAX)).map(|block| block.root);
+            let root = root.ok_or_else(|| self.wrong(format!("block {number} has no root")))?;
+            return self.whole.push_subtree(BLOCK_LEVEL, root).map_err(|error| self.wrong(error));
+        }
         let range = start..(start + BLOCK_RECORDS).min(self.row.size);
         let mut records = Vec::new();
         let mut full = None;
@@ -272,7 +286,7 @@ impl<'a> LogCheck<'a> {
     }
 
     /// Every event id of the range belongs to a prediction there. Predictions without one were erased.
-    fn check_sidecar(&mut self, range: &std::ops::Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
+    fn check_sidecar(&mut self, range: &Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
         let path = &self.journal.sidecar.db.path;
         let size = self.known.map_or(0, |known| known.size);
         if size < self.row.size {
