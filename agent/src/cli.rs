@@ -1,15 +1,14 @@
 //! The command line of the agent.
 
 mod import;
+mod journal;
 mod outbox;
 
 use crate::abstain::{Abstain, Withdraw};
-use crate::archive;
 use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
-use crate::journal::Journal;
 use crate::leave::listed;
 use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
@@ -82,7 +81,12 @@ enum Command {
     Release(ReleaseCommand),
     /// The journal.
     #[command(subcommand)]
-    Journal(JournalCommand),
+    Journal(journal::JournalCommand),
+    /// Destroy what says which events are a subject's: their ids, salts and key. Releases stay valid.
+    Erase {
+        /// The subject, as the site's systems call them; `-` reads it from standard input.
+        subject: String,
+    },
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
@@ -119,18 +123,6 @@ enum PlanCommand {
     Abstain(Abstain),
     /// Withdraw an abstention: the window is released when it is due.
     Withdraw(Withdraw),
-}
-
-#[derive(Subcommand)]
-enum JournalCommand {
-    /// Hash every record again, here and in the archive, and hold it against the blocks' roots.
-    Verify {
-        /// The archive's folder; left out, that of config.toml.
-        #[arg(long)]
-        archive: Option<PathBuf>,
-    },
-    #[command(flatten)]
-    Retention(archive::Command),
 }
 
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
@@ -171,7 +163,11 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let site = Site::open(Home::open(&cli.home)?)?;
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
-            let mut site = run(site, until, || say!("{ready}")).await?;
+            let ready = |intake: Option<&str>| match intake {
+                Some(address) => say!("{ready}; intake at {address}"),
+                None => say!("{ready}"),
+            };
+            let mut site = run(site, until, ready).await?;
             say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
             Ok(())
         }
@@ -182,28 +178,11 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
-        Command::Journal(JournalCommand::Verify { archive }) => verify(&Home::open(&cli.home)?, archive.as_deref()),
-        Command::Journal(JournalCommand::Retention(command)) => {
-            command.run(&mut Site::open(Home::open(&cli.home)?)?, now())
-        }
+        Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
+        Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }
-}
-
-fn verify(home: &Home, archive: Option<&Path>) -> Result<(), Fault> {
-    let mut journal = Journal::open(&home.dir)?;
-    let report = journal.verify()?;
-    for log in &report.logs {
-        say!("{}: {}, root {}", log.name, log.counts(), log.root);
-    }
-    let [checked, unchecked] = crate::archive::verify(home, &mut journal, archive)?;
-    for (segments, what) in [(checked, "whole"), (unchecked, "NOT checked: name its folder with --archive")] {
-        if !segments.is_empty() {
-            say!("archive: {} segments {what}", segments.len());
-        }
-    }
-    Ok(())
 }
 
 async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fault> {
@@ -235,7 +214,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced, || {}).await {
+    match run(site, Until::Synced, |_| {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");

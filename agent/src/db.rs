@@ -160,7 +160,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Stamped at creation; migrations only add, and raise it.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 /// How long to wait for another connection.
 const BUSY: Duration = Duration::from_secs(30);
 /// Prepared statements kept for a file; more than there are.

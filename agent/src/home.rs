@@ -3,7 +3,9 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
-//! | `keys/` | attest, note and transport keys, 0600; archive.key, if the archive is encrypted | releases in the site's name |
+//! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/archive.key` | what archive files are encrypted under, 0600 | they can be read |
+//! | `keys/intake.token` | what senders of events show, 0600 | events that the model never decided |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
@@ -11,6 +13,7 @@
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
 use crate::archive::Retention;
+use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
@@ -47,6 +50,9 @@ pub struct Config {
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
+    /// Where serving systems hand over events; nowhere, if there is no such table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<IntakeConfig>,
     /// How long records stay where.
     #[serde(default)]
     pub retention: Retention,
@@ -59,6 +65,7 @@ impl Default for Config {
             never_report: Vec::new(),
             poll_seconds: 10,
             offline: false,
+            intake: None,
             retention: Retention::default(),
         }
     }
@@ -71,11 +78,12 @@ impl Config {
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n{}",
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
             self.k_floor,
             self.never_report,
             self.poll_seconds,
             self.offline,
+            intake::config::SAMPLE,
             self.retention.to_toml()
         )
     }
@@ -147,6 +155,7 @@ impl Home {
         for usage in KEYS {
             create_key(&partial.join("keys").join(format!("{usage}.key")), os_random())?;
         }
+        intake::create_token(&partial)?;
         drop(Journal::create(&partial)?);
         crate::outbox::Outbox::create(&partial)?;
         std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))
@@ -266,15 +275,9 @@ mod tests {
 
     #[test]
     fn the_written_configuration_is_read_back() {
-        let retention = Retention {
-            archive: "cold \"a\"".to_owned(),
-            hot_days: 7,
-            segment_days: 2,
-            encrypt: true,
-            delete_after_days: 9,
-        };
-        let never_report = vec!["race".to_owned()];
-        let config = Config { k_floor: 5, never_report, poll_seconds: 3, offline: true, retention };
+        let (archive, never_report) = ("cold \"a\"".to_owned(), vec!["race".to_owned()]);
+        let retention = Retention { archive, hot_days: 7, segment_days: 2, encrypt: true, delete_after_days: 9 };
+        let config = Config { k_floor: 5, never_report, poll_seconds: 3, offline: true, intake: None, retention };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
         assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());

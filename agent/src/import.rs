@@ -6,6 +6,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod input;
+mod lines;
 pub(crate) mod map;
 mod parquet;
 pub(crate) mod rows;
@@ -13,7 +14,9 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use crate::intake::contracts::Known;
+use crate::intake::json;
+use crate::journal::{EventRow, Item, Journal, RowResult, Rules, StdRng};
 use columns::Columns;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::event::LedgerEntry;
@@ -22,6 +25,7 @@ use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::CSV_LINE_BYTES;
 use fedaudit_core::time::{Time, Window};
 use input::Input;
+use lines::{Lines, is_lines};
 pub use map::Map;
 use parquet::{ParquetRows, is_parquet};
 use rows::{Next, Rows};
@@ -30,6 +34,7 @@ use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use table::Table;
 pub use table::Unit;
 
@@ -83,7 +88,7 @@ pub struct Released {
     pub until: Time,
 }
 
-/// Takes in the file `path`, CSV (plain or gzip) or Parquet, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
+/// Takes in the file `path`, CSV (plain or gzip), JSON lines or Parquet, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
 ///
 /// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
 ///
@@ -106,15 +111,19 @@ pub fn import_file(
     }
     let rejects = RejectFile { path: rejects.to_owned(), unit: Unit::default(), writer: None };
     let summary = ImportSummary::default();
-    let import = Import { journal, reading, rng, progress, summary, rejects, batch: Batch::default() };
+    let import = Import { journal, reading, rng, progress, summary, rejects };
+    let contract = reading.contract;
     if is_parquet(path) {
         let mut rows = ParquetRows::open(path)?;
         let columns = rows.columns(reading.contract, reading.map)?;
-        import.run(&mut rows, columns)
+        import.run(&mut rows, |rows| columns.event(rows, contract), &columns.ignored)
+    } else if is_lines(path) {
+        let known = Known::new(contract.clone());
+        import.run(&mut Lines::new(Input::open(path)?), |rows| json::event(rows.raw(), &known), &[])
     } else {
         let mut rows = Rows::new(Input::open(path)?);
         let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
-        import.run(&mut rows, columns)
+        import.run(&mut rows, |rows| columns.event(rows, contract), &columns.ignored)
     }
 }
 
@@ -125,7 +134,6 @@ struct Import<'a> {
     progress: &'a mut dyn FnMut(u64, u64),
     summary: ImportSummary,
     rejects: RejectFile,
-    batch: Batch,
 }
 
 /// Rows on their way into the journal, and what they were read from.
@@ -135,6 +143,10 @@ struct Batch {
     rows: Vec<EventRow>,
     lines: Vec<Line>,
     raw: Vec<u8>,
+    /// Bytes of the file read so far, and all of them.
+    progress: (u64, u64),
+    /// In the last batch, the digest of the file.
+    file: Option<Digest>,
 }
 
 /// A row of the file.
@@ -148,47 +160,49 @@ struct Line {
 }
 
 impl Import<'_> {
-    fn run<T: Table>(mut self, rows: &mut T, columns: Columns) -> Result<ImportSummary, Fault> {
+    /// One thread reads rows into codes, this one journals them: each is as much work as the other.
+    fn run<T: Table + Send>(
+        mut self,
+        rows: &mut T,
+        event: impl Fn(&T) -> Result<EventRow, String> + Send,
+        ignored: &[String],
+    ) -> Result<ImportSummary, Fault> {
         (self.summary.unit, self.rejects.unit) = (T::UNIT, T::UNIT);
-        loop {
-            let read = match rows.next()? {
-                Next::End => break,
-                Next::Bad(reason) => Err(reason),
-                Next::Row => columns.event(rows, self.reading.contract),
-            };
-            // Only when another row follows: the last batch is the one that also writes to the ledger.
-            if self.batch.lines.len() >= BATCH_ROWS || self.batch.raw.len() >= BATCH_BYTES {
-                self.flush(None)?;
-                self.tell(rows);
-            }
-            self.batch.push(read, rows.number(), rows.raw());
-        }
-        let digest = rows.digest()?;
-        self.flush(Some(digest))?;
-        self.tell(rows);
+        self.summary.ignored_columns = ignored.to_vec();
+        std::thread::scope(|scope| {
+            let (send, batches) = sync_channel(BATCHES_WAITING);
+            scope.spawn(move || {
+                // Whoever writes may have failed, and no longer listens.
+                let hand_over = &mut |batch| send.send(Ok(batch)).is_ok();
+                if let Err(fault) = read(rows, event, hand_over) {
+                    let _ = send.send(Err(fault));
+                }
+            });
+            batches.iter().try_for_each(|batch| self.write(batch?))
+        })?;
         self.rejects.finish()?;
-        self.summary.ignored_columns = columns.ignored;
         Ok(self.summary)
     }
 
-    fn tell<T: Table>(&mut self, rows: &T) {
-        let (done, total) = rows.progress();
-        (self.progress)(done, total);
-    }
-
-    /// Writes the batch; with the digest of the file, which now is at its end, the ledger's entry as well.
-    fn flush(&mut self, file: Option<Digest>) -> Result<(), Fault> {
-        let batch = std::mem::take(&mut self.batch);
+    /// Writes a batch; with the last one the ledger's entry as well.
+    fn write(&mut self, batch: Batch) -> Result<(), Fault> {
+        let file = batch.file;
         let summary = &mut self.summary;
         summary.rows += batch.lines.len() as u64;
         summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
-        let results = self.journal.record_events_and(self.reading.contract, &batch.rows, self.rng, |results| {
-            results.iter().for_each(|result| summary.count(result));
-            let new = batch.rows.iter().zip(results);
-            let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
-            summary.late += late.count() as u64;
-            file.and_then(|file| summary.entry(file))
-        })?;
+        let results = self.journal.record(
+            self.reading.contract,
+            batch.rows.iter().map(Item::Event),
+            Rules::default(),
+            self.rng,
+            |results| {
+                results.iter().for_each(|result| summary.count(result));
+                let new = batch.rows.iter().zip(results);
+                let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
+                summary.late += late.count() as u64;
+                file.and_then(|file| summary.entry(file))
+            },
+        )?;
         let mut results = results.into_iter();
         for line in batch.lines {
             let refused = line.refused.or_else(|| match results.next() {
@@ -201,8 +215,37 @@ impl Import<'_> {
                 self.summary.first_rejects.push(Reject { number: line.number, reason });
             }
         }
+        (self.progress)(batch.progress.0, batch.progress.1);
         Ok(())
     }
+}
+
+/// Reads rows into batches, and hands them over until that fails.
+fn read<T: Table>(
+    rows: &mut T,
+    event: impl Fn(&T) -> Result<EventRow, String>,
+    hand_over: &mut dyn FnMut(Batch) -> bool,
+) -> Result<(), Fault> {
+    let mut batch = Batch::default();
+    loop {
+        let read = match rows.next()? {
+            Next::End => break,
+            Next::Bad(reason) => Err(reason),
+            Next::Row => event(rows),
+        };
+        // Only when another row follows: the last batch is the one that also writes to the ledger.
+        if batch.lines.len() >= BATCH_ROWS || batch.raw.len() >= BATCH_BYTES {
+            batch.progress = rows.progress();
+            if !hand_over(std::mem::take(&mut batch)) {
+                return Ok(());
+            }
+        }
+        batch.push(read, rows.number(), rows.raw());
+    }
+    batch.file = Some(rows.digest()?);
+    batch.progress = rows.progress();
+    hand_over(batch);
+    Ok(())
 }
 
 impl Released {
@@ -211,7 +254,7 @@ impl Released {
         let new = match result {
             RowResult::Event { .. } => true,
             RowResult::Outcome => row.outcome.is_some_and(|(_, labelled_at)| labelled_at <= self.until),
-            RowResult::Duplicate | RowResult::Rejected(_) => false,
+            _ => false,
         };
         new && self.window.contains(row.occurred_at)
     }
@@ -250,6 +293,8 @@ impl ImportSummary {
             RowResult::Outcome => self.outcomes += 1,
             RowResult::Duplicate => self.duplicates += 1,
             RowResult::Rejected(_) => self.rejected += 1,
+            // A file of rows holds events, and is not sampled.
+            RowResult::Sampled | RowResult::Waiting => {}
         }
     }
 
@@ -296,6 +341,8 @@ fn reject_fault(path: &Path, error: &dyn std::fmt::Display) -> Fault {
     Fault::new(Blame::Operator, what, "name a file that can be written, and import again: nothing is counted twice")
 }
 
+/// Batches that wait for the journal.
+const BATCHES_WAITING: usize = 2;
 /// Rows of a transaction.
 const BATCH_ROWS: usize = 20_000;
 /// Bytes of rows after which a transaction is written even with fewer.

@@ -1,9 +1,7 @@
 //! The way into the archive through the real program, and what a column store makes of it.
 
-use fedaudit_agent::journal::{Journal, StdRng};
 use fedaudit_tests::world::World;
 use fedaudit_tests::{Said, python};
-use rand::SeedableRng as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -20,9 +18,7 @@ fn cold(world: &World, retention: &str) {
     world.agent(SITE, &["import", &data(world)]).good();
     let home = world.site(SITE);
     world.agent(SITE, &["run", "--once"]).good();
-    let mut journal = Journal::open(&home).expect("opens");
-    assert_eq!(journal.seal(&mut StdRng::from_seed([1; 32])), Ok(true));
-    drop(journal);
+    world.agent(SITE, &["journal", "seal"]).good();
     let segment = OpenOptions::new().write(true).open(home.join("journal/000001.sqlite")).expect("opens");
     let long_ago = SystemTime::now() - Duration::from_secs(40 * 86_400);
     segment.set_modified(long_ago).expect("sets");

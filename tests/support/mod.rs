@@ -7,6 +7,8 @@ pub mod client;
 pub mod evidence;
 pub mod figures;
 pub mod forge;
+pub mod http;
+pub mod intake;
 pub mod raw;
 pub mod world;
 

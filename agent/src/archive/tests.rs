@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::archive::file::{Meaning, records};
-use crate::journal::EventRow;
 use crate::journal::tests::{contract, new, rng};
+use crate::journal::{EventRow, RowResult};
 use crate::journal::{Journal, LEDGER};
 use fedaudit_core::event::Record;
 use fedaudit_core::fault::Blame;
@@ -42,7 +42,7 @@ fn site() -> Site {
         let rows: Vec<_> = (part * EVENTS..(part + 1) * EVENTS).map(event).collect();
         journal.record_events(&contract(), &rows, &mut rng(part as u8)).expect("written");
         if part < 2 {
-            assert_eq!(journal.seal(&mut rng(9)), Ok(true));
+            assert_eq!(journal.seal(&mut rng(9)), Ok(()));
         }
     }
     let retention = Retention { archive: "cold".to_owned(), delete_after_days: 100, ..Retention::default() };
@@ -147,8 +147,11 @@ fn records_leave_the_journal_and_their_roots_stay() {
     assert!(fault.what.contains(said) && fault.blame == Blame::Operator, "{fault}");
     let mut reopened = Journal::open(site.home.path()).expect("opened");
     assert_eq!(reopened.verify().map(|report| roots(&report)), Ok(roots(&after)));
-    let more: Vec<_> = (3 * EVENTS..3 * EVENTS + 10).map(event).collect();
-    assert_eq!(reopened.record_events(&contract(), &more, &mut rng(7)).map(|results| results.len()), Ok(10));
+    // New events are taken in, old ones are told from those that have left.
+    let more: Vec<_> = [3 * EVENTS, 3 * EVENTS - 1, EVENTS].map(event).into();
+    let results = reopened.record_events(&contract(), &more, &mut rng(7)).expect("written");
+    assert_eq!(results[..2], [RowResult::Event { outcome: true }, RowResult::Duplicate]);
+    assert!(matches!(&results[2], RowResult::Rejected(why) if why.contains("has left this journal")), "{results:?}");
     // At last the files go as well.
     let done = site.run(days(101)).expect("purged");
     assert_eq!((done.purged, site.files()), (vec![1, 2], vec![]));

@@ -78,7 +78,8 @@ impl Journal {
     /// The journal cannot be read.
     pub fn model_versions(&mut self) -> Result<Vec<(String, String)>, Fault> {
         self.notice_segments()?;
-        last_of(&self.segments)?.models()
+        let models = last_of(&self.segments)?.dictionary()?.models;
+        Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
     }
 
     /// The full blocks below number `below`, all of them unless a zone is given.
@@ -135,7 +136,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     for segment in segments {
         segment.records(row.id, &(next..range.end), &mut |position, bytes| {
             if position != next {
-                return Err(missing(segments, row, next));
+                return Err(missing(segments, &row.name, next));
             }
             next = position + 1;
             f(position, bytes)
@@ -144,7 +145,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     if next == range.end {
         return Ok(());
     }
-    Err(missing(segments, row, next))
+    Err(missing(segments, &row.name, next))
 }
 
 /// Reads a record's bytes; a failure names it.
@@ -152,9 +153,15 @@ pub(super) fn decode(path: &Path, row: &LogRow, position: u64, bytes: &[u8]) -> 
     decode_named(path, &row.name, position, bytes)
 }
 
+/// [`decode`], and the bytes must be the only ones that say so.
+pub(super) fn decode_strictly(path: &Path, row: &LogRow, position: u64, bytes: &[u8]) -> Result<Record, Fault> {
+    let record = event::decode_record(bytes);
+    record.map_err(|error| damaged(path, format!("{}: record {position}: {error}", row.name)))
+}
+
 /// [`decode`] for a log known by its name.
 pub(super) fn decode_named(path: &Path, log: &str, position: u64, bytes: &[u8]) -> Result<Record, Fault> {
-    event::decode_record(bytes).map_err(|error| damaged(path, format!("{log}: record {position}: {error}")))
+    event::decode_own_record(bytes).map_err(|error| damaged(path, format!("{log}: record {position}: {error}")))
 }
 
 fn misplaced(log: &str, position: u64) -> Fault {

@@ -1,17 +1,16 @@
-//! Segments that are closed: sealing the newest one, reading the others for the archive, and taking their records out.
+//! Segments that are closed: reading them for the archive, and taking their records out.
 //!
 //! A segment whose records are gone keeps its logs' sizes, the roots and zones of their blocks, the model versions, and
 //! the records of the ledger: decisions, releases and dictionaries are read from there, and it names nobody.
 
-use super::batch::{Batch, PREDICTIONS};
+use super::batch::PREDICTIONS;
 use super::segment::{LogRow, Segment, Visit};
-use super::{Journal, LEDGER, StdRng, last_of, subtree};
+use super::{Journal, LEDGER, last_of};
 use crate::db::{Db, damaged, io_fault};
-use fedaudit_core::event::{LedgerEntry, Record};
+use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
-use fedaudit_core::merkle::root_at;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use rusqlite::config::DbConfig;
@@ -50,63 +49,17 @@ pub(crate) struct SealedLog {
 }
 
 impl Journal {
-    /// Closes the newest segment, whatever its size: all blocks are filled with pads, a new segment begins, and the
-    /// ledger names sizes and roots. False if it holds nothing but ledger entries, and stays open.
-    ///
-    /// Crash order: (1) pads, (2) the new segment, (3) the entry. After (1) the next attempt finds full blocks; after
-    /// (2) the segment is closed, and only the entry is missing, which says nothing that the segment does not.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
-    pub fn seal(&mut self, rng: &mut StdRng) -> Result<bool, Fault> {
-        let _lock = Lock::acquire(&self.lock)?;
-        self.notice_segments()?;
-        if !last_of(&self.segments)?.logs()?.iter().any(|log| log.name != LEDGER && log.size > log.start) {
-            return Ok(false);
-        }
-        self.locked(|batch| {
-            let names: Vec<String> = batch.heads.logs.keys().cloned().collect();
-            for log in names {
-                while !batch.size(&log).is_multiple_of(BLOCK_RECORDS) {
-                    batch.put(&log, &Record::Pad, rng)?;
-                }
-            }
-            Ok(())
-        })?;
-        let last = last_of(&self.segments)?;
-        let mut logs = Vec::new();
-        for row in last.logs()? {
-            let roots: Vec<_> = self.blocks(&row, row.size / BLOCK_RECORDS, None)?.iter().map(|of| of.root).collect();
-            let root = root_at(row.size, |level, index| subtree(&roots, level, index)).map_err(super::proof_fault)?;
-            logs.push((row.name, row.size, root));
-        }
-        let segment = u32::try_from(self.segments.len()).unwrap_or(u32::MAX);
-        let next = Segment::path(&self.folder, segment.saturating_add(1));
-        Segment::create(&next, &last.logs()?, &last.models()?)?;
-        self.notice_segments()?;
-        let entry = Record::Ledger(LedgerEntry::Sealed { segment, logs });
-        self.locked(|batch| batch.put(LEDGER, &entry, rng))?;
-        Ok(true)
-    }
-
-    /// [`Journal::write`] for a caller that holds the lock.
-    fn locked<T>(&mut self, work: impl FnOnce(&mut Batch) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut batch = Batch::begin(&self.segments, &self.sidecar, &mut self.heads)?;
-        let done = work(&mut batch).and_then(|answer| batch.commit().map(|()| answer));
-        if done.is_err() {
-            batch.rollback();
-            self.heads = super::Heads::default();
-        }
-        done
-    }
-
-    /// Since when the newest segment is written to, if this file system tells.
+    /// Since when the newest segment is written to, if this file system tells and more than ledger entries is in it.
     ///
     /// # Errors
     /// It cannot be read.
     pub(crate) fn open_since(&mut self) -> Result<Option<Time>, Fault> {
         self.notice_segments()?;
-        let path = &last_of(&self.segments)?.db.path;
+        let last = last_of(&self.segments)?;
+        if !last.logs()?.iter().any(|log| log.name != LEDGER && log.size > log.start) {
+            return Ok(None);
+        }
+        let path = &last.db.path;
         let facts = std::fs::metadata(path).map_err(|error| io_fault("read", path, &error))?;
         Ok(facts.created().ok().map(time))
     }
@@ -117,13 +70,20 @@ impl Journal {
     /// The journal cannot be read, or a segment ends within a block.
     pub(crate) fn sealed(&mut self) -> Result<Vec<Sealed>, Fault> {
         self.notice_segments()?;
+        self.notice_deletions()?;
         let closed = self.segments.len().saturating_sub(1);
         let mut found = Vec::new();
-        for (segment, number) in self.segments.iter_mut().take(closed).zip(1..) {
-            reopen(segment)?;
+        for (segment, number) in self.segments.iter().take(closed).zip(1..) {
             found.push(sealed(segment, number)?);
         }
         Ok(found)
+    }
+
+    /// Opens anew the closed segments that had their records, for another program may have taken them out: as long as
+    /// the old file is open, its place on the disk is not free.
+    pub(super) fn notice_deletions(&mut self) -> Result<(), Fault> {
+        let closed = self.segments.len().saturating_sub(1);
+        self.segments.iter_mut().take(closed).filter(|segment| !segment.gone).try_for_each(reopen)
     }
 
     /// Hands the records of a closed segment's log to `f`, each position once and in order.
@@ -217,11 +177,10 @@ fn tables(segment: &Segment) -> Result<Vec<(String, String)>, Fault> {
     })
 }
 
-/// Copies a table: of records those of the ledger, of what is derived from other records nothing, else all.
+/// Copies a table: of records those of the ledger, else all.
 fn copy(old: &rusqlite::Connection, new: &rusqlite::Connection, table: &str) -> rusqlite::Result<()> {
     let which = match table {
-        "record" => "WHERE log = (SELECT id FROM log WHERE name = 'ledger')",
-        "labelled" => "WHERE false",
+        "chunk" => "WHERE key >> 44 = (SELECT id FROM log WHERE name = 'ledger')",
         _ => "",
     };
     let mut rows = old.prepare(&format!("SELECT * FROM {table} {which}"))?;
@@ -240,7 +199,7 @@ fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
     let path = &segment.db.path;
     let closed = time(modified(path)?);
     let mut newest = i64::MIN;
-    let (mut logs, mut gone) = (Vec::new(), false);
+    let mut logs = Vec::new();
     for row in segment.logs()?.into_iter().filter(|row| row.size > row.start) {
         if !row.start.is_multiple_of(BLOCK_RECORDS) || !row.size.is_multiple_of(BLOCK_RECORDS) {
             return Err(damaged(path, format!("{} does not end with a whole block", row.name)));
@@ -252,21 +211,22 @@ fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
         if row.name.starts_with(PREDICTIONS) {
             newest = blocks.iter().filter_map(|block| block.zone).fold(newest, |newest, (_, high)| newest.max(high));
         }
-        gone |= is_gone(segment, &row)?;
         let roots = blocks.into_iter().map(|block| block.root).collect();
         logs.push(SealedLog { name: row.name, range: row.start..row.size, roots, id: row.id });
     }
-    Ok(Sealed { number, logs, newest_event: Time(newest), newest: closed.max(Time(newest)), gone })
+    Ok(Sealed { number, logs, newest_event: Time(newest), newest: closed.max(Time(newest)), gone: segment.gone })
 }
 
-/// Whether a segment lists records of a log and has none.
-pub(super) fn is_gone(segment: &Segment, row: &LogRow) -> Result<bool, Fault> {
-    let mut gone = row.size > row.start;
-    if gone {
+/// Whether a segment lists records of a log other than the ledger and has none.
+pub(super) fn is_gone(segment: &Segment) -> Result<bool, Fault> {
+    let mut gone = false;
+    for row in segment.logs()?.iter().filter(|row| row.name != LEDGER && row.size > row.start) {
+        let mut there = false;
         segment.records(row.id, &(row.start..row.start + 1), &mut |_, _| {
-            gone = false;
+            there = true;
             Ok(())
         })?;
+        gone |= !there;
     }
     Ok(gone)
 }
@@ -276,9 +236,9 @@ pub(super) fn gone(segments: &[Segment], log: &str) -> Result<Vec<(u32, Range<u6
     let mut found = Vec::new();
     let closed = segments.split_last().map(|(_, closed)| closed).unwrap_or_default();
     for (segment, number) in closed.iter().zip(1..) {
-        if let Some(row) = segment.log(log)?
+        if segment.gone
             && log != LEDGER
-            && is_gone(segment, &row)?
+            && let Some(row) = segment.log(log)?
         {
             found.push((number, row.start..row.size));
         }
@@ -287,17 +247,17 @@ pub(super) fn gone(segments: &[Segment], log: &str) -> Result<Vec<(u32, Range<u6
 }
 
 /// What to say of a record that is not there: it was taken out, or it is lost.
-pub(super) fn missing(segments: &[Segment], row: &LogRow, position: u64) -> Fault {
-    let taken = gone(segments, &row.name).unwrap_or_default();
+pub(super) fn missing(segments: &[Segment], log: &str, position: u64) -> Fault {
+    let taken = gone(segments, log).unwrap_or_default();
     if let Some((number, range)) = taken.into_iter().find(|(_, range)| range.contains(&position)) {
-        let files = crate::archive::names::pattern(&row.name, number);
+        let files = crate::archive::names::pattern(log, number);
         let what = format!(
             "records {} to {} of {} have left this journal, as its retention says; they are in the archive: {files}",
-            range.start, range.end, row.name
+            range.start, range.end, log
         );
         return Fault::new(Blame::Operator, what, "read them there, or ask for a time within the hot days");
     }
-    let what = format!("{}: record {position} is missing", row.name);
+    let what = format!("{log}: record {position} is missing");
     last_of(segments).map_or_else(|fault| fault, |last| damaged(&last.db.path, what))
 }
 

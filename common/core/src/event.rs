@@ -48,6 +48,16 @@ pub fn decision_code(contract: &ContractText, text: &str) -> Result<u8, String> 
     code_of("decision", &contract.decision.values, text)
 }
 
+/// The decision that a score comes to where the contract says from which score on, else [`ABSENT`]. It is taken on
+/// quantised numbers, as the journal holds them.
+pub fn decision_at(contract: &ContractText, score_q: u64) -> u8 {
+    let threshold = contract.score.as_ref().zip(contract.decision.threshold);
+    match threshold.and_then(|(score, threshold)| quantise(score, threshold).ok()) {
+        Some(threshold) => u8::from(score_q >= threshold),
+        None => ABSENT,
+    }
+}
+
 /// Code of a label's text: 0, 1, or [`ABSENT`] when blank.
 ///
 /// # Errors
@@ -131,6 +141,15 @@ mod tests {
         assert!(decision_code(&contract, "yes").expect_err("not listed").contains("lists \"0\" and \"1\""));
         let codes: Vec<_> = ["Female", "Male", "male", ""].map(|t| attribute_code(&contract.attributes[0], t)).into();
         assert_eq!(codes, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_threshold_decides() {
+        let text = crate::contract::tests::ADMISSION;
+        let decide = |text: &str, q| decision_at(&crate::contract::from_toml(text).expect("valid"), q);
+        assert_eq!(decide(text, SCORE_ONE), ABSENT);
+        let text = text.replacen("favourable = \"1\"", "favourable = \"1\"\nthreshold = 0.5", 1);
+        assert_eq!([0, (1 << 31) - 1, 1 << 31, SCORE_ONE].map(|q| decide(&text, q)), [0, 0, 1, 1]);
     }
 
     #[test]

@@ -24,8 +24,12 @@ pub const NOTE_SIGNATURES: usize = 64;
 pub const BLOCK_RECORDS: u64 = 1_024;
 /// Attributes of a contract.
 pub const ATTRIBUTES: usize = 32;
-/// Categories of an attribute.
+/// Categories of an attribute, or of a feature.
 pub const CATEGORIES: usize = 1_000;
+/// Features of a contract.
+pub const FEATURES: usize = 1_000;
+/// Inner bin edges of a feature.
+pub const EDGES: usize = 1_000;
 /// Slices of a plan, the one without attributes not counted.
 pub const SLICES: usize = 256;
 /// Groups of a slice, `other` and `unknown` included.
