@@ -20,6 +20,7 @@ mod intake;
 mod prove;
 mod read;
 mod sampling;
+pub(crate) mod sealed;
 mod segment;
 mod sequence;
 mod sidecar;
@@ -216,6 +217,7 @@ impl Journal {
                 last.learn_ends()?;
             }
             self.segments.extend(more);
+            self.notice_deletions()?;
         }
         Ok(())
     }

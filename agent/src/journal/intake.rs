@@ -218,6 +218,9 @@ impl<'a> Intake<'a> {
             return Ok(RowResult::Event { outcome: row.outcome.is_some() });
         };
         let log = self.predictions.get(batch)?;
+        if batch.is_gone(log, position) {
+            return Ok(RowResult::Rejected(gone(&row.event_id)));
+        }
         let stored = batch.prediction(log, position)?;
         if let Some(field) = self.difference(batch, &stored, position, row)? {
             self.count(row.occurred_at, TallyKind::Conflicting);
@@ -244,6 +247,9 @@ impl<'a> Intake<'a> {
             return Ok(if new { RowResult::Waiting } else { RowResult::Duplicate });
         };
         let log = self.predictions.get(batch)?;
+        if batch.is_gone(log, prediction) {
+            return Ok(RowResult::Rejected(gone(event_id)));
+        }
         let occurred_at = batch.prediction(log, prediction)?.occurred_at;
         if let Err(reason) = check_label(self.contract, *label, *labelled_at, occurred_at) {
             return Ok(RowResult::Rejected(reason));
@@ -353,4 +359,9 @@ impl<'a> Intake<'a> {
         let same = feature_hmac(&identity.salt, key.as_ref(), &canonical) == hmac;
         Ok((!same).then(|| "set of features".to_owned()))
     }
+}
+
+/// Why nothing can be said of an event any more: neither whether it is the same, nor which label it has.
+fn gone(event_id: &str) -> String {
+    format!("event `{}` has left this journal, as its retention says", event_id.escape_debug())
 }
