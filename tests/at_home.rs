@@ -27,10 +27,11 @@ fn import(desk: &Desk, lines: &str) {
 }
 
 fn event(person: u32, nth: u32) -> String {
+    let sex = ["female", "male"][person as usize % 2];
     let event = json!({
         "event_id": format!("loan-{person}-{nth}-of-many"), "occurred_at": format!("2026-05-04T{:02}:00:00Z", 3 * nth + person % 3),
         "model_version": "v1", "decision": if nth == 0 { "grant" } else { "deny" }, "score": f64::from(nth) / 4.0,
-        "attributes": {"sex": ["female", "male"][person as usize % 2]}, "subject": format!("citizen-{person}-by-name"),
+        "attributes": {"sex": sex}, "subject": format!("citizen-{person}-by-name"),
         "features": {"income": 1000 * person + nth}, "explanation": format!("s3://why/citizen-{person}-by-name/{nth}"),
         "label": "repaid", "labelled_at": "2026-05-05T00:00:00Z"
     });
