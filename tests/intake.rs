@@ -2,6 +2,8 @@
 
 #[path = "intake/client.rs"]
 mod client;
+#[path = "intake/cloudevents.rs"]
+mod cloudevents;
 #[path = "intake/document.rs"]
 mod document;
 #[path = "intake/durable.rs"]

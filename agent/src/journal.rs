@@ -34,6 +34,7 @@ pub(crate) use events::check;
 pub use events::{EventRow, Item, LabelRow, OUTPUTS, RowResult};
 pub use intake::Rules;
 pub use rand::rngs::StdRng;
+pub use read::Seen;
 pub use sampling::Sampling;
 pub use sequence::SourceReport;
 pub use verify::{JournalReport, LogReport};

@@ -20,6 +20,7 @@ model = "loan-scorer"
 [decision]
 values = ["deny", "grant"]
 favourable = "grant"
+threshold = 0.5
 
 [label]
 values = ["default", "repaid"]
@@ -32,6 +33,18 @@ bins = 80
 
 [[attribute]]
 name = "sex"
+categories = ["female", "male"]
+
+[[feature]]
+name = "age"
+type = "integer"
+min = 0
+max = 120
+edges = [17, 65]
+
+[[feature]]
+name = "sex"
+type = "category"
 categories = ["female", "male"]
 "#;
 
