@@ -151,7 +151,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline, intake: None })?;
+            let config = Config { k_floor, never_report, poll_seconds, offline, ..Config::default() };
+            Home::init(&cli.home, &config)?;
             say!("home {} is made; its policy is in config.toml", cli.home.display());
             say!("next: fedaudit-agent join TOKEN");
             Ok(())

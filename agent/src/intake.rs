@@ -38,6 +38,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task;
+use writer::Policy;
 
 /// Intake at work. To be stopped with [`Intake::stop`], which loses nothing; dropping it only loses what is not
 /// acknowledged.
@@ -59,12 +60,13 @@ impl Intake {
     /// An address that cannot be had, a token that cannot be read, or a journal that cannot be opened.
     pub async fn start(home: &Home, config: &IntakeConfig, registry: &Registry) -> Result<Intake, Fault> {
         let token = token::load_or_create(&home.dir)?;
-        let journal = Journal::open(&home.dir)?;
+        let mut journal = Journal::open(&home.dir)?;
+        let policy = Policy::prepare(&mut journal, home, config)?;
         let bound = Bound::bind(&home.dir, &config.place()?).await?;
         let address = bound.address();
         let queue = Arc::new(Queue::new(config.queue_events));
         let shared = Arc::new(Shared::new(token, Arc::clone(&queue), Contracts::of(registry)));
-        let writer = writer::start(journal, queue)?;
+        let writer = writer::start(journal, policy, queue)?;
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listen::serve(bound, http::router(Arc::clone(&shared)), stopped));
         Ok(Intake { shared, server, stop, writer, registry_size: registry.size(), address })

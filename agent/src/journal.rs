@@ -20,7 +20,9 @@ mod intake;
 mod prove;
 mod read;
 mod sampling;
+pub(crate) mod sealed;
 mod segment;
+mod sequence;
 mod sidecar;
 mod verify;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub use intake::Rules;
 pub use rand::rngs::StdRng;
 pub use read::Seen;
 pub use sampling::Sampling;
+pub use sequence::SourceReport;
 pub use verify::{JournalReport, LogReport};
 
 use batch::{Batch, IdsAt};
@@ -132,6 +135,14 @@ impl Journal {
         self
     }
 
+    /// The sources that number their events, and the numbers that never came.
+    ///
+    /// # Errors
+    /// The sidecar cannot be read.
+    pub fn sources(&self) -> Result<Vec<SourceReport>, Fault> {
+        self.sidecar.sources()
+    }
+
     /// Records of a log; 0 for one that does not exist.
     ///
     /// # Errors
@@ -207,6 +218,7 @@ impl Journal {
                 last.learn_ends()?;
             }
             self.segments.extend(more);
+            self.notice_deletions()?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The daemon: closes what is due, ships what is ready, for ever or until all is done; takes in events meanwhile.
 
+use crate::archive::Rounds;
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
 use crate::home::KEYS;
@@ -89,6 +90,7 @@ async fn stay_online(
     intake: &mut Option<Intake>,
 ) -> Result<(), Fault> {
     let mut link = Link { shipper: shipper(site)?, connection: None, terminate, up: now() };
+    let mut rounds = Rounds::new();
     loop {
         let step = drive::next(site, &link.shipper, now())?;
         // The registry is read by now. What waits is not sent by the way: the steward may be about to refuse it.
@@ -104,6 +106,9 @@ async fn stay_online(
             if close_due(site, now())? > 0 {
                 continue;
             }
+        }
+        if until == Until::Stopped {
+            rounds.go(site, now());
         }
         if until != Until::Stopped && link.shipper.is_up() && done(site, until)? {
             break;
@@ -126,9 +131,13 @@ async fn stay_offline(
     if until == Until::Synced {
         return Ok(());
     }
+    let mut rounds = Rounds::new();
     loop {
         reload(site, intake)?;
         while close_due(site, now())? > 0 {}
+        if until == Until::Stopped {
+            rounds.go(site, now());
+        }
         if until == Until::Shipped || sleep(TICK, terminate).await {
             return Ok(());
         }

@@ -374,11 +374,8 @@ impl World {
 
 /// Init, token, join, approval, without a network.
 fn enrol(centre: &mut Centre, governance: &Governance, dir: &Path, site: &Name, now: Time) -> AgentHome {
-    AgentHome::init(
-        dir,
-        &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1, offline: false, intake: None },
-    )
-    .expect("a home");
+    AgentHome::init(dir, &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1, ..Config::default() })
+        .expect("a home");
     let home = AgentHome::open(dir).expect("a home");
     let token = governance.invite(&Basis::of(centre).expect("readable"), site, now.plus_ns(HOUR_NS)).expect("a token");
     let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];

@@ -1,5 +1,6 @@
 //! `journal ...` and `erase`: what the journal holds, whether it is whole, and what it says of an event or a person.
 
+use crate::archive;
 use crate::home::Home;
 use crate::journal::{Found, Journal};
 use crate::reproduce::{check_left, reproduce};
@@ -20,8 +21,15 @@ use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub(super) enum JournalCommand {
-    /// Hash every record again and hold it against the blocks' roots, and these against every checkpoint that left.
-    Verify,
+    /// Hash every record again, here and in the archive, and hold it against the blocks' roots, and these against every
+    /// checkpoint that left.
+    Verify {
+        /// The archive's folder; left out, that of config.toml.
+        #[arg(long)]
+        archive: Option<PathBuf>,
+    },
+    #[command(flatten)]
+    Retention(archive::Command),
     /// Compute a release again and compare it with what left.
     Reproduce {
         /// The first digits of its digest, as `release list --json` shows them, or `all`.
@@ -69,12 +77,13 @@ pub(super) enum JournalCommand {
 }
 
 pub(super) fn run(command: JournalCommand, home: Home) -> Result<(), Fault> {
-    if let JournalCommand::Verify = command {
-        return verify(home);
+    if let JournalCommand::Verify { archive } = command {
+        return verify(home, archive.as_deref());
     }
     let mut site = Site::open(home)?;
     match command {
-        JournalCommand::Verify => Ok(()),
+        JournalCommand::Verify { .. } => Ok(()),
+        JournalCommand::Retention(command) => command.run(&mut site, now()),
         JournalCommand::Reproduce { release } => reproduce_named(&mut site, &release),
         JournalCommand::Prove { event, contract, out } => prove(&mut site, &event, contract.as_deref(), &out),
         JournalCommand::Match { event, contract, features } => {
@@ -112,14 +121,22 @@ fn secret_argument(text: &str) -> Result<String, Fault> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn verify(home: Home) -> Result<(), Fault> {
-    let report = Journal::open(&home.dir)?.verify()?;
+fn verify(home: Home, archive: Option<&Path>) -> Result<(), Fault> {
+    let mut journal = Journal::open(&home.dir)?;
+    let report = journal.verify()?;
     for log in &report.logs {
         say!("{}: {}, root {}", log.name, log.counts(), log.root);
     }
     if report.erased > 0 {
         say!("{} predictions are erased: nothing says whose they are", report.erased);
     }
+    let [checked, unchecked] = archive::verify(&home, &mut journal, archive)?;
+    for (segments, what) in [(checked, "whole"), (unchecked, "NOT checked: name its folder with --archive")] {
+        if !segments.is_empty() {
+            say!("archive: {} segments {what}", segments.len());
+        }
+    }
+    drop(journal);
     if home.enrolment().is_ok() {
         let left = check_left(&mut Site::open(home)?)?;
         say!("{left} checkpoints that left: the journal continues each");

@@ -3,6 +3,7 @@
 use super::limits;
 use fedaudit_core::fault::{Blame, Fault};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -19,6 +20,12 @@ pub struct IntakeConfig {
     /// Rows that may wait to be written.
     #[serde(default = "queue_events")]
     pub queue_events: usize,
+    /// One event in so many is journaled, by risk tier; all events of tiers that are not listed.
+    #[serde(default)]
+    pub sample: BTreeMap<String, u32>,
+    /// Days back from now for which ids are told apart; events that occurred before are refused. For ever, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_days: Option<u32>,
 }
 
 /// Where to listen.
@@ -40,6 +47,10 @@ pub const SAMPLE: &str = "\
 # socket = \"intake.sock\"
 # Events that may wait to be written; beyond, senders are told to come again.
 # queue_events = 50000
+# One event in so many is journaled, by the risk tier that events name; the others are counted. All, if not listed.
+# sample = { low = 10 }
+# Days back from now for which ids are told apart; events that occurred before are refused. For ever, without this.
+# horizon_days = 90
 ";
 
 impl IntakeConfig {
@@ -51,6 +62,10 @@ impl IntakeConfig {
         let refuse = |what: String, hint: &str| Err(Fault::new(Blame::Operator, format!("config.toml: {what}"), hint));
         if self.queue_events == 0 {
             return refuse("[intake] queue_events is 0".to_owned(), "let at least one event wait");
+        }
+        if let Some((tier, _)) = self.sample.iter().find(|(_, one_in)| **one_in < 2) {
+            let what = format!("[intake] sample: `{tier}` is one in less than 2");
+            return refuse(what, "leave out the tiers of which every event is journaled");
         }
         match (&self.listen, &self.socket) {
             (Some(listen), None) => match listen.parse::<SocketAddr>() {
@@ -95,6 +110,7 @@ mod tests {
         assert!(place("").is_err_and(|e| e.contains("either")));
         assert!(place("listen = \"127.0.0.1:1\"\nsocket = \"s\"").is_err_and(|e| e.contains("either")));
         assert!(place("socket = \"s\"\nqueue_events = 0").is_err_and(|e| e.contains("is 0")));
+        assert!(place("socket = \"s\"\nsample = { low = 1 }").is_err_and(|e| e.contains("one in less than 2")));
         assert!(place("socket = \"s\"\nqueue = 1").is_err_and(|e| e.contains("unknown field `queue`")));
     }
 
@@ -102,7 +118,7 @@ mod tests {
     fn the_sample_is_a_configuration() {
         let keys = SAMPLE.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
         let keys: Vec<&str> = keys.collect();
-        assert_eq!(keys.len(), 3);
+        assert_eq!(keys.len(), 5);
         for without in ["listen", "socket"] {
             let kept: Vec<&str> = keys.iter().copied().filter(|key| !key.starts_with(without)).collect();
             assert!(place(&kept.join("\n")).is_ok(), "{kept:?}");

@@ -144,10 +144,12 @@ impl Event<'_> {
     fn row(&self, known: &Known) -> Result<EventRow, String> {
         let contract: &ContractText = &known.contract;
         let term = |name, text: &Option<Text>| limited(name, text, TERM_CHARS);
-        // Part of what a source says of itself, not of the event.
-        if let (None, Some(_)) = (term("source", &self.source)?, self.sequence) {
-            return Err("sequence without source".to_owned());
-        }
+        let source = match (term("source", &self.source)?, self.sequence) {
+            (Some(source), Some(number)) => Some((source, number)),
+            (None, Some(_)) => return Err("sequence without source".to_owned()),
+            // A source that does not number its events misses none.
+            (_, None) => None,
+        };
         let (features, canonical) = match &self.features {
             Some(pairs) if !contract.features.is_empty() => {
                 let values = feature_values(known, pairs)?;
@@ -165,6 +167,7 @@ impl Event<'_> {
         Ok(EventRow {
             event_id: self.event_id.as_str().to_owned(),
             occurred_at: time("occurred_at", &self.occurred_at)?,
+            source,
             model_version: self.model_version.as_str().to_owned(),
             model_digest: digest("model_digest", &self.model_digest)?,
             dataset_digest: digest("dataset_digest", &self.dataset_digest)?,

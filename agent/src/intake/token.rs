@@ -3,6 +3,7 @@
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::hex;
 use fedaudit_link::home::{create_new, os_random};
+use sha2::{Digest as _, Sha256};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -24,10 +25,22 @@ impl Token {
 /// # Errors
 /// There is one, or it cannot be written.
 pub fn create_token(home: &Path) -> Result<(), Fault> {
+    create_secret(home, FILE)
+}
+
+fn create_secret(home: &Path, file: &str) -> Result<(), Fault> {
     let secret = Zeroizing::new(os_random::<32>());
     let mut text = Zeroizing::new(hex(secret.as_slice()));
     text.push('\n');
-    create_new(&home.join(FILE), text.as_bytes(), 0o600)
+    create_new(&home.join(file), text.as_bytes(), 0o600)
+}
+
+/// What chooses the events that sampling leaves in: `keys/sampling.key`, made where there is none.
+///
+/// # Errors
+/// A file that is open to others, or holds no secret.
+pub(crate) fn sampling_secret(home: &Path) -> Result<[u8; 32], Fault> {
+    load_secret(home, "keys/sampling.key").map(|text| Sha256::digest(text.as_bytes()).into())
 }
 
 /// Reads the token of a home, which is made where there is none.
@@ -35,14 +48,18 @@ pub fn create_token(home: &Path) -> Result<(), Fault> {
 /// # Errors
 /// A file that is open to others, or holds no token.
 pub(crate) fn load_or_create(home: &Path) -> Result<Token, Fault> {
-    let path = home.join(FILE);
+    load_secret(home, FILE).map(Token)
+}
+
+fn load_secret(home: &Path, file: &str) -> Result<Zeroizing<String>, Fault> {
+    let path = home.join(file);
     let shown = path.display();
     let io = |error: std::io::Error| {
         Fault::new(Blame::Operator, format!("cannot read {shown}: {error}"), "check its permissions and the disk")
     };
     let file = match std::fs::File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            create_token(home)?;
+            create_secret(home, file)?;
             std::fs::File::open(&path).map_err(io)?
         }
         opened => opened.map_err(io)?,
@@ -50,17 +67,18 @@ pub(crate) fn load_or_create(home: &Path) -> Result<Token, Fault> {
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         let what = format!("{shown} is open to others (mode {mode:04o})");
-        let hint = "remove it: a new one is made; give that to the senders";
+        let hint = "remove it: a new one is made; a token is then to be given to the senders again";
         return Err(Fault::new(Blame::Operator, what, hint));
     }
     let mut text = Zeroizing::new(String::with_capacity(TOKEN_BYTES + 2));
     file.take(TOKEN_BYTES as u64 + 2).read_to_string(&mut text).map_err(io)?;
     let token = Zeroizing::new(text.trim_end().to_owned());
     if token.len() != TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let what = format!("{shown} holds no token: {TOKEN_BYTES} hexadecimal digits");
-        return Err(Fault::new(Blame::Operator, what, "remove it: a new one is made; give that to the senders"));
+        let what = format!("{shown} holds no secret: {TOKEN_BYTES} hexadecimal digits");
+        let hint = "remove it: a new one is made; a token is then to be given to the senders again";
+        return Err(Fault::new(Blame::Operator, what, hint));
     }
-    Ok(Token(token))
+    Ok(token)
 }
 
 const FILE: &str = "keys/intake.token";

@@ -1,14 +1,18 @@
 //! The thread that writes: whatever waits becomes one durable batch, and then its senders are answered.
 
+use super::config::IntakeConfig;
 use super::contracts::Known;
 use super::limits::BATCH_EVENTS;
 use super::pair::Half;
 use super::queue::{Next, Queue};
-use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, StdRng};
+use super::token::sampling_secret;
+use crate::home::Home;
+use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, Sampling, StdRng};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::time::HOUR_NS;
 use fedaudit_core::time::Time;
-use fedaudit_link::home::os_random;
+use fedaudit_link::home::{now, os_random};
 use rand::SeedableRng as _;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -67,15 +71,35 @@ impl Job {
     }
 }
 
+/// What of what comes is journaled.
+pub(crate) struct Policy {
+    sampling: Option<Sampling>,
+    horizon_days: Option<u32>,
+}
+
+impl Policy {
+    /// Commits to what sampling will leave out, before the first event comes.
+    pub fn prepare(journal: &mut Journal, home: &Home, config: &IntakeConfig) -> Result<Self, Fault> {
+        let sampling = match config.sample.is_empty() {
+            true => None,
+            false => {
+                let secret = sampling_secret(&home.dir)?;
+                Some(journal.sample(secret, &config.sample, &mut StdRng::from_seed(os_random()))?)
+            }
+        };
+        Ok(Policy { sampling, horizon_days: config.horizon_days })
+    }
+}
+
 /// Starts the thread; it ends when the queue is closed and empty.
 ///
 /// # Errors
 /// The operating system has no thread left.
-pub(crate) fn start(journal: Journal, queue: Arc<Queue>) -> Result<JoinHandle<()>, Fault> {
+pub(crate) fn start(journal: Journal, policy: Policy, queue: Arc<Queue>) -> Result<JoinHandle<()>, Fault> {
     let work = move || {
         // Whatever ends this thread, nobody may wait for it.
         let queue = Abandon(queue);
-        run(journal, &queue.0);
+        run(journal, policy, &queue.0);
     };
     std::thread::Builder::new().name("intake".to_owned()).spawn(work).map_err(|error| {
         Fault::new(Blame::Operator, format!("no thread for intake: {error}"), "check the limits of this user")
@@ -90,7 +114,7 @@ impl Drop for Abandon {
     }
 }
 
-fn run(mut journal: Journal, queue: &Queue) {
+fn run(mut journal: Journal, policy: Policy, queue: &Queue) {
     let mut rng = StdRng::from_seed(os_random());
     let mut troubled = false;
     loop {
@@ -99,7 +123,7 @@ fn run(mut journal: Journal, queue: &Queue) {
             // After a failure, an empty batch shows whether the journal can be written again.
             Next::Quiet if troubled => journal.append(&[], &mut rng).err(),
             Next::Quiet => continue,
-            Next::Jobs(jobs) => write(&mut journal, jobs, &mut rng),
+            Next::Jobs(jobs) => write(&mut journal, jobs, &policy, &mut rng),
         };
         if let Some(fault) = &trouble {
             tracing::error!(blame = %fault.blame, what = %fault.what, hint = %fault.hint, "intake");
@@ -112,14 +136,15 @@ fn run(mut journal: Journal, queue: &Queue) {
 }
 
 /// Writes what the jobs hold, a durable batch for each contract, and answers them; the first failure.
-fn write(journal: &mut Journal, mut jobs: Vec<Job>, rng: &mut StdRng) -> Option<Fault> {
+fn write(journal: &mut Journal, mut jobs: Vec<Job>, policy: &Policy, rng: &mut StdRng) -> Option<Fault> {
     let mut batches: Vec<Group> = Vec::new();
     let mut places = Vec::with_capacity(jobs.len());
     for job in &mut jobs {
         let groups = std::mem::take(&mut job.groups).into_iter();
         places.push(groups.map(|group| (group.items.len(), join(&mut batches, group))).collect::<Vec<_>>());
     }
-    let record = |batch: Group| record(journal, &batch.contract.contract, &batch.items, rng).map(Vec::into_iter);
+    let record =
+        |batch: Group| record(journal, &batch.contract.contract, &batch.items, policy, rng).map(Vec::into_iter);
     let mut written: Vec<Result<_, Fault>> = batches.into_iter().map(record).collect();
     for (job, places) in jobs.into_iter().zip(places) {
         let mut of = |(count, at): (usize, usize)| match written.get_mut(at) {
@@ -156,6 +181,7 @@ fn record(
     journal: &mut Journal,
     contract: &Contract,
     items: &[Item],
+    policy: &Policy,
     rng: &mut StdRng,
 ) -> Result<Vec<RowResult>, Fault> {
     let items = items.iter().map(|item| match item {
@@ -164,7 +190,8 @@ fn record(
         Item::Half(id, half) => journal::Item::Half(id, half),
         Item::Refused(at, reason) => journal::Item::Refused(*at, reason),
     });
-    let rules = Rules { count: true, ..Rules::default() };
+    let horizon = policy.horizon_days.map(|days| now().plus_ns(-i64::from(days) * 24 * HOUR_NS));
+    let rules = Rules { count: true, horizon, sampling: policy.sampling.as_ref() };
     journal.record(contract, items, rules, rng, |_| None)
 }
 

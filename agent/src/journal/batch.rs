@@ -200,7 +200,10 @@ impl<'a> Batch<'a> {
             Ok(())
         })?;
         if let Some(row) = last.log(&outcomes)? {
-            read::scan(segments, &row, covered[1]..sizes[1], &mut |position, bytes| {
+            // What has left the journal is refused before its labels are looked for.
+            let gone = super::sealed::gone(segments, &outcomes)?;
+            let from = gone.iter().fold(covered[1], |from, (_, range)| from.max(range.end));
+            read::scan(segments, &row, from..sizes[1], &mut |position, bytes| {
                 if let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)? {
                     ids.put(ids.key(Kind::Label, known.id, &outcome.prediction.to_be_bytes()), position);
                 }
@@ -238,6 +241,13 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Whether a record has left the journal.
+    pub fn is_gone(&self, log: usize, position: u64) -> bool {
+        let Some(head) = self.heads.logs.get(log) else { return false };
+        let closed = self.segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        closed.iter().find(|segment| segment.end(head.id) > position).is_some_and(|segment| segment.gone)
+    }
+
     fn record(&mut self, log: usize, position: u64) -> Result<Record, Fault> {
         let head = self.heads.logs.get_mut(log);
         let head = head.ok_or_else(|| Fault::new(Blame::Site, format!("log {log} has no head"), "report this"))?;
@@ -245,7 +255,7 @@ impl<'a> Batch<'a> {
         let closed = self.segments.split_last().map_or(&[][..], |(_, closed)| closed);
         let segment = closed.iter().find(|segment| segment.end(head.id) > position).unwrap_or(self.last);
         let bytes = segment.record(head.id, position)?;
-        let missing = || crate::db::damaged(&segment.db.path, format!("{}: record {position} is missing", head.name));
+        let missing = || super::sealed::missing(self.segments, &head.name, position);
         read::decode_named(&segment.db.path, &head.name, position, &bytes.ok_or_else(missing)?)
     }
 

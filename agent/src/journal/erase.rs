@@ -29,7 +29,7 @@ pub struct Found {
 }
 
 impl Journal {
-    /// The events of a subject with `from <= occurred_at < to`, newest first.
+    /// The events of a subject with `from <= occurred_at < to`, newest first, as far as they are in this journal.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -39,6 +39,10 @@ impl Journal {
             for known in batch.sidecar.contracts()? {
                 let Some(log) = batch.heads.find(&predictions_log(&known.key)) else { continue };
                 for (position, identity) in chain(batch, &known, subject)? {
+                    // The archive has it, and those before it.
+                    if batch.is_gone(log, position) {
+                        break;
+                    }
                     let prediction = batch.prediction(log, position)?;
                     if (from..to).contains(&prediction.occurred_at) {
                         let (contract, Identity { event_id, explanation, .. }) = (known.key.clone(), identity);

@@ -15,6 +15,8 @@ pub struct EventRow {
     pub event_id: String,
     /// When the model decided.
     pub occurred_at: Time,
+    /// What sent it, and the number that the source gave it; no number is given twice.
+    pub source: Option<(String, u64)>,
     /// Version of the contract's model.
     pub model_version: String,
     /// SHA-256 of the model, if the source tells it.
@@ -61,6 +63,7 @@ impl Default for EventRow {
         EventRow {
             event_id: String::new(),
             occurred_at: Time(0),
+            source: None,
             model_version: String::new(),
             model_digest: None,
             dataset_digest: None,
@@ -139,6 +142,9 @@ pub fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
     }
     if [row.score_q, row.threshold_q].into_iter().flatten().any(|q| q > SCORE_ONE || contract.score.is_none()) {
         return Err("the score or its threshold is outside the contract".to_owned());
+    }
+    if let Some((source, _)) = &row.source {
+        check_name("source", source)?;
     }
     for text in [&row.caller, &row.risk_tier, &row.subject, &row.explanation].into_iter().flatten() {
         check_name("caller, risk_tier, subject or explanation", text)?;

@@ -7,6 +7,7 @@ use super::batch::{Batch, outcomes_log, predictions_log};
 use super::events::{EventRow, Item, LabelRow, RowResult, check, check_label, check_name};
 use super::ids::Kind;
 use super::sampling::Sampling;
+use super::sequence::{Followed, Sources};
 use super::sidecar::Known;
 use super::{Journal, StdRng};
 use fedaudit_core::contract::{Contract, ContractText};
@@ -94,6 +95,7 @@ struct Intake<'a> {
     /// Code of the model version of the event before, and that event's words for it.
     version: Option<(u32, String, [Option<fedaudit_core::ids::Digest>; 2])>,
     tallies: BTreeMap<(Time, TallyKind), i64>,
+    sources: Sources,
     /// Whether labels wait for their events.
     waiting: bool,
 }
@@ -136,7 +138,17 @@ impl<'a> Intake<'a> {
         batch.ids()?.seal_if_full(sidecar)?;
         let (predictions, outcomes) = (Place::of(predictions_log(&key)), Place::of(outcomes_log(&key)));
         let waiting = sidecar.any_half(known.id)?;
-        Ok(Intake { contract, rules, known, predictions, outcomes, version: None, tallies: BTreeMap::new(), waiting })
+        Ok(Intake {
+            contract,
+            rules,
+            known,
+            predictions,
+            outcomes,
+            version: None,
+            tallies: BTreeMap::new(),
+            sources: Sources::default(),
+            waiting,
+        })
     }
 
     /// Writes what was counted; the ids of the batch are covered from here on.
@@ -147,6 +159,7 @@ impl<'a> Intake<'a> {
                 batch.put(log, &Record::Tally(Tally { hour, kind, change }), rng)?;
             }
         }
+        self.sources.keep(batch.sidecar, self.known.id)?;
         let sizes = [&self.predictions, &self.outcomes].map(|log| batch.size(&log.name));
         batch.ids()?.covered.insert(self.known.id, sizes);
         Ok(())
@@ -186,6 +199,7 @@ impl<'a> Intake<'a> {
         let key = ids.key(Kind::Event, self.known.id, row.event_id.as_bytes());
         let Some(position) = ids.get(&key)? else {
             let tier = self.rules.sampling.and_then(|sampling| sampling.tier_of(row));
+            self.follow(batch, row)?;
             if let Some((_, false)) = tier {
                 return Ok(RowResult::Sampled);
             }
@@ -204,6 +218,9 @@ impl<'a> Intake<'a> {
             return Ok(RowResult::Event { outcome: row.outcome.is_some() });
         };
         let log = self.predictions.get(batch)?;
+        if batch.is_gone(log, position) {
+            return Ok(RowResult::Rejected(gone(&row.event_id)));
+        }
         let stored = batch.prediction(log, position)?;
         if let Some(field) = self.difference(batch, &stored, position, row)? {
             self.count(row.occurred_at, TallyKind::Conflicting);
@@ -230,6 +247,9 @@ impl<'a> Intake<'a> {
             return Ok(if new { RowResult::Waiting } else { RowResult::Duplicate });
         };
         let log = self.predictions.get(batch)?;
+        if batch.is_gone(log, prediction) {
+            return Ok(RowResult::Rejected(gone(event_id)));
+        }
         let occurred_at = batch.prediction(log, prediction)?.occurred_at;
         if let Err(reason) = check_label(self.contract, *label, *labelled_at, occurred_at) {
             return Ok(RowResult::Rejected(reason));
@@ -239,6 +259,26 @@ impl<'a> Intake<'a> {
             Outcome { prediction, label: *label, labelled_at: *labelled_at, weight: *weight, previous: None },
             rng,
         )
+    }
+
+    /// Counts what the event's number says of others.
+    fn follow(&mut self, batch: &Batch, row: &EventRow) -> Result<(), Fault> {
+        let Some((source, number)) = &row.source else { return Ok(()) };
+        let hour = row.occurred_at.hour_start();
+        match self.sources.follow(batch.sidecar, self.known.id, source, *number, row.occurred_at)? {
+            Followed::InTurn => {}
+            Followed::After(missing) => {
+                let missing = i64::try_from(missing).unwrap_or(i64::MAX);
+                *self.tallies.entry((hour, TallyKind::MissingSequence)).or_default() += missing;
+            }
+            Followed::Late(counted) => {
+                self.count(row.occurred_at, TallyKind::OutOfOrder);
+                if let Some(hour) = counted {
+                    *self.tallies.entry((hour, TallyKind::MissingSequence)).or_default() -= 1;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Labels that came before their event.
@@ -319,4 +359,9 @@ impl<'a> Intake<'a> {
         let same = feature_hmac(&identity.salt, key.as_ref(), &canonical) == hmac;
         Ok((!same).then(|| "set of features".to_owned()))
     }
+}
+
+/// Why nothing can be said of an event any more: neither whether it is the same, nor which label it has.
+fn gone(event_id: &str) -> String {
+    format!("event `{}` has left this journal, as its retention says", event_id.escape_debug())
 }

@@ -1,5 +1,6 @@
 //! Reading: only blocks whose zone can hold what is asked for. No lock is needed, for records never change.
 
+use super::sealed::missing;
 use super::segment::{Block, LogRow, Segment, Visit};
 use super::{Journal, LEDGER, last_of};
 use crate::db::damaged;
@@ -157,7 +158,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     for segment in segments {
         segment.records(row.id, &(next..range.end), &mut |position, bytes| {
             if position != next {
-                return Err(damaged(&segment.db.path, format!("{}: record {next} is missing", row.name)));
+                return Err(missing(segments, &row.name, next));
             }
             next = position + 1;
             f(position, bytes)
@@ -166,8 +167,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     if next == range.end {
         return Ok(());
     }
-    let what = format!("{}: record {next} is missing", row.name);
-    Err(damaged(&last_of(segments)?.db.path, what))
+    Err(missing(segments, &row.name, next))
 }
 
 /// Reads a record's bytes; a failure names it.

@@ -15,6 +15,8 @@ pub(super) struct Segment {
     pub db: Db,
     /// First position after this segment, by log id; right for every segment but the last, which grows.
     ends: BTreeMap<i64, u64>,
+    /// Whether its records were taken out when it was opened, those of the ledger apart ([`super::sealed`]).
+    pub gone: bool,
 }
 
 /// Takes a record's position and bytes.
@@ -83,8 +85,9 @@ impl Segment {
 
     /// Opens a segment.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        let mut segment = Segment { db: Db::open(path)?, ends: BTreeMap::new() };
+        let mut segment = Segment { db: Db::open(path)?, ends: BTreeMap::new(), gone: false };
         segment.learn_ends()?;
+        segment.gone = super::sealed::is_gone(&segment)?;
         Ok(segment)
     }
 

@@ -4,6 +4,7 @@ use super::batch::{OUTCOMES, PREDICTIONS, predictions_log};
 use super::head::{OpenBlock, zone_value};
 use super::ids::Ids;
 use super::read::{decode_strictly as decode, scan};
+use super::sealed::gone;
 use super::segment::{Block, Dictionary, LogRow, Model, Segment};
 use super::sidecar::Known;
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
@@ -13,6 +14,7 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A journal that was found whole.
@@ -76,6 +78,7 @@ impl Journal {
         last.db.run("read", |c| c.execute_batch("BEGIN"))?;
         let report = self.verify_snapshot(last);
         last.db.rollback();
+        self.check_deleted()?;
         report
     }
 
@@ -121,6 +124,8 @@ struct LogCheck<'a> {
     known: Option<&'a Known>,
     predictions: Option<LogRow>,
     blocks: Vec<Block>,
+    /// Positions whose records are in the archive.
+    gone: Vec<Range<u64>>,
     open: OpenBlock,
     whole: Frontier,
     pads: u64,
@@ -150,6 +155,7 @@ impl<'a> LogCheck<'a> {
             known: row.name.strip_prefix(PREDICTIONS).and_then(|key| known.iter().find(|known| known.key == key)),
             predictions,
             blocks: journal.blocks(row, row.size / BLOCK_RECORDS, None)?,
+            gone: gone(&journal.segments, &row.name)?.into_iter().map(|(_, range)| range).collect(),
             open: OpenBlock::default(),
             whole: Frontier::new(),
             pads: 0,
@@ -157,6 +163,10 @@ impl<'a> LogCheck<'a> {
             outcomes: 0,
             erased: 0,
         })
+    }
+
+    fn is_gone(&self, position: u64) -> bool {
+        self.gone.iter().any(|range| range.contains(&position))
     }
 
     fn wrong(&self, what: impl std::fmt::Display) -> Fault {
@@ -196,6 +206,12 @@ impl<'a> LogCheck<'a> {
 
     fn check_block(&mut self, number: u64) -> Result<(), Fault> {
         let start = number * BLOCK_RECORDS;
+        if self.is_gone(start) {
+            // What the archive holds is checked there.
+            let root = self.blocks.get(usize::try_from(number).unwrap_or(usize::MAX)).map(|block| block.root);
+            let root = root.ok_or_else(|| self.wrong(format!("block {number} has no root")))?;
+            return self.whole.push_subtree(BLOCK_LEVEL, root).map_err(|error| self.wrong(error));
+        }
         let range = start..(start + BLOCK_RECORDS).min(self.row.size);
         let mut records = Vec::new();
         let mut full = None;
@@ -281,8 +297,8 @@ impl<'a> LogCheck<'a> {
             return Err(self.wrong(format!("record {position} labels no prediction")));
         }
         let Some(previous) = outcome.previous else { return Ok(()) };
-        let mut same = false;
-        if previous < position {
+        let mut same = self.is_gone(previous);
+        if previous < position && !same {
             scan(&self.journal.segments, self.row, previous..previous + 1, &mut |at, bytes| {
                 let earlier = decode(self.path, self.row, at, bytes)?;
                 same = matches!(earlier, Record::Outcome(earlier) if earlier.prediction == outcome.prediction);
@@ -296,7 +312,7 @@ impl<'a> LogCheck<'a> {
     }
 
     /// Every event id of the range belongs to a prediction there. Predictions without one were erased.
-    fn check_sidecar(&mut self, range: &std::ops::Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
+    fn check_sidecar(&mut self, range: &Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
         let path = &self.journal.sidecar.db.path;
         let size = self.known.map_or(0, |known| known.size);
         if size < self.row.size {

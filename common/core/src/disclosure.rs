@@ -191,7 +191,7 @@ pub fn disclose(
         k,
         events: aggregate.events,
         outcomes: aggregate.outcomes,
-        intake: quality::intake(aggregate)?,
+        intake: quality::intake(aggregate),
         quality: quality::quality(aggregate, contract, k),
         strata: strata.collect(),
     }))

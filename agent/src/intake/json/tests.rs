@@ -81,6 +81,7 @@ fn all_that_an_event_says_arrives_as_codes() {
     let expected = EventRow {
         event_id: "e-1".to_owned(),
         occurred_at: Time(2_000_000_000),
+        source: Some(("s".to_owned(), 7)),
         model_version: "v1".to_owned(),
         model_digest: Some(digest),
         dataset_digest: Some(digest),

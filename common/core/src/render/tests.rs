@@ -89,7 +89,10 @@ fn pages_are_sound_and_repeat() {
     for (name, report) in pages() {
         let page = html(&report);
         if let Some(folder) = std::env::var_os("FEDAUDIT_PAGES") {
-            std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &page).expect("written");
+            let folder = std::path::Path::new(&folder);
+            std::fs::write(folder.join(format!("{name}.html")), &page).expect("written");
+            std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec(&report).expect("encodes"))
+                .expect("written");
         }
         check(&report, &page);
         let again: Report = serde_json::from_slice(&serde_json::to_vec(&report).expect("encodes")).expect("decodes");
