@@ -1,5 +1,10 @@
 //! What is asked and answered over HTTP. The document of it is `openapi.json`, the specification `schemas/intake.md`.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "an early answer is as large as any, and a box for it would only hide that"
+)]
+
 use super::body::{self, Format, Reject, Rows, Useless};
 use super::cloudevents::{self, Asked, Taken};
 use super::contracts::{self, Contracts};
@@ -112,7 +117,7 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
     let (body, room) = arrive(shared, &head.headers, body).await?;
     let contracts = shared.contracts();
     let read = move || body::read(kind, format, &body, &contracts);
-    let Rows { groups, lines, rejected } = shared.read(&room, read).await?.map_err(useless)?;
+    let Rows { groups, lines, rejected, .. } = shared.read(&room, read).await?.map_err(useless)?;
     let mut answer = Answer { rejected, ..Answer::default() };
     if !groups.is_empty() {
         answer.add(written(shared, groups, room).await?, lines)?;

@@ -199,7 +199,7 @@ fn flat(json: Json) -> Result<Vec<Scalar>, Strange> {
 /// Cuts values into as many rows as the first dimension says; without shape each is a row.
 fn cut<'a>(values: Vec<Scalar<'a>>, shape: &[u64]) -> Result<Vec<Vec<Scalar<'a>>>, Strange> {
     let rows = shape.first().map_or(values.len(), |rows| usize::try_from(*rows).unwrap_or(usize::MAX));
-    let width = if rows == 0 { 0 } else { values.len() / rows };
+    let width = values.len().checked_div(rows).unwrap_or(0);
     let whole = shape.iter().try_fold(1_u64, |all, of| all.checked_mul(*of));
     if whole.is_some_and(|whole| !shape.is_empty() && whole != values.len() as u64)
         || width.checked_mul(rows) != Some(values.len())

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Something to journal.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is an event, and a box for each costs more")]
 pub(crate) enum Item {
     /// An event.
     Event(EventRow),
