@@ -291,6 +291,7 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let rows: Vec<(String, Window, &str, Option<String>)> =
         releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
     let enrolled = site.enrolled();
+    let sources = site.journal.sources()?;
     let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
     if json {
         let releases: Vec<_> = rows
@@ -300,6 +301,9 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
+            "sources": sources.iter().map(|source| serde_json::json!({
+                "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
+            })).collect::<Vec<_>>(),
         });
         say!("{status}");
         return Ok(());
@@ -311,6 +315,18 @@ fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
     for (plan, window, state, why) in rows {
         say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
+    }
+    for source in &sources {
+        let missing: u64 = source.missing.iter().map(|(first, last)| last - first + 1).sum();
+        let ranges: Vec<_> = source.missing.iter().take(3).map(|(first, last)| format!("{first} to {last}")).collect();
+        let more = if source.missing.len() > ranges.len() { ", ..." } else { "" };
+        let gaps = if missing == 0 { String::new() } else { format!(": {}{more}", ranges.join(", ")) };
+        say!(
+            "source {} of {}: last event {}; {missing} numbers missing{gaps}",
+            source.name,
+            source.contract,
+            source.seen
+        );
     }
     Ok(())
 }

@@ -110,6 +110,6 @@ mod tests {
         );
         set(0o600);
         std::fs::write(home.path().join(FILE), &text[2..]).expect("writes");
-        assert!(load_or_create(home.path()).is_err_and(|fault| fault.what.contains("holds no token")));
+        assert!(load_or_create(home.path()).is_err_and(|fault| fault.what.contains("holds no secret")));
     }
 }

@@ -60,7 +60,9 @@ impl Ids {
         let covered = sidecar.contracts()?.into_iter().map(|known| (known.id, known.indexed)).collect();
         let runs = runs.collect::<Result<_, _>>()?;
         let (secret, erasures) = sidecar.state()?;
-        let (open, subjects) = (HashMap::default(), HashMap::default());
+        // Room for all at once: a table that grows moves everything, and memory that is not touched takes none.
+        let open = HashMap::with_capacity_and_hasher(open_limit, BuildHasherDefault::default());
+        let subjects = HashMap::default();
         Ok(Ids { folder: folder.to_owned(), secret, open, subjects, runs, covered, open_limit, erasures })
     }
 

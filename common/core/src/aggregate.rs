@@ -118,8 +118,10 @@ impl Aggregate {
     /// Codes outside the contract: a journal that this contract did not write.
     pub fn add(&mut self, stratum: Stratum, event: &Prediction, label: u8) -> Result<(), String> {
         let (decision, label) = (usize::from(event.decision), usize::from(label));
-        let groups = self.groups_of(event).filter(|_| stratum.0 < self.versions);
-        let groups = groups.ok_or("an event's attribute codes are outside the contract")?;
+        let inside = self.shapes.iter().all(|shape| shape.group_of(&event.attributes).is_some());
+        if !inside || stratum.0 >= self.versions {
+            return Err("an event's attribute codes are outside the contract".to_owned());
+        }
         if decision > 2 || label > 2 {
             return Err("an event's decision or label code is outside the contract".to_owned());
         }
@@ -127,10 +129,13 @@ impl Aggregate {
         let (shapes, bins) = (&self.shapes, self.bins);
         let empty = || shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins)).collect();
         let slices = self.strata.entry(stratum).or_insert_with(empty);
-        for (slice, group) in slices.iter_mut().zip(groups) {
+        // The same bin in every slice.
+        let score = bins.map(|bins| event.score_q.map(|q| (q, bin_of(q, bins))));
+        for (slice, shape) in slices.iter_mut().zip(shapes) {
+            let Some(group) = shape.group_of(&event.attributes) else { continue };
             slice.counts[[group, decision, label]] += 1;
-            if let (Some(bins), Some(scores)) = (bins, slice.scores.get_mut(group)) {
-                scores.add(event.score_q, label, bins);
+            if let (Some(score), Some(scores)) = (score, slice.scores.get_mut(group)) {
+                scores.add(score, label);
             }
         }
         self.events += 1;
@@ -252,12 +257,12 @@ impl ScoreTensors {
         }
     }
 
-    fn add(&mut self, score_q: Option<u64>, label: usize, bins: u32) {
-        let Some(q) = score_q else {
+    /// Counts a score with its bin, or that there is none.
+    fn add(&mut self, score: Option<(u64, usize)>, label: usize) {
+        let Some((q, bin)) = score else {
             self.no_score[label] += 1;
             return;
         };
-        let bin = bin_of(q, bins);
         self.counts[[label, bin]] += 1;
         self.sums[[label, bin]] += u128::from(q);
         self.square_sums[label] += u128::from(q) * u128::from(q);
