@@ -27,6 +27,7 @@ mod tests;
 pub use command::Command;
 pub(crate) use command::{Rounds, verify};
 pub use retention::Retention;
+pub(crate) use store::digest;
 
 use crate::db::io_fault;
 use crate::journal::sealed::Sealed;
@@ -38,20 +39,24 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::{create_dir_private, sync_dir};
-use file::Key;
+pub use file::Key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where segments go to, and by which rules.
-pub(crate) struct Archive<'a> {
+pub struct Archive<'a> {
+    /// How long records stay.
     pub retention: &'a Retention,
+    /// The archive.
     pub folder: PathBuf,
     /// Where files are made before they go to the archive.
     pub staging: PathBuf,
+    /// What codes mean; of a log without contract, the codes stay alone.
     pub contracts: Vec<Contract>,
-    /// The key that new files are encrypted under, and the one that reads encrypted files.
+    /// The key that new files are encrypted under.
     pub encrypt: Option<Key>,
+    /// The key that reads encrypted files.
     pub decrypt: Option<Key>,
     /// From when on events are still needed.
     pub needed: Option<Time>,
@@ -59,7 +64,8 @@ pub(crate) struct Archive<'a> {
 
 /// What a run did: numbers of segments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Done {
+pub struct Done {
+    /// Written to the archive.
     pub archived: Vec<u32>,
     /// Deleted from the journal.
     pub deleted: Vec<u32>,
@@ -169,7 +175,7 @@ impl Archive<'_> {
             sync_dir(&self.staging)?;
         }
         let mut files = Vec::new();
-        for name in list(&staged)? {
+        for name in list_files(&staged)? {
             let digest = store::put(&staged.join(&name), &self.folder, &name)?;
             files.push((name, digest));
         }
@@ -188,7 +194,7 @@ impl Archive<'_> {
 }
 
 /// Names of the files below a folder, in order, with `/` between their parts.
-fn list(folder: &Path) -> Result<Vec<String>, Fault> {
+pub(crate) fn list_files(folder: &Path) -> Result<Vec<String>, Fault> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((at, prefix)) = folders.pop() {

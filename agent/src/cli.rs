@@ -90,6 +90,14 @@ enum Command {
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Copy this home into a new folder, without what identifies events or persons.
+    Backup {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// Leave the keys out.
+        #[arg(long)]
+        without_keys: bool,
+    },
     /// What this site holds, and how far its releases are.
     Status {
         /// For programs.
@@ -181,6 +189,16 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
         Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
+        Command::Backup { dir, without_keys } => {
+            let done = crate::backup::backup(&Home::open(&cli.home)?, &dir, !without_keys)?;
+            say!(
+                "{}: {} files, {} bytes; check with: sha256sum --check SHA256SUMS",
+                dir.display(),
+                done.files,
+                done.bytes
+            );
+            Ok(())
+        }
         Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
     }
 }

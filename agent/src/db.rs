@@ -83,6 +83,21 @@ impl Db {
         Ok(Db { path: path.to_owned(), connection })
     }
 
+    /// Writes one state of the file, whoever writes to it meanwhile, to the new file `path`, durably and for its owner only.
+    pub fn copy(&self, path: &Path) -> Result<(), Fault> {
+        // An empty file may be there: its owner and mode are set before there is anything to read.
+        home::create_new(path, b"", 0o600)?;
+        self.run("copy", |c| c.execute("VACUUM INTO ?", [path.to_string_lossy()]).map(|_| ()))?;
+        let set = || -> rusqlite::Result<()> {
+            // The copy of a file with a write-ahead log has none of its own.
+            let copy = Connection::open_with_flags(path, FLAGS)?;
+            copy.pragma_update(None, "journal_mode", "WAL")?;
+            copy.close().map_err(|(_, error)| error)
+        };
+        set().map_err(|error| sql_fault(path, "create", &error))?;
+        File::open(path).and_then(|file| file.sync_all()).map_err(|error| io_fault("create", path, &error))
+    }
+
     /// Runs a piece of work on the connection; its errors name the file.
     pub fn run<T>(&self, doing: &str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Fault> {
         work(&self.connection).map_err(|error| sql_fault(&self.path, doing, &error))

@@ -259,6 +259,11 @@ impl Home {
         self.dir.join("run.lock")
     }
 
+    /// Lock that is held while segments are archived, deleted or copied.
+    pub fn archive_lock(&self) -> PathBuf {
+        self.dir.join("archive.lock")
+    }
+
     /// Lock that an import holds from first to last row: no window is closed in the middle of one.
     pub fn import_lock(&self) -> PathBuf {
         self.dir.join("import.lock")

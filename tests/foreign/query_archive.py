@@ -49,7 +49,7 @@ def main():
         whole = whole and all(len(record) > 17 and record[16] == 2 for record in found["record"].to_pylist())
         rows = found.filter(pa.compute.not_equal(found["kind"], "pad"))
         if name == "predictions":
-            attributes = [column for column in rows.column_names if column.startswith("attribute_") and column + "_code" in rows.column_names]
+            attributes = [column for column in rows.column_names if column.startswith("attribute_")]
             dates = ["date"] if key is None else []
             answer[name] = counts(rows, dates + ["model_version", "decision", *attributes])
             answer["by_time"] = counts(rows.append_column("day", rows["occurred_at"].cast(pa.date32())), ["day"])

@@ -95,22 +95,20 @@ fn predictions(
     table.quantised("score", of(|event| event.score_q), score);
     table.quantised("threshold", of(|event| event.threshold_q), score);
     outputs(table, &events, texts);
-    for (at, attribute) in contract.iter().flat_map(|contract| contract.attributes.iter().enumerate()) {
-        let texts: Vec<_> = (0..attribute.codes()).map(|code| attribute.category(code).to_owned()).collect();
-        let codes =
-            events.iter().map(|event| event.and_then(|event| event.attributes.get(at)).map(|code| u32::from(*code)));
-        table.coded(&format!("attribute_{}", attribute.name), codes, &texts);
-    }
-    let codes = |get: fn(&Prediction) -> &[u16]| {
-        let mut lists = ListBuilder::new(Int32Builder::new());
-        for event in &events {
-            event.map_or(&[][..], get).iter().for_each(|code| lists.values().append_value(i32::from(*code)));
-            lists.append(event.is_some());
-        }
-        Arc::new(lists.finish())
+    // Prefixes keep apart whatever names a contract has.
+    let nth = |get: fn(&Prediction) -> &[u16], at: usize| {
+        let codes = events.iter().map(move |event| event.and_then(|event| get(event).get(at)));
+        codes.map(|code| code.map(|code| u32::from(*code)))
     };
-    table.put("attribute_codes", codes(|event| &event.attributes));
-    table.put("feature_codes", codes(|event| &event.features));
+    for (at, attribute) in contract.iter().flat_map(|contract| contract.attributes.iter().enumerate()) {
+        let (name, codes) = (&attribute.name, || nth(|event| &event.attributes, at));
+        let texts: Vec<_> = (0..attribute.codes()).map(|code| attribute.category(code).to_owned()).collect();
+        table.texts(&format!("attribute_{name}"), codes().map(|code| text(&texts, code)));
+        table.codes(&format!("code_attribute_{name}"), codes());
+    }
+    for (at, feature) in contract.iter().flat_map(|contract| contract.features.iter().enumerate()) {
+        table.codes(&format!("code_feature_{}", feature.name), nth(|event| &event.features, at));
+    }
     let hmacs = events.iter().map(|event| event.and_then(|event| event.feature_hmac.as_ref()).map(|hmac| &hmac[..]));
     table.binaries("feature_hmac", 32, hmacs)?;
     table.integers("latency_us", of(|event| event.latency_us));
@@ -197,8 +195,12 @@ impl Table {
     fn coded(&mut self, name: &str, codes: impl Iterator<Item = Option<u32>>, texts: &[String]) {
         let codes: Vec<Option<u32>> = codes.collect();
         self.texts(name, codes.iter().map(|code| text(texts, *code)));
-        let codes = codes.into_iter().map(|code| code.and_then(|code| i32::try_from(code).ok()));
-        self.put(&format!("{name}_code"), Arc::new(Int32Array::from_iter(codes)));
+        self.codes(&format!("{name}_code"), codes.into_iter());
+    }
+
+    fn codes(&mut self, name: &str, codes: impl Iterator<Item = Option<u32>>) {
+        let codes = codes.map(|code| code.and_then(|code| i32::try_from(code).ok()));
+        self.put(name, Arc::new(Int32Array::from_iter(codes)));
     }
 
     /// Integers in 0..=2^32, and what they stand for within the contract's range.

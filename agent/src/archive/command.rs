@@ -108,7 +108,7 @@ fn archive(site: &mut Site, to: Option<&Path>, now: Time) -> Result<Option<Done>
         let what = format!("the archive's folder {} is not there", folder.display());
         return Err(Fault::new(Blame::Operator, what, "make it, or mount what belongs there"));
     }
-    let _lock = Lock::acquire(&home.join("archive.lock"))?;
+    let _lock = Lock::acquire(&site.home.archive_lock())?;
     let staging = home.join("archive-staging");
     create_dir_private(&staging)?;
     if site.journal.open_since()?.is_some_and(|since| older(since, retention.segment_days, now)) {

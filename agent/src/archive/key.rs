@@ -51,12 +51,15 @@ pub(super) fn load(home: &Path) -> Result<Option<Key>, Fault> {
     let mut text = Zeroizing::new(vec![0; 65]);
     let whole = facts.len() == 65 && file.read_exact(&mut text).is_ok();
     let mut key = Zeroizing::new([0; 32]);
-    let digits = text.as_chunks::<2>().0.iter().map(|[high, low]| {
-        let digit = |of: u8| char::from(of).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        Some(digit(*high)? << 4 | digit(*low)?)
-    });
-    let filled = key.iter_mut().zip(digits).all(|(slot, digit)| digit.is_some_and(|digit| (*slot = digit) == ()));
-    if whole && filled {
+    let digit = |of: u8| char::from(of).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut filled = 0;
+    for (slot, [high, low]) in key.iter_mut().zip(text.as_chunks::<2>().0) {
+        if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
+            *slot = high << 4 | low;
+            filled += 1;
+        }
+    }
+    if whole && filled == key.len() {
         return Ok(Some(key));
     }
     Err(fault("is no key: 64 hexadecimal digits", "put it back from a backup; without it the archive cannot be read"))

@@ -49,7 +49,7 @@ pub(super) fn put(staged: &Path, archive: &Path, name: &str) -> Result<Digest, F
 }
 
 /// SHA-256 of a file.
-pub(super) fn digest(path: &Path) -> Result<Digest, Fault> {
+pub(crate) fn digest(path: &Path) -> Result<Digest, Fault> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut file = File::open(path).map_err(|error| io_fault("read", path, &error))?;

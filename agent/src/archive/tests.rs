@@ -77,7 +77,7 @@ impl Site {
     }
 
     fn files(&self) -> Vec<String> {
-        list(&self.home.path().join("cold")).expect("listed")
+        list_files(&self.home.path().join("cold")).expect("listed")
     }
 
     fn ledger(&mut self) -> Vec<LedgerEntry> {
@@ -230,7 +230,7 @@ fn an_interrupted_run_is_taken_up() {
     let done = site.run(days(31)).expect("archived");
     assert_eq!((done.archived, done.deleted), (vec![1, 2], vec![1, 2]));
     assert_eq!(std::fs::read(cold.join(whole)).expect("read"), bytes);
-    assert!(list(&site.home.path().join("archive-staging")).expect("listed").is_empty());
+    assert!(list_files(&site.home.path().join("archive-staging")).expect("listed").is_empty());
     assert_eq!(site.check(None), Ok(()));
 
     // A crash after the ledger said so, before the records went.

@@ -153,15 +153,15 @@ impl Table for ParquetRows {
 
     fn next(&mut self) -> Result<Next, Fault> {
         loop {
-            if let Some(batch) = self.batch.take() {
-                if self.next < batch.num_rows() {
-                    self.take(&batch, self.next);
-                    self.next += 1;
-                    self.number += 1;
-                    self.batch = Some(batch);
-                    let long = self.text.len() > CSV_LINE_BYTES;
-                    return Ok(if long { Next::Bad("longer than 1 MiB".to_owned()) } else { Next::Row });
-                }
+            if let Some(batch) = self.batch.take()
+                && self.next < batch.num_rows()
+            {
+                self.take(&batch, self.next);
+                self.next += 1;
+                self.number += 1;
+                self.batch = Some(batch);
+                let long = self.text.len() > CSV_LINE_BYTES;
+                return Ok(if long { Next::Bad("longer than 1 MiB".to_owned()) } else { Next::Row });
             }
             self.next = 0;
             match guard(|| self.reader.next().transpose()).map_err(|error| broken(&self.path, &error))? {

@@ -4,15 +4,16 @@
 //! the records of the ledger: decisions, releases and dictionaries are read from there, and it names nobody.
 
 use super::batch::PREDICTIONS;
-use super::segment::{LogRow, Segment, Visit};
-use super::{Journal, LEDGER, last_of};
+use super::segment::{self, LogRow, Segment, Visit};
+use super::sidecar::{NO_IDS, Sidecar};
+use super::{FOLDER, Journal, LEDGER, SIDECAR, last_of};
 use crate::db::{Db, damaged, io_fault};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::time::Time;
-use fedaudit_link::home::Lock;
+use fedaudit_link::home::{Lock, create_dir_private, sync_dir};
 use rusqlite::config::DbConfig;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
@@ -49,6 +50,24 @@ pub(crate) struct SealedLog {
 }
 
 impl Journal {
+    /// Copies the journal of `home` to the folder `to`, without what identifies: its sidecar is one that knows no event.
+    /// What is written meanwhile is not in the copy, or is in it as a whole.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or the copy not be written.
+    pub(crate) fn copy(home: &Path, to: &Path) -> Result<(), Fault> {
+        let folder = to.join(FOLDER);
+        create_dir_private(&folder)?;
+        let segments = segment::following(&home.join(FOLDER), 0)?;
+        for (segment, number) in segments.iter().zip(1..) {
+            let path = Segment::path(&folder, number);
+            segment.db.copy(&path)?;
+            set_modified(&path, modified(&segment.db.path)?)?;
+        }
+        sync_dir(&folder)?;
+        Sidecar::create(&to.join(SIDECAR), &NO_IDS)
+    }
+
     /// Since when the newest segment is written to, if this file system tells and more than ledger entries is in it.
     ///
     /// # Errors
@@ -129,8 +148,7 @@ impl Journal {
                 copy(&segment.db.connection, new, name)
             })
         })?;
-        let set = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_modified(closed_at));
-        set.map_err(|error| io_fault("write", &path, &error))?;
+        set_modified(&path, closed_at)?;
         for suffix in ["-wal", "-shm"] {
             let mut name = path.clone().into_os_string();
             name.push(suffix);
@@ -259,6 +277,11 @@ pub(super) fn missing(segments: &[Segment], log: &str, position: u64) -> Fault {
     }
     let what = format!("{log}: record {position} is missing");
     last_of(segments).map_or_else(|fault| fault, |last| damaged(&last.db.path, what))
+}
+
+fn set_modified(path: &Path, at: SystemTime) -> Result<(), Fault> {
+    let set = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(at));
+    set.map_err(|error| io_fault("write", path, &error))
 }
 
 /// When a file was written last.

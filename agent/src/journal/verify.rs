@@ -6,7 +6,7 @@ use super::ids::Ids;
 use super::read::{decode_strictly as decode, scan};
 use super::sealed::gone;
 use super::segment::{Block, Dictionary, LogRow, Model, Segment};
-use super::sidecar::Known;
+use super::sidecar::{Known, NO_IDS};
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
 use crate::db::damaged;
 use fedaudit_core::event::{LedgerEntry, Outcome, Record};
@@ -315,7 +315,8 @@ impl<'a> LogCheck<'a> {
     fn check_sidecar(&mut self, range: &Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
         let path = &self.journal.sidecar.db.path;
         let size = self.known.map_or(0, |known| known.size);
-        if size < self.row.size {
+        let restored = self.known.is_none() && self.journal.sidecar.state()?.0 == NO_IDS;
+        if size < self.row.size && !restored {
             let what = format!("has seen {size} of the {} records of {}: it is older", self.row.size, self.row.name);
             return Err(damaged(path, what));
         }
