@@ -134,14 +134,6 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("contract", "/contract", json!("../loan")),
         ("contract", "/score/bins", json!(100)),
         ("contract", "/attribute/0/categories/0", json!("other")),
-        ("contract", "/currency", json!("")),
-        ("contract", "/decision/threshold", json!("0.5")),
-        ("contract", "/feature", json!([{ "name": "age", "type": "date" }])),
-        ("contract", "/feature", json!([{ "name": "age", "type": "number", "min": 0 }])),
-        ("contract", "/feature", json!([{ "name": "age", "type": "integer", "min": 0.5, "max": 9 }])),
-        ("contract", "/feature", json!([{ "name": "first", "type": "boolean", "edges": [1] }])),
-        ("contract", "/feature", json!([{ "name": "purpose", "type": "category" }])),
-        ("contract", "/feature", json!([{ "name": "remark", "type": "text", "categories": ["a"] }])),
         ("plan", "/disclosure/k", json!(0)),
         ("plan", "/windows/start", json!("2024-01-01T00:30:00Z")),
         ("plan", "/contract_digest", json!("A".repeat(64))),
@@ -167,27 +159,11 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("release", "/strata/0/slices/0/groups/0/counts", json!("hidden")),
         ("release", "/strata/0/slices/0/groups/0/scores/value/square_sums/0", json!(0)),
         ("release", "/strata/0/slices/0/groups/0/scores/value/bins", json!(15)),
-        ("release", "/strata/0/tier", json!("half")),
-        ("release", "/strata/0/tier", json!({ "sampled": 1 })),
-        ("release", "/intake", json!({ "lost": 1 })),
-        ("release", "/intake", json!({ "late": 0 })),
-        ("release", "/quality", json!({ "events": { "value": 1 } })),
-        ("release", "/quality", json!({ "events": 1, "features": [] })),
         ("release", "/rule", json!("blunt-0")),
         ("release", "/events", Value::Null),
         ("report", "/scopes/0/slices/1/pairs/0/crude/difference", json!(0)),
         ("report", "/scopes/0/slices/1/parity/demographic_parity/difference", json!({ "not_estimable": "" })),
         ("report", "/scopes/0/windows", Value::Null),
-        ("report", "/scopes/0/tier", json!("half")),
-        ("report", "/weighted", Value::Null),
-        ("report", "/weighted", json!([{ "model_version": "v1" }])),
-        ("report", "/sites/0/intake", json!({ "late": -1 })),
-        ("report", "/sites/0/quality", json!({})),
-        (
-            "report",
-            "/sites/0/sampled",
-            json!([{ "model_version": "v1", "one_in": 1, "events": "suppressed", "share": null }]),
-        ),
         ("report", "/releases/0/used", json!("ignored")),
         ("report", "/method", json!("2")),
         ("report", "/sites/0/missing", Value::Null),
@@ -211,6 +187,36 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// The same of features, sampling tiers, and what intake counts.
+fn intake_alterations() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("contract", "/currency", json!("")),
+        ("contract", "/decision/threshold", json!("0.5")),
+        ("contract", "/feature", json!([{ "name": "age", "type": "date" }])),
+        ("contract", "/feature", json!([{ "name": "age", "type": "number", "min": 0 }])),
+        ("contract", "/feature", json!([{ "name": "age", "type": "integer", "min": 0.5, "max": 9 }])),
+        ("contract", "/feature", json!([{ "name": "first", "type": "boolean", "edges": [1] }])),
+        ("contract", "/feature", json!([{ "name": "purpose", "type": "category" }])),
+        ("contract", "/feature", json!([{ "name": "remark", "type": "text", "categories": ["a"] }])),
+        ("release", "/strata/0/tier", json!("half")),
+        ("release", "/strata/0/tier", json!({ "sampled": 1 })),
+        ("release", "/intake", json!({ "lost": 1 })),
+        ("release", "/intake", json!({ "late": 0 })),
+        ("release", "/quality", json!({ "events": { "value": 1 } })),
+        ("release", "/quality", json!({ "events": 1, "features": [] })),
+        ("report", "/scopes/0/tier", json!("half")),
+        ("report", "/weighted", Value::Null),
+        ("report", "/weighted", json!([{ "model_version": "v1" }])),
+        ("report", "/sites/0/intake", json!({ "late": -1 })),
+        ("report", "/sites/0/quality", json!({})),
+        (
+            "report",
+            "/sites/0/sampled",
+            json!([{ "model_version": "v1", "one_in": 1, "events": "suppressed", "share": null }]),
+        ),
+    ]
+}
+
 fn alter(document: &mut Value, place: &str, new: &Value) {
     let (parent, key) = place.rsplit_once('/').expect("a place begins with a slash");
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
@@ -226,7 +232,7 @@ fn alter(document: &mut Value, place: &str, new: &Value) {
 fn altered_artifacts_are_refused() {
     let (real, folder) = (real(), fresh("altered"));
     let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for (number, (schema, place, new)) in alterations().iter().enumerate() {
+    for (number, (schema, place, new)) in alterations().iter().chain(&intake_alterations()).enumerate() {
         // The last one is the second federation's: it has all members.
         let path = real[schema].last().expect("one was made");
         let mut document: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
