@@ -1,9 +1,12 @@
 //! Which column of a file is what, and a row as an event.
 
-use super::map::{COLUMNS, Map};
+mod extras;
+
+use super::map::{COLUMNS, EXTRAS, Map};
 use super::rows::{Next, Rows, Source};
 use super::table::Table;
 use crate::journal::EventRow;
+use extras::Extras;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{ABSENT, attribute_code, decision_code, label_code, quantise};
 use fedaudit_core::fault::{Blame, Fault};
@@ -26,6 +29,7 @@ pub(crate) struct Columns {
     labelled_anyway: bool,
     /// In the contract's order.
     attributes: Vec<Place>,
+    extras: Extras,
     /// Names of the others.
     pub ignored: Vec<String>,
 }
@@ -135,6 +139,7 @@ impl Columns {
             label: labels.then(|| (place("label"), place("labelled_at"))),
             labelled_anyway,
             attributes: contract.attributes.iter().map(|attribute| place(&attribute.name)).collect(),
+            extras: Extras::find(has, &mut place, contract, map),
             ignored: Vec::new(),
         };
         if !missing.is_empty() {
@@ -166,7 +171,7 @@ impl Columns {
             _ => None,
         };
         let attributes = contract.attributes.iter().zip(&self.attributes);
-        Ok(EventRow {
+        let mut row = EventRow {
             event_id: self.event_id.of(rows).to_owned(),
             occurred_at: Time::parse(self.occurred_at.of(rows)).map_err(|e| format!("occurred_at: {e}"))?,
             model_version: self.model_version.of(rows).to_owned(),
@@ -175,7 +180,9 @@ impl Columns {
             attributes: attributes.map(|(attribute, place)| attribute_code(attribute, place.of(rows))).collect(),
             outcome: self.outcome(rows, contract)?,
             ..EventRow::default()
-        })
+        };
+        self.extras.add(rows, contract, &mut row)?;
+        Ok(row)
     }
 
     fn outcome<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
@@ -199,7 +206,10 @@ pub(crate) fn number(text: &str, separator: u8) -> Option<f64> {
 
 /// Whether a map speaks of columns that are there.
 fn check_map(names: &[String], contract: &ContractText, map: &Map) -> Result<(), (String, &'static str)> {
-    let known = |name: &str| COLUMNS.contains(&name) || contract.attribute(name).is_some();
+    let feature = |name: &str| contract.features.iter().any(|feature| feature.name == name);
+    let known = |name: &str| {
+        COLUMNS.contains(&name) || EXTRAS.contains(&name) || contract.attribute(name).is_some() || feature(name)
+    };
     if let Some(stranger) = map.columns.keys().chain(map.constants.keys()).find(|name| !known(name)) {
         let attributes: Vec<_> = contract.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
         let all: Vec<_> = COLUMNS.iter().chain(&attributes).collect();
