@@ -47,7 +47,7 @@ name = "dependants"
 type = "integer"
 min = 0
 max = 20
-edges = [0, 2, 4]
+edges = [1, 2, 4]
 missing = true
 [[feature]]
 name = "owner"
