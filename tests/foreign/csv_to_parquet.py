@@ -1,9 +1,9 @@
 """Writes the table of a CSV file as Parquet with a library that nobody here wrote: pyarrow.
 
-    python csv_to_parquet.py CSV PARQUET [snappy|zstd|gzip|lz4|none]
+    python csv_to_parquet.py CSV PARQUET [snappy|zstd|gzip|lz4|none [ROWS]]
 
 Times become timestamps in UTC, scores floats, decisions and labels integers where all of them are, other texts
-dictionaries; what is blank becomes null. Row groups are small, so that a file has several.
+dictionaries; what is blank becomes null. Row groups have ROWS rows: 500, so that small files have several.
 """
 
 import sys
@@ -29,7 +29,7 @@ def column(name, texts):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) not in (3, 4, 5):
         sys.exit(2)
     with open(sys.argv[1], encoding="utf-8") as file:
         names = file.readline().strip().split(",")
@@ -38,8 +38,9 @@ def main():
     )
     table = pa.csv.read_csv(sys.argv[1], convert_options=options)
     columns = {name: column(name, table[name].combine_chunks()) for name in names}
-    codec = sys.argv[3] if len(sys.argv) == 4 else "snappy"
-    pq.write_table(pa.table(columns), sys.argv[2], row_group_size=500, compression=codec)
+    codec = sys.argv[3] if len(sys.argv) > 3 else "snappy"
+    rows = int(sys.argv[4]) if len(sys.argv) > 4 else 500
+    pq.write_table(pa.table(columns), sys.argv[2], row_group_size=rows, compression=codec)
 
 
 main()
