@@ -1,7 +1,7 @@
 //! Intake over HTTP: serving systems hand over predictions and labels, and are answered when those are durable.
 //!
-//! One way through: [`http`] reads and checks a request and parses its body into codes of a contract ([`body`],
-//! [`json`]); the rows wait in a bounded [`queue`]; one thread with a journal of its own ([`writer`]) makes whatever
+//! One way through: `http` reads and checks a request and parses its body into codes of a contract (`body`,
+//! `json`); the rows wait in a bounded `queue`; one thread with a journal of its own (`writer`) makes whatever
 //! waits one durable batch and answers. Memory is bounded by [`limits`]. The loopback interface or a Unix socket only:
 //! whoever may hand over events must be on this machine and know the token.
 

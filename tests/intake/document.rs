@@ -104,7 +104,8 @@ impl<'a> Seen<'a> {
     #[track_caller]
     pub fn check(&self, statuses: &[u16]) {
         for status in statuses {
-            assert!(self.exchanges.iter().any(|seen| seen["status"] == status.to_string()), "no {status} was seen");
+            let text = status.to_string();
+            assert!(self.exchanges.iter().any(|seen| seen["status"] == text.as_str()), "no {status} was seen");
         }
         let document = self.desk.http().ask("GET", "/openapi.json", &[], b"").expect("an answer").json();
         let input = self.desk.world.scratch("exchanges.json");

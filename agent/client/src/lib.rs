@@ -64,9 +64,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            queue_events: 32_768,
-            batch_events: 1_000,
-            batch_bytes: 1 << 20,
+            queue_events: 65_536,
+            batch_events: 5_000,
+            batch_bytes: 4 << 20,
             linger: Duration::from_millis(5),
             flush: Duration::from_secs(5),
             patience: Duration::from_secs(10),
