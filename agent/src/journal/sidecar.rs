@@ -2,6 +2,7 @@
 //! journal's folder and its backups, and what it says of a subject may be erased; the journal then keeps random tokens.
 
 use super::chunk::{self, CHUNK_BYTES, TooLong, each, key, position_of};
+use super::segment::Visit;
 use crate::db::{Db, count, damaged, int};
 use fedaudit_core::codec;
 use fedaudit_core::event::{Prediction, token};
@@ -259,12 +260,7 @@ impl Sidecar {
     }
 
     /// Hands the chunks that may hold positions of a range to `f`: first position and bytes.
-    fn chunks(
-        &self,
-        contract: i64,
-        range: &Range<u64>,
-        f: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    fn chunks(&self, contract: i64, range: &Range<u64>, f: Visit) -> Result<(), Fault> {
         let sql = "SELECT key, bytes FROM identity
                    WHERE key >= coalesce((SELECT max(key) FROM identity WHERE key BETWEEN ?1 AND ?2), ?2) AND key < ?3
                    ORDER BY key";
