@@ -342,9 +342,9 @@ fn reject_fault(path: &Path, error: &dyn std::fmt::Display) -> Fault {
 }
 
 /// Batches that wait for the journal.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: usize = 1;
 /// Rows of a transaction.
-const BATCH_ROWS: usize = 8_000;
+const BATCH_ROWS: usize = 16_000;
 /// Bytes of rows after which a transaction is written even with fewer.
 const BATCH_BYTES: usize = 16 * CSV_LINE_BYTES;
 /// Rejected rows that a summary names.

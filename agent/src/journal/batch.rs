@@ -5,6 +5,7 @@
 //! first deletes what is said of such positions: then an event is in both or in none. A commit that came through but was
 //! reported as failed is found by the next batch, which starts from what is stored.
 
+use super::chunk;
 use super::head::{Head, Heads};
 use super::ids::{Ids, Kind};
 use super::read;
@@ -16,6 +17,8 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::merkle::empty_root;
 use rand::Rng as _;
 use serde::Serialize;
+use std::collections::HashSet;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A batch that is being written; the caller holds the journal's lock.
@@ -26,6 +29,8 @@ pub(super) struct Batch<'a> {
     pub heads: &'a mut Heads,
     ids: &'a mut IdsAt,
     identities: Pending,
+    /// The chunk that was read last: what comes again mostly comes in the order in which it came.
+    recent: Option<Recent>,
     #[cfg(test)]
     stop: Option<Step>,
 }
@@ -36,6 +41,22 @@ pub(super) struct IdsAt {
     pub folder: PathBuf,
     pub open_limit: usize,
     pub ids: Option<Ids>,
+}
+
+/// Records of one chunk.
+struct Recent {
+    log: i64,
+    first: u64,
+    bytes: Vec<u8>,
+    /// Where each record stands in them.
+    records: Vec<Range<usize>>,
+}
+
+impl Recent {
+    fn record(&self, log: i64, position: u64) -> Option<&[u8]> {
+        let at = usize::try_from(position.checked_sub(self.first).filter(|_| self.log == log)?).ok()?;
+        self.bytes.get(self.records.get(at)?.clone())
+    }
 }
 
 /// Before which step a test lets the batch die.
@@ -63,6 +84,7 @@ impl<'a> Batch<'a> {
             heads,
             ids,
             identities: Pending::default(),
+            recent: None,
             #[cfg(test)]
             stop: None,
         };
@@ -192,7 +214,9 @@ impl<'a> Batch<'a> {
         }
         let ids = self.ids()?;
         let covered = ids.covered.get(&known.id).copied().unwrap_or_default();
+        let mut came_with_events = HashSet::new();
         sidecar.identities(known.id, &(covered[0]..sizes[0]), &mut |position, identity| {
+            came_with_events.extend(identity.outcome);
             ids.put(ids.key(Kind::Event, known.id, identity.event_id.as_bytes()), position);
             if let Some(subject) = &identity.subject {
                 ids.put_subject(ids.key(Kind::Subject, known.id, subject.id.as_bytes()), position, subject.key);
@@ -204,7 +228,9 @@ impl<'a> Batch<'a> {
             let gone = super::sealed::gone(segments, &outcomes)?;
             let from = gone.iter().fold(covered[1], |from, (_, range)| from.max(range.end));
             read::scan(segments, &row, from..sizes[1], &mut |position, bytes| {
-                if let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)? {
+                if let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)?
+                    && !came_with_events.contains(&position)
+                {
                     ids.put(ids.key(Kind::Label, known.id, &outcome.prediction.to_be_bytes()), position);
                 }
                 Ok(())
@@ -251,12 +277,25 @@ impl<'a> Batch<'a> {
     fn record(&mut self, log: usize, position: u64) -> Result<Record, Fault> {
         let head = self.heads.logs.get_mut(log);
         let head = head.ok_or_else(|| Fault::new(Blame::Site, format!("log {log} has no head"), "report this"))?;
-        head.flush(self.last)?;
         let closed = self.segments.split_last().map_or(&[][..], |(_, closed)| closed);
         let segment = closed.iter().find(|segment| segment.end(head.id) > position).unwrap_or(self.last);
-        let bytes = segment.record(head.id, position)?;
-        let missing = || super::sealed::missing(self.segments, &head.name, position);
-        read::decode_named(&segment.db.path, &head.name, position, &bytes.ok_or_else(missing)?)
+        let path = &segment.db.path;
+        if self.recent.as_ref().is_none_or(|recent| recent.record(head.id, position).is_none()) {
+            head.flush(self.last)?;
+            self.recent = segment.chunk(head.id, position)?.map(|(first, bytes)| {
+                let mut end = 0;
+                let lengths = chunk::each(&bytes).map_while(|record| record.map(<[u8]>::len));
+                let records = lengths.map(|length| {
+                    end += chunk::LENGTH_BYTES + length;
+                    end - length..end
+                });
+                let records = records.collect();
+                Recent { log: head.id, first, bytes, records }
+            });
+        }
+        let bytes = self.recent.as_ref().and_then(|recent| recent.record(head.id, position));
+        let missing = || crate::db::damaged(path, format!("{}: record {position} is missing", head.name));
+        read::decode_named(path, &head.name, position, bytes.ok_or_else(missing)?)
     }
 
     #[cfg(test)]

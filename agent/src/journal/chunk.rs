@@ -3,6 +3,8 @@
 
 /// Bytes after which a chunk is written and another begun.
 pub(super) const CHUNK_BYTES: usize = 16 << 10;
+/// Bytes of a record's length.
+pub(super) const LENGTH_BYTES: usize = 2;
 /// Positions in a log are below 2^44, so that a log's id and a position make one integer key.
 pub(super) const POSITION_BITS: u32 = 44;
 

@@ -206,11 +206,9 @@ impl<'a> Intake<'a> {
             let position = self.add(batch, row, tier.map_or(FULL_TIER, |(tier, _)| tier), rng)?;
             batch.ids()?.put(key, position);
             if let Some((label, labelled_at)) = row.outcome {
-                self.add_outcome(
-                    batch,
-                    Outcome { prediction: position, label, labelled_at, weight: 1, previous: None },
-                    rng,
-                )?;
+                let outcome = Outcome { prediction: position, label, labelled_at, weight: 1, previous: None };
+                let log = self.outcomes.get(batch)?;
+                batch.put(log, &Record::Outcome(outcome), rng)?;
             }
             if self.waiting {
                 self.take_waiting(batch, row, position, rng)?;
@@ -305,6 +303,10 @@ impl<'a> Intake<'a> {
     fn label(&mut self, batch: &mut Batch, mut outcome: Outcome, rng: &mut StdRng) -> Result<RowResult, Fault> {
         let ids = batch.ids()?;
         outcome.previous = ids.get(&ids.key(Kind::Label, self.known.id, &outcome.prediction.to_be_bytes()))?;
+        if outcome.previous.is_none() {
+            let identity = batch.identity(self.known.id, outcome.prediction)?;
+            outcome.previous = identity.and_then(|identity| identity.outcome);
+        }
         let mut before = outcome.previous;
         while let Some(position) = before {
             let log = self.outcomes.get(batch)?;

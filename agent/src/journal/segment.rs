@@ -184,13 +184,14 @@ impl Segment {
         })
     }
 
-    pub fn record(&self, log: i64, position: u64) -> Result<Option<Vec<u8>>, Fault> {
-        let mut found = None;
-        self.records(log, &(position..position + 1), &mut |_, bytes| {
-            found = Some(bytes.to_vec());
-            Ok(())
-        })?;
-        Ok(found)
+    /// The chunk that holds a record, if it is here: the position of its first record, and its bytes.
+    pub fn chunk(&self, log: i64, position: u64) -> Result<Option<(u64, Vec<u8>)>, Fault> {
+        self.db.run("read", |c| {
+            let sql = "SELECT key, bytes FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1";
+            let mut statement = c.prepare_cached(sql)?;
+            let keys = [key(log, 0), key(log, position)];
+            statement.query_row(keys, |row| Ok((position_of(row.get(0)?), row.get(1)?))).optional()
+        })
     }
 
     /// Hands the records of a range that lie here to `f`, in order.

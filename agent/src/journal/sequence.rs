@@ -1,4 +1,7 @@
 //! Sequence numbers of sources: what never came, and what came late, is counted where it belongs.
+//!
+//! The sidecar commits before the journal. So what a batch changes here carries the size of the predictions log before it:
+//! if the log has not grown beyond when the next batch begins, the journal lost the batch, and what was before holds.
 
 use super::sidecar::Sidecar;
 use crate::db::{count, int};
@@ -81,8 +84,9 @@ impl Sources {
 
     /// Writes where the sources are now.
     pub fn keep(&mut self, sidecar: &Sidecar, contract: i64) -> Result<(), Fault> {
-        let sql = "INSERT INTO source (contract, name, next, seen) VALUES (?, ?, ?, ?)
-                   ON CONFLICT DO UPDATE SET next = excluded.next, seen = excluded.seen";
+        let sql = "INSERT INTO source (contract, name, next, seen, since) SELECT id, ?2, ?3, ?4, size FROM contract WHERE id = ?1
+                   ON CONFLICT DO UPDATE SET was_next = next, was_seen = seen, next = excluded.next,
+                     seen = excluded.seen, since = excluded.since";
         self.known.drain().try_for_each(|(name, source)| {
             sidecar.db.run("write", |c| {
                 let mut statement = c.prepare_cached(sql)?;
@@ -103,7 +107,8 @@ impl Sidecar {
 
     fn add_gap(&self, contract: i64, name: &str, gap: std::ops::Range<u64>, hour: Time) -> Result<(), Fault> {
         self.db.run("write", |c| {
-            let sql = "INSERT INTO gap (contract, name, first, last, hour) VALUES (?, ?, ?, ?, ?)";
+            let sql = "INSERT INTO gap (contract, name, first, last, hour, since)
+                       SELECT id, ?2, ?3, ?4, ?5, size FROM contract WHERE id = ?1";
             let mut statement = c.prepare_cached(sql)?;
             statement.execute(params![contract, name, int(gap.start), int(gap.end - 1), hour.0]).map(|_| ())
         })
@@ -111,17 +116,18 @@ impl Sidecar {
 
     /// Takes a number out of the gap that it is in; the hour in which the gap was counted.
     fn fill(&self, contract: i64, name: &str, number: u64) -> Result<Option<Time>, Fault> {
-        let gap: Option<(u64, u64, Time)> = self.db.run("read", |c| {
-            let sql = "SELECT first, last, hour FROM gap
-                       WHERE contract = ?1 AND name = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1";
+        let gap: Option<(i64, u64, u64, Time)> = self.db.run("read", |c| {
+            let sql = "SELECT id, first, last, hour FROM gap WHERE contract = ?1 AND name = ?2 AND first <= ?3
+                       AND until IS NULL ORDER BY first DESC LIMIT 1";
             let mut statement = c.prepare_cached(sql)?;
-            let gap = |row: &rusqlite::Row| Ok((count(row.get(0)?), count(row.get(1)?), Time(row.get(2)?)));
+            let gap =
+                |row: &rusqlite::Row| Ok((row.get(0)?, count(row.get(1)?), count(row.get(2)?), Time(row.get(3)?)));
             statement.query_row(params![contract, name, int(number)], gap).optional()
         })?;
-        let Some((first, last, hour)) = gap.filter(|(_, last, _)| number <= *last) else { return Ok(None) };
+        let Some((id, first, last, hour)) = gap.filter(|(_, _, last, _)| number <= *last) else { return Ok(None) };
         self.db.run("write", |c| {
-            let mut statement = c.prepare_cached("DELETE FROM gap WHERE contract = ? AND name = ? AND first = ?")?;
-            statement.execute(params![contract, name, int(first)]).map(|_| ())
+            let sql = "UPDATE gap SET until = (SELECT size FROM contract WHERE id = gap.contract) WHERE id = ?";
+            c.prepare_cached(sql)?.execute([id]).map(|_| ())
         })?;
         if first < number {
             self.add_gap(contract, name, first..number, hour)?;
@@ -130,6 +136,22 @@ impl Sidecar {
             self.add_gap(contract, name, number + 1..last + 1, hour)?;
         }
         Ok(Some(hour))
+    }
+
+    /// Takes back what a batch changed that the journal lost; what it closed for good goes.
+    pub(super) fn sweep_sources(&self, contract: i64, size: u64) -> Result<(), Fault> {
+        self.db.run("write", |c| {
+            for sql in [
+                "DELETE FROM source WHERE contract = ? AND since >= ? AND was_next IS NULL",
+                "UPDATE source SET next = was_next, seen = was_seen, since = -1 WHERE contract = ? AND since >= ?",
+                "DELETE FROM gap WHERE contract = ? AND since >= ?",
+                "DELETE FROM gap WHERE contract = ? AND until < ?",
+                "UPDATE gap SET until = NULL WHERE contract = ? AND until >= ?",
+            ] {
+                c.prepare_cached(sql)?.execute(params![contract, int(size)])?;
+            }
+            Ok(())
+        })
     }
 
     /// All sources, for people.
@@ -145,7 +167,7 @@ impl Sidecar {
         })?;
         let with_gaps = rows.into_iter().map(|(mut report, contract)| {
             report.missing = self.db.run("read", |c| {
-                let sql = "SELECT first, last FROM gap WHERE contract = ? AND name = ? ORDER BY first LIMIT 100";
+                let sql = "SELECT first, last FROM gap WHERE contract = ? AND name = ? AND until IS NULL ORDER BY first LIMIT 100";
                 let mut statement = c.prepare_cached(sql)?;
                 let gap = |row: &rusqlite::Row| Ok((count(row.get(0)?), count(row.get(1)?)));
                 statement.query_map(params![contract, report.name], gap)?.collect()

@@ -44,6 +44,8 @@ pub(super) struct Identity {
     pub subject: Option<Subject>,
     /// Where an explanation of the prediction lies.
     pub explanation: Option<String>,
+    /// Position of the outcome that came with the event: most come so, and need no entry among the sorted ids.
+    pub outcome: Option<u64>,
 }
 
 /// The person whom an event concerns.
@@ -168,6 +170,7 @@ impl Sidecar {
     /// beyond `size` is vouched for any more: should a journal that is longer come back, this file is behind it.
     pub fn sweep(&self, contract: i64, size: u64) -> Result<(), Fault> {
         self.sweep_halves(contract, size)?;
+        self.sweep_sources(contract, size)?;
         self.db.run("write", |c| {
             let mut statement = c.prepare_cached("DELETE FROM identity WHERE key BETWEEN ? AND ?")?;
             statement.execute([key(contract, size), key(contract, u64::MAX)])?;
@@ -338,10 +341,15 @@ CREATE TABLE run (
 ) STRICT;
 CREATE TABLE source (
   contract INTEGER NOT NULL, name TEXT NOT NULL, next INTEGER NOT NULL, seen INTEGER NOT NULL,
+  since INTEGER NOT NULL, was_next INTEGER, was_seen INTEGER,
   PRIMARY KEY (contract, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX source_by_since ON source (contract, since);
 CREATE TABLE gap (
-  contract INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, hour INTEGER NOT NULL,
-  PRIMARY KEY (contract, name, first)
-) STRICT, WITHOUT ROWID;
+  id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  hour INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER
+) STRICT;
+CREATE INDEX gap_by_number ON gap (contract, name, first);
+CREATE INDEX gap_by_since ON gap (contract, since);
+CREATE INDEX gap_by_until ON gap (contract, until);
 ";

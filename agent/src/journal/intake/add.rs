@@ -18,6 +18,7 @@ struct IdentityRef<'a> {
     salt: [u8; 16],
     subject: Option<SubjectRef<'a>>,
     explanation: Option<&'a str>,
+    outcome: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -70,10 +71,12 @@ impl Intake<'_> {
             ids.put_subject(key, position, subject.key);
         }
         let explanation = row.explanation.as_deref();
+        // Written right after this one.
+        let outcome = row.outcome.map(|_| batch.size(&self.outcomes.name));
         batch.identify(
             self.known.id,
             position,
-            &IdentityRef { event_id: &row.event_id, salt, subject, explanation },
+            &IdentityRef { event_id: &row.event_id, salt, subject, explanation, outcome },
         )?;
         Ok(position)
     }
