@@ -22,10 +22,15 @@ use std::path::Path;
 use std::time::Instant;
 
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, flag, home, month, events] = &args[..]
+        && flag == "--close"
+    {
+        return close_alone(Path::new(home), month.parse().expect("a month"), events.parse().expect("a number"));
+    }
     let events = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000_u64);
     let folder = tempfile::tempdir().expect("a folder");
     let contract = contract::from_toml(CONTRACT).expect("a contract");
-    let plan = plan::from_toml(PLAN, |_| Some(Digest([7; 32]))).expect("a plan");
     let mut rng = StdRng::seed_from_u64(1);
     let home = folder.path().join("home");
     let mut journal = Journal::create(&home).expect("a journal");
@@ -44,7 +49,7 @@ fn main() {
 
     let seconds = timed("opened again", 1, || drop(Journal::open(&home).expect("opened")));
     println!("  {:.1} ms", seconds * 1e3);
-    close(&mut journal, &plan, &contract, 0, events);
+    close(&home, 0, events);
     for months in [10, 30] {
         // Older windows, so that the newest is the first still: history grows behind it.
         let from = (journal.size("predictions/loans/1").expect("a size")).div_ceil(events);
@@ -55,14 +60,29 @@ fn main() {
             std::fs::remove_file(&file).expect("removed");
         }
         println!("history of {months} windows");
-        close(&mut journal, &plan, &contract, 0, events);
-        close(&mut journal, &plan, &contract, months - 1, events);
+        close(&home, 0, events);
+        close(&home, months - 1, events);
         if std::env::args().any(|arg| arg == "--short") {
             break;
         }
     }
     let rows = ["predictions/loans/1", "outcomes/loans/1"].map(|log| journal.size(log).expect("a size"));
     timed("verified", rows.iter().sum(), || drop(journal.verify().expect("whole")));
+    many_segments(&folder.path().join("many"), &contract, &mut rng);
+}
+
+/// A home with a hundred segments that are closed.
+fn many_segments(home: &Path, contract: &Contract, rng: &mut StdRng) {
+    let mut journal = Journal::create(home).expect("a journal");
+    let file = home.with_extension("ndjson");
+    for segment in 0..100 {
+        write_lines(&file, segment * 1_000, 1_000);
+        import(&mut journal, contract, &file, rng);
+        journal.seal(rng).expect("sealed");
+    }
+    drop(journal);
+    let seconds = timed("opened with 100 closed segments", 100, || drop(Journal::open(home).expect("opened")));
+    println!("  {:.1} ms", seconds * 1e3);
 }
 
 fn import(journal: &mut Journal, contract: &Contract, file: &Path, rng: &mut StdRng) {
@@ -73,18 +93,26 @@ fn import(journal: &mut Journal, contract: &Contract, file: &Path, rng: &mut Std
     assert_eq!((summary.rejected, summary.events + summary.duplicates), (0, summary.rows), "{summary:?}");
 }
 
-fn close(journal: &mut Journal, plan: &Plan, contract: &Contract, month: u64, events: u64) {
+/// Closes a window in a process of its own, so that its memory is its own.
+fn close(home: &Path, month: u64, events: u64) {
+    let mut again = std::process::Command::new(std::env::current_exe().expect("this program"));
+    again.arg("--close").arg(home).args([month.to_string(), events.to_string()]);
+    assert!(again.status().expect("runs").success());
+}
+
+fn close_alone(home: &Path, month: u64, events: u64) {
+    let contract = contract::from_toml(CONTRACT).expect("a contract");
+    let plan: Plan = plan::from_toml(PLAN, |_| Some(Digest([7; 32]))).expect("a plan");
+    let mut journal = Journal::open(home).expect("opened");
     let start = Time::parse("2026-01-01T00:00:00Z").expect("a time").plus_ns(month as i64 * events::WINDOW_NS);
     let window = Window { start, end: start.plus_ns(events::WINDOW_NS) };
     let [predictions, outcomes] = contract.journal_logs().map(|log| journal.size(&log).expect("a size"));
-    let what = format!("window {} closed", month + 1);
-    let before = resident_mib();
-    timed(&what, events, || {
-        let answer = aggregate(journal, plan, contract, window, predictions, outcomes).expect("an answer");
-        let digest = answer.salted_digest(&[1; 16]).expect("a digest");
-        assert_ne!(digest, Digest([0; 32]));
+    let idle = status("VmRSS");
+    timed(&format!("window {} closed", month + 1), events, || {
+        let answer = aggregate(&mut journal, &plan, &contract, window, predictions, outcomes).expect("an answer");
+        assert_ne!(answer.salted_digest(&[1; 16]).expect("a digest"), Digest([0; 32]));
     });
-    println!("  resident before {before} MiB, peak {} MiB", peak_mib());
+    println!("  {idle} MiB before, {} MiB at most", peak_mib());
 }
 
 /// Rows of `bytes` bytes behind an integer key, 1,000 a transaction.
@@ -128,10 +156,6 @@ fn size(folder: &Path) -> u64 {
 
 fn peak_mib() -> u64 {
     status("VmHWM")
-}
-
-fn resident_mib() -> u64 {
-    status("VmRSS")
 }
 
 fn status(key: &str) -> u64 {

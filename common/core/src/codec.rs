@@ -31,11 +31,30 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// [`encode`], to the end of `bytes`.
 ///
 /// # Errors
-/// As [`encode`]; `bytes` is then empty.
+/// As [`encode`]; `bytes` may then have grown.
 pub fn encode_onto<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), CodecError> {
-    let whole = postcard::to_extend(value, std::mem::take(bytes)).map_err(|e| CodecError::Encode(e.to_string()))?;
-    *bytes = whole;
-    Ok(())
+    postcard::serialize_with_flavor(value, Onto(bytes)).map_err(|e| CodecError::Encode(e.to_string()))
+}
+
+/// Where postcard writes: the end of a vector that holds other things already.
+struct Onto<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Onto<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 /// Decodes postcard that this program encoded and that something else pins: trailing bytes are refused, but whether the
