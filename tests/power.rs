@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 const SENDERS: u64 = 4;
 const BATCH: u64 = 7;
 const NDJSON: &str = "application/x-ndjson";
-const LOGS: [(&str, &str); 2] =
-    [("/v1/predictions", "predictions/loans/1"), ("/v1/outcomes", "outcomes/loans/1")];
+const LOGS: [(&str, &str); 2] = [("/v1/predictions", "predictions/loans/1"), ("/v1/outcomes", "outcomes/loans/1")];
 /// Events of a session; the last is cut off by a kill.
 const SESSIONS: [usize; 3] = [2_000, 1_000, 1_000];
 
@@ -97,10 +96,12 @@ impl Recording {
         let desk = &mut self.desk;
         std::thread::scope(|scope| {
             for _ in 0..SENDERS {
-                scope.spawn(|| send(&address, &token, stop, next, |path, first| {
-                    let known = std::fs::metadata(log).expect("is written").len();
-                    answered.lock().expect("no sender panics").push((known, path, first));
-                }));
+                scope.spawn(|| {
+                    send(&address, &token, stop, next, |path, first| {
+                        let known = std::fs::metadata(log).expect("is written").len();
+                        answered.lock().expect("no sender panics").push((known, path, first));
+                    })
+                });
             }
             let count = || answered.lock().expect("no sender panics").len() * BATCH as usize;
             let (from, until) = (count(), Instant::now() + Duration::from_secs(120));
@@ -108,7 +109,11 @@ impl Recording {
                 assert!(Instant::now() < until, "nothing is answered any more: {}", desk.log());
                 std::thread::sleep(Duration::from_millis(1));
             }
-            if kill { desk.kill() } else { desk.stop() }
+            if kill {
+                desk.kill()
+            } else {
+                desk.stop()
+            }
             stop.store(true, Ordering::Relaxed);
         });
     }
