@@ -1,6 +1,6 @@
 //! What a site can show of its own journal, and what it can destroy: through the real program, on raw files.
 
-use fedaudit_tests::intake::{Desk, LOANS, SITE};
+use fedaudit_tests::intake::{self, Desk, LOANS, SITE};
 use fedaudit_tests::{client, python};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -163,3 +163,54 @@ k = 5
 attributes = ["sex"]
 reference = ["male"]
 "#;
+
+#[test]
+fn what_was_sampled_and_what_never_came_stands_in_the_report() {
+    let mut desk = desk();
+    desk.stop();
+    desk.configure("listen = \"127.0.0.1:0\"\nsample = { low = 4 }");
+    desk.start();
+    // 400 of low risk, 100 of high; numbers 200 to 209 never come, and 300 comes last.
+    let sent = (0..500_u32).filter(|n| !(200..210).contains(n) && *n != 300).chain([300]);
+    let lines: Vec<_> = sent.map(numbered).collect();
+    let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(&lines)).json();
+    let (taken, sampled) = (answer["taken"].as_u64().expect("a count"), answer["sampled"].as_u64().expect("a count"));
+    assert_eq!(taken + sampled, 490, "{answer}");
+    // One in four of 392; six standard deviations, so that it fails once in a billion runs.
+    assert!((240..350).contains(&sampled), "{sampled}");
+    let again = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(&lines)).json();
+    assert_eq!((&again["taken"], &again["duplicates"]), (&json!(0), &json!(taken)), "the same are chosen: {again}");
+    desk.stop();
+    let status = desk.world.agent(SITE, &["status"]).good().out;
+    assert!(
+        status.contains("source gateway of loans/2") && status.contains("10 numbers missing: 200 to 209"),
+        "{status}"
+    );
+    desk.world.agent(SITE, &["plan", "accept", "loans-may"]).good();
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();
+
+    let out = desk.world.scratch("report");
+    desk.world.aggregator(&["report", "build", "loans-may", "--out", &out.to_string_lossy()]).good();
+    let trust = out.join("trust.json").to_string_lossy().into_owned();
+    let bundle = out.join("bundle.zip").to_string_lossy().into_owned();
+    fedaudit_tests::run("fedaudit-verify", &[bundle.as_str(), "--trust", &trust]).good();
+    let report = std::fs::read(out.join("report.json")).expect("reads");
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+    let site = &report["sites"][0];
+    // What was sent again and left out again is counted again: it was never kept to be known by.
+    assert_eq!(site["intake"]["sampled"], json!(2 * sampled), "{site}");
+    assert_eq!(site["intake"]["missing_sequence"], json!(10), "{site}");
+    assert_eq!(site["intake"]["duplicate"], json!(taken), "{site}");
+    let low = &site["sampled"][0];
+    assert_eq!((&low["one_in"], &low["events"]["value"]), (&json!(4), &json!(392 - sampled)), "{site}");
+}
+
+fn numbered(n: u32) -> serde_json::Value {
+    json!({
+        "contract": "loans", "event_id": format!("numbered-{n}"), "occurred_at": "2026-05-04T10:00:00Z",
+        "model_version": "v1", "decision": if n % 3 == 0 { "grant" } else { "deny" }, "score": 0.5,
+        "risk_tier": if n % 5 == 0 { "high" } else { "low" }, "source": "gateway", "sequence": n,
+        "attributes": {"sex": "female"}
+    })
+}
