@@ -30,6 +30,9 @@ const WAL_HEADER: usize = 32;
 /// are two that the first session fills.
 const SESSIONS: [u64; 3] = [80 << 20, 2 << 20, 2 << 20];
 
+/// A subject with one event, erased after the first session.
+const GONE: &str = "p-gone";
+
 /// An event, or the outcome of one.
 fn item(path: &str, nth: u64) -> Value {
     let id = format!("e-{nth}");
@@ -53,6 +56,8 @@ struct Recording {
     next: AtomicU64,
     answered: Mutex<Vec<Answered>>,
     stop: AtomicBool,
+    /// How long the log was when the event of [`GONE`] was answered, before its erasure, and after.
+    gone: [u64; 3],
 }
 
 impl Recording {
@@ -63,19 +68,31 @@ impl Recording {
         let disk = Disk::of(&desk.home());
         let log = desk.world.scratch("power.log");
         let (next, answered, stop) = Default::default();
-        let mut recording = Recording { desk, log, next, answered, stop };
+        let mut recording = Recording { desk, log, next, answered, stop, gone: [0; 3] };
         for (nth, more) in SESSIONS.into_iter().enumerate() {
             let mut run = recording.watched();
             run.arg("run");
             recording.desk.start_by(run);
+            if nth == 0 {
+                let mut event = event("gone");
+                event["subject"] = GONE.into();
+                assert_eq!(recording.desk.post(LOGS[0].0, NDJSON, &lines(&[event])).json()["taken"], 1);
+                recording.gone[0] = length(&recording.log);
+            }
             recording.load(more);
             if nth == 0 {
-                let sealed = recording.watched().args(["journal", "seal"]).status().expect("starts");
-                assert!(sealed.success(), "the segment is closed");
+                recording.gone[1] = length(&recording.log);
+                recording.command(["erase", GONE]);
+                recording.gone[2] = length(&recording.log);
+                recording.command(["journal", "seal"]);
             }
         }
         let ops = disk::read(&std::fs::read(&recording.log).expect("reads"));
         (recording, disk, ops)
+    }
+
+    fn command(&self, args: [&str; 2]) {
+        assert!(self.watched().args(args).status().expect("starts").success(), "{args:?}");
     }
 
     /// The agent, with what it does written down.
@@ -132,6 +149,11 @@ impl Recording {
         if said.code != Some(0) {
             return Err(said.err);
         }
+        let found = self.desk.world.agent(SITE, &["journal", "find", "--subject", GONE, "--json"]).good().out;
+        let found = serde_json::from_str::<Value>(&found).expect("JSON").as_array().map_or(0, Vec::len) as u64;
+        if found != 1 && (self.gone[0]..self.gone[1]).contains(&at) || found != 0 && at >= self.gone[2] {
+            return Err(format!("{found} events of a subject that has one from {:?}", self.gone));
+        }
         self.desk.start();
         let sent = self.next.load(Ordering::Relaxed);
         for (path, log) in LOGS {
@@ -146,7 +168,8 @@ impl Recording {
                 let rest = body(path, first..sent.min(first + 10_000));
                 assert_eq!(self.desk.post(path, NDJSON, &rest).status, 200);
             }
-            assert_eq!(self.desk.journaled(log), sent, "each once");
+            let gone = u64::from(found == 1 || at >= self.gone[0]) * u64::from(path == LOGS[0].0);
+            assert_eq!(self.desk.journaled(log), sent + gone, "each once");
         }
         self.desk.kill();
         Ok(())
@@ -215,10 +238,12 @@ fn what_was_answered_outlives_a_loss_of_power() {
     assert!(recording.check(end).is_err(), "nothing had to be synced");
 
     let mut rng = StdRng::seed_from_u64(losses());
-    // Right after an answer, and anywhere.
+    // Right after an answer, anywhere, and right after an erasure.
     let answers: Vec<u64> = recording.answered.lock().expect("no sender panics").iter().map(|(at, ..)| *at).collect();
-    let point = |nth: u64, rng: &mut StdRng| match nth % 2 {
-        0 => answers[rng.next_u64() as usize % answers.len()],
+    let erased = recording.gone[2];
+    let point = |nth: u64, rng: &mut StdRng| match nth % 8 {
+        1 => erased,
+        0 | 2 | 4 | 6 => answers[rng.next_u64() as usize % answers.len()],
         _ => rng.next_u64() % end,
     };
     let mut points: Vec<u64> = (0..losses()).map(|nth| point(nth, &mut rng)).collect();
