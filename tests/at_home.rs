@@ -190,6 +190,17 @@ fn what_was_sampled_and_what_never_came_stands_in_the_report() {
     desk.world.agent(SITE, &["run", "--once"]).good();
     desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();
 
+    // What comes for the window now comes late: nothing but an amendment will count it, and will say so.
+    desk.start();
+    let late: Vec<_> = (600..1000).map(numbered).collect();
+    let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(&late)).json();
+    let late = answer["taken"].as_u64().expect("a count") + answer["sampled"].as_u64().unwrap_or(0);
+    assert_eq!(late, 400, "{answer}");
+    desk.stop();
+    let window = "2026-05-04T00:00:00Z/2026-05-05T00:00:00Z";
+    desk.world.agent(SITE, &["release", "amend", "loans-may", "--window", window, "--reason", "late"]).good();
+    desk.world.agent(SITE, &["run", "--once"]).good();
+
     let out = desk.world.scratch("report");
     desk.world.aggregator(&["report", "build", "loans-may", "--out", &out.to_string_lossy()]).good();
     let trust = out.join("trust.json").to_string_lossy().into_owned();
@@ -199,11 +210,13 @@ fn what_was_sampled_and_what_never_came_stands_in_the_report() {
     let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
     let site = &report["sites"][0];
     // What was sent again and left out again is counted again: it was never kept to be known by.
-    assert_eq!(site["intake"]["sampled"], json!(2 * sampled), "{site}");
-    assert_eq!(site["intake"]["missing_sequence"], json!(10), "{site}");
+    let more = answer["sampled"].as_u64().unwrap_or(0);
+    assert_eq!(site["intake"]["sampled"], json!(2 * sampled + more), "{site}");
+    assert_eq!(site["intake"]["missing_sequence"], json!(10 + 100), "{site}");
+    assert_eq!(site["intake"]["late"], json!(400), "{site}");
     assert_eq!(site["intake"]["duplicate"], json!(taken), "{site}");
     let low = &site["sampled"][0];
-    assert_eq!((&low["one_in"], &low["events"]["value"]), (&json!(4), &json!(392 - sampled)), "{site}");
+    assert_eq!((&low["one_in"], &low["events"]["value"]), (&json!(4), &json!(392 - sampled + 320 - more)), "{site}");
 }
 
 fn numbered(n: u32) -> serde_json::Value {

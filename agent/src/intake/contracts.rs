@@ -1,9 +1,9 @@
 //! The contracts that events may name.
 
 use fedaudit_core::contract::Contract;
-use fedaudit_core::ids::Name;
+use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::roster::Registry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The latest version of each contract in this site's copy of the registry.
@@ -15,13 +15,15 @@ pub(crate) struct Contracts(BTreeMap<Name, Arc<Known>>);
 pub(crate) struct Known {
     pub contract: Contract,
     features: HashMap<String, usize>,
+    /// The plans that measure it: what comes for a window that one of them has released comes late.
+    pub plans: BTreeSet<Digest>,
 }
 
 impl Known {
     /// Prepares a contract.
     pub fn new(contract: Contract) -> Self {
         let features = contract.features.iter().zip(0..).map(|(feature, at)| (feature.name.clone(), at)).collect();
-        Known { contract, features }
+        Known { contract, features, plans: BTreeSet::new() }
     }
 
     /// The position of a feature; senders mostly write them in the contract's order, so that `nth` is tried first.
@@ -37,7 +39,10 @@ impl Contracts {
         let names = registry.contracts().map(|contract| contract.contract.clone());
         let latest = names.filter_map(|name| {
             let (_, _, contract) = registry.contract(&name)?;
-            Some((name, Arc::new(Known::new(contract.clone()))))
+            let mut known = Known::new(contract.clone());
+            let plans = registry.plans().filter(|(_, published)| published.plan.contract == name);
+            known.plans = plans.map(|(digest, _)| *digest).collect();
+            Some((name, Arc::new(known)))
         });
         Contracts(latest.collect())
     }

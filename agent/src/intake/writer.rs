@@ -7,13 +7,14 @@ use super::pair::Half;
 use super::queue::{Next, Queue};
 use super::token::sampling_secret;
 use crate::home::Home;
-use crate::journal::{self, EventRow, Journal, LabelRow, RowResult, Rules, Sampling, StdRng};
-use fedaudit_core::contract::Contract;
+use crate::journal::{self, EventRow, Journal, LEDGER, LabelRow, RowResult, Rules, Sampling, StdRng};
+use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::time::HOUR_NS;
-use fedaudit_core::time::Time;
+use fedaudit_core::ids::Digest;
+use fedaudit_core::time::{HOUR_NS, Time};
 use fedaudit_link::home::{now, os_random};
 use rand::SeedableRng as _;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -72,10 +73,12 @@ impl Job {
     }
 }
 
-/// What of what comes is journaled.
+/// What of what comes is journaled, and what comes late.
 pub(crate) struct Policy {
     sampling: Option<Sampling>,
     horizon_days: Option<u32>,
+    /// Size of the ledger when it was read, and until when windows of each plan had been released then.
+    released: (u64, BTreeMap<Digest, Time>),
 }
 
 impl Policy {
@@ -88,7 +91,24 @@ impl Policy {
                 Some(journal.sample(secret, &config.sample, &mut StdRng::from_seed(os_random()))?)
             }
         };
-        Ok(Policy { sampling, horizon_days: config.horizon_days })
+        Ok(Policy { sampling, horizon_days: config.horizon_days, released: Default::default() })
+    }
+
+    /// Until when windows of a contract have been released.
+    fn released_until(&mut self, journal: &mut Journal, known: &Known) -> Result<Option<Time>, Fault> {
+        let size = journal.size(LEDGER)?;
+        if self.released.0 != size {
+            let mut until = BTreeMap::new();
+            journal.ledger(|_, entry| {
+                if let LedgerEntry::Released { plan, window, .. } = entry {
+                    let end = until.entry(plan).or_insert(window.end);
+                    *end = window.end.max(*end);
+                }
+                Ok(())
+            })?;
+            self.released = (size, until);
+        }
+        Ok(known.plans.iter().filter_map(|plan| self.released.1.get(plan)).max().copied())
     }
 }
 
@@ -115,7 +135,7 @@ impl Drop for Abandon {
     }
 }
 
-fn run(mut journal: Journal, policy: Policy, queue: &Queue) {
+fn run(mut journal: Journal, mut policy: Policy, queue: &Queue) {
     let mut rng = StdRng::from_seed(os_random());
     let mut troubled = false;
     loop {
@@ -124,7 +144,7 @@ fn run(mut journal: Journal, policy: Policy, queue: &Queue) {
             // After a failure, an empty batch shows whether the journal can be written again.
             Next::Quiet if troubled => journal.append(&[], &mut rng).err(),
             Next::Quiet => continue,
-            Next::Jobs(jobs) => write(&mut journal, jobs, &policy, &mut rng),
+            Next::Jobs(jobs) => write(&mut journal, jobs, &mut policy, &mut rng),
         };
         if let Some(fault) = &trouble {
             tracing::error!(blame = %fault.blame, what = %fault.what, hint = %fault.hint, "intake");
@@ -137,15 +157,14 @@ fn run(mut journal: Journal, policy: Policy, queue: &Queue) {
 }
 
 /// Writes what the jobs hold, a durable batch for each contract, and answers them; the first failure.
-fn write(journal: &mut Journal, mut jobs: Vec<Job>, policy: &Policy, rng: &mut StdRng) -> Option<Fault> {
+fn write(journal: &mut Journal, mut jobs: Vec<Job>, policy: &mut Policy, rng: &mut StdRng) -> Option<Fault> {
     let mut batches: Vec<Group> = Vec::new();
     let mut places = Vec::with_capacity(jobs.len());
     for job in &mut jobs {
         let groups = std::mem::take(&mut job.groups).into_iter();
         places.push(groups.map(|group| (group.items.len(), join(&mut batches, group))).collect::<Vec<_>>());
     }
-    let record =
-        |batch: Group| record(journal, &batch.contract.contract, &batch.items, policy, rng).map(Vec::into_iter);
+    let record = |batch: Group| record(journal, &batch.contract, &batch.items, policy, rng).map(Vec::into_iter);
     let mut written: Vec<Result<_, Fault>> = batches.into_iter().map(record).collect();
     for (job, places) in jobs.into_iter().zip(places) {
         let mut of = |(count, at): (usize, usize)| match written.get_mut(at) {
@@ -180,9 +199,9 @@ fn join(batches: &mut Vec<Group>, mut group: Group) -> usize {
 /// Journals the items of one contract in one durable batch; what became of each.
 fn record(
     journal: &mut Journal,
-    contract: &Contract,
+    known: &Known,
     items: &[Item],
-    policy: &Policy,
+    policy: &mut Policy,
     rng: &mut StdRng,
 ) -> Result<Vec<RowResult>, Fault> {
     let items = items.iter().map(|item| match item {
@@ -192,8 +211,9 @@ fn record(
         Item::Refused(at, reason) => journal::Item::Refused(*at, reason),
     });
     let horizon = policy.horizon_days.map(|days| now().plus_ns(-i64::from(days) * 24 * HOUR_NS));
-    let rules = Rules { count: true, horizon, sampling: policy.sampling.as_ref() };
-    journal.record(contract, items, rules, rng, |_| None)
+    let released_until = policy.released_until(journal, known)?;
+    let rules = Rules { count: true, horizon, released_until, sampling: policy.sampling.as_ref() };
+    journal.record(&known.contract, items, rules, rng, |_| None)
 }
 
 /// How long the thread waits before it looks whether the journal can be written again.

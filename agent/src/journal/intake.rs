@@ -24,6 +24,8 @@ pub struct Rules<'a> {
     pub count: bool,
     /// Events before this are refused: ids are unique from here on only.
     pub horizon: Option<Time>,
+    /// Until when windows have been released: events before come late.
+    pub released_until: Option<Time>,
     /// Which events are left out.
     pub sampling: Option<&'a Sampling>,
 }
@@ -200,6 +202,9 @@ impl<'a> Intake<'a> {
         let Some(position) = ids.get(&key)? else {
             let tier = self.rules.sampling.and_then(|sampling| sampling.tier_of(row));
             self.follow(batch, row)?;
+            if self.rules.released_until.is_some_and(|until| row.occurred_at < until) {
+                self.count(row.occurred_at, TallyKind::Late);
+            }
             if let Some((_, false)) = tier {
                 return Ok(RowResult::Sampled);
             }

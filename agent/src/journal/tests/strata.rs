@@ -34,7 +34,7 @@ fn tiers_tallies_and_features_reach_the_release() {
     let (_home, mut journal) = new();
     let contract = contract::from_toml(&format!("{CONTRACT}{FEATURE}")).expect("valid");
     let sampling = journal.sample([3; 32], &[("low".to_owned(), 4)].into(), &mut rng(1)).expect("committed");
-    let rules = Rules { count: true, horizon: None, sampling: Some(&sampling) };
+    let rules = Rules { count: true, sampling: Some(&sampling), ..Rules::default() };
     let mut take = |rows: &[EventRow]| {
         let items = rows.iter().map(Item::Event);
         journal.record(&contract, items, rules, &mut rng(2), |_| None).expect("written")
