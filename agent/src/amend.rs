@@ -6,8 +6,9 @@
 
 use crate::abstain::named;
 use crate::close::{Answer, Question, answer, check_outbox, recover, sign};
-use crate::journal::{aggregate, count_transitions};
+use crate::journal::count_transitions;
 use crate::outbox::{Kind, Outgoing, State};
+use crate::reproduce::raw;
 use crate::site::{Decision, Site, refused};
 use clap::Args;
 use fedaudit_core::codec;
@@ -99,15 +100,7 @@ fn text(release: &Outgoing) -> Result<ReleaseText, Fault> {
 fn check_difference(site: &mut Site, question: &Question, old: &Outgoing, new: &Answer) -> Result<(), Fault> {
     let Question { plan, contract, window, .. } = question;
     let verified = verify::release(&old.envelope, &old.artifact, site.mirror.registry()).map_err(refused)?;
-    let mut before = [0; 2];
-    for (size, checkpoint) in before.iter_mut().zip(verified.journal()) {
-        *size = checkpoint.size;
-    }
-    let raw = aggregate(&mut site.journal, plan, contract, *window, before[0], before[1])?.salted_digest(&old.salt);
-    if raw.ok() != Some(verified.claim().raw) {
-        let what = format!("the journal does not give release {} of {window} any more", old.sequence);
-        return Err(Fault::new(Blame::Site, what, "run `fedaudit-agent journal verify`; nothing was signed"));
-    }
+    let (_, before) = raw(site, plan, contract, old, &verified)?;
     let misfit = |e| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
     let mut transitions = Transitions::new(verified.text(), &new.release, plan, contract).map_err(misfit)?;
     count_transitions(&mut site.journal, plan, contract, *window, [before, new.sizes], &mut transitions)?;

@@ -1,14 +1,15 @@
 //! The command line of the agent.
 
 mod import;
+mod journal;
 mod outbox;
+mod status;
 
 use crate::abstain::{Abstain, Withdraw};
 use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
 use crate::join::join;
-use crate::journal::Journal;
 use crate::leave::listed;
 use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
@@ -16,8 +17,7 @@ use crate::run::{Until, run};
 use crate::site::{Decision, Site};
 use clap::{Parser, Subcommand};
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::time::Window;
+use fedaudit_core::ids::Name;
 use fedaudit_link::home::now;
 use fedaudit_link::protocol::Token;
 use fedaudit_link::say;
@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Journal the events and outcomes of CSV files (.csv, .csv.gz). Importing twice changes nothing.
+    /// Journal the events and outcomes of files: CSV (.csv, .csv.gz) or Parquet. Importing twice changes nothing.
     Import(import::Import),
     /// Contracts and plans from data at hand; needs no home.
     #[command(subcommand)]
@@ -81,10 +81,23 @@ enum Command {
     Release(ReleaseCommand),
     /// The journal.
     #[command(subcommand)]
-    Journal(JournalCommand),
+    Journal(journal::JournalCommand),
+    /// Destroy what says which events are a subject's: their ids, salts and key. Releases stay valid.
+    Erase {
+        /// The subject, as the site's systems call them; `-` reads it from standard input.
+        subject: String,
+    },
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Copy this home into a new folder, without what identifies events or persons.
+    Backup {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// Leave the keys out.
+        #[arg(long)]
+        without_keys: bool,
+    },
     /// What this site holds, and how far its releases are.
     Status {
         /// For programs.
@@ -120,12 +133,6 @@ enum PlanCommand {
     Withdraw(Withdraw),
 }
 
-#[derive(Subcommand)]
-enum JournalCommand {
-    /// Hash every record again and hold it against the blocks' roots.
-    Verify,
-}
-
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -152,7 +159,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn command(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { k_floor, never_report, poll_seconds, offline } => {
-            Home::init(&cli.home, &Config { k_floor, never_report, poll_seconds, offline })?;
+            let config = Config { k_floor, never_report, poll_seconds, offline, ..Config::default() };
+            Home::init(&cli.home, &config)?;
             say!("home {} is made; its policy is in config.toml", cli.home.display());
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
@@ -163,7 +171,11 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let site = Site::open(Home::open(&cli.home)?)?;
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
-            let mut site = run(site, until, || say!("{ready}")).await?;
+            let ready = |intake: Option<&str>| match intake {
+                Some(address) => say!("{ready}; intake at {address}"),
+                None => say!("{ready}"),
+            };
+            let mut site = run(site, until, ready).await?;
             say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
             Ok(())
         }
@@ -174,16 +186,20 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
-        Command::Journal(JournalCommand::Verify) => {
-            let home = Home::open(&cli.home)?;
-            let report = Journal::open(&home.dir)?.verify()?;
-            for log in &report.logs {
-                say!("{}: {}, root {}", log.name, log.counts(), log.root);
-            }
+        Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
+        Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
+        Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
+        Command::Backup { dir, without_keys } => {
+            let done = crate::backup::backup(&Home::open(&cli.home)?, &dir, !without_keys)?;
+            say!(
+                "{}: {} files, {} bytes; check with: sha256sum --check SHA256SUMS",
+                dir.display(),
+                done.files,
+                done.bytes
+            );
             Ok(())
         }
-        Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
-        Command::Status { json } => status(Site::open(Home::open(&cli.home)?)?, json),
+        Command::Status { json } => status::status(Site::open(Home::open(&cli.home)?)?, json),
     }
 }
 
@@ -216,7 +232,7 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
 /// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
 async fn synced(site: Site) -> Result<Site, Fault> {
     let dir = site.home.dir.clone();
-    match run(site, Until::Synced, || {}).await {
+    match run(site, Until::Synced, |_| {}).await {
         Ok(site) => Ok(site),
         Err(fault) => {
             eprintln!("{fault}\nusing this home's copy of the registry");
@@ -282,41 +298,6 @@ fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-fn status(mut site: Site, json: bool) -> Result<(), Fault> {
-    let decisions = site.decisions()?;
-    let mut releases = listed(&mut site)?;
-    releases.retain(|listed| listed.kind == Kind::Release);
-    let plan_name = |digest: &Digest| {
-        let published = site.mirror.registry().plan(digest).map(|published| published.plan.plan.to_string());
-        published.unwrap_or_else(|_| digest.short())
-    };
-    let rows: Vec<(String, Window, &str, Option<String>)> =
-        releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
-    let enrolled = site.enrolled();
-    let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
-    if json {
-        let releases: Vec<_> = rows
-            .iter()
-            .map(|(plan, window, state, why)| serde_json::json!({ "plan": plan, "window": window, "state": state, "reason": why }))
-            .collect();
-        let status = serde_json::json!({
-            "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
-            "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
-        });
-        say!("{status}");
-        return Ok(());
-    }
-    say!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
-    if !enrolled {
-        say!("approval by governance is pending, as far as this home's copy of the registry goes");
-    }
-    say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
-    for (plan, window, state, why) in rows {
-        say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
-    }
-    Ok(())
-}
-
 /// How many of the documents in the outbox have their receipt.
 fn how_far(outbox: &[Listed]) -> String {
     let noun = if outbox.iter().all(|listed| listed.kind == Kind::Release) { "release" } else { "document" };
@@ -346,7 +327,8 @@ fn logging() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fedaudit_core::time::Time;
+    use fedaudit_core::ids::Digest;
+    use fedaudit_core::time::{Time, Window};
 
     #[test]
     fn the_last_line_of_a_run_says_what_waits() {

@@ -39,6 +39,7 @@ impl Db {
         home::create_new(&stray, b"", 0o600)?;
         let made = || -> rusqlite::Result<()> {
             let mut connection = Connection::open_with_flags(&stray, FLAGS)?;
+            connection.pragma_update(None, "page_size", PAGE_BYTES)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             let transaction = connection.transaction()?;
@@ -81,6 +82,21 @@ impl Db {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sql)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Db { path: path.to_owned(), connection })
+    }
+
+    /// Writes one state of the file, whoever writes to it meanwhile, to the new file `path`, durably and for its owner only.
+    pub fn copy(&self, path: &Path) -> Result<(), Fault> {
+        // An empty file may be there: its owner and mode are set before there is anything to read.
+        home::create_new(path, b"", 0o600)?;
+        self.run("copy", |c| c.execute("VACUUM INTO ?", [path.to_string_lossy()]).map(|_| ()))?;
+        let set = || -> rusqlite::Result<()> {
+            // The copy of a file with a write-ahead log has none of its own.
+            let copy = Connection::open_with_flags(path, FLAGS)?;
+            copy.pragma_update(None, "journal_mode", "WAL")?;
+            copy.close().map_err(|(_, error)| error)
+        };
+        set().map_err(|error| sql_fault(path, "create", &error))?;
+        File::open(path).and_then(|file| file.sync_all()).map_err(|error| io_fault("create", path, &error))
     }
 
     /// Runs a piece of work on the connection; its errors name the file.
@@ -160,7 +176,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Stamped at creation; migrations only add, and raise it.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
+/// Bytes of a page: chunks of records are larger than SQLite's usual 4 KiB, and each page costs two writes.
+const PAGE_BYTES: i64 = 8_192;
 /// How long to wait for another connection.
 const BUSY: Duration = Duration::from_secs(30);
 /// Prepared statements kept for a file; more than there are.
@@ -168,4 +186,4 @@ const STATEMENTS: usize = 64;
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// The write-ahead log itself is chosen at creation and stays chosen. Negative cache sizes are KiB.
 const PRAGMAS: [(&str, i64); 4] =
-    [("synchronous", 2), ("cache_size", -32_768), ("wal_autocheckpoint", 8_192), ("trusted_schema", 0)];
+    [("synchronous", 2), ("cache_size", -32_768), ("wal_autocheckpoint", 4_096), ("trusted_schema", 0)];

@@ -4,11 +4,16 @@
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
 //! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/archive.key` | what archive files are encrypted under, 0600 | they can be read |
+//! | `keys/intake.token` | what senders of events show, 0600 | events that the model never decided |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
+//! | `archive-staging/` | archive files on their way, see [`crate::archive`] | noticed before a record is deleted |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
+use crate::archive::Retention;
+use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
@@ -45,11 +50,24 @@ pub struct Config {
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
+    /// Where serving systems hand over events; nowhere, if there is no such table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intake: Option<IntakeConfig>,
+    /// How long records stay where.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { k_floor: 10, never_report: Vec::new(), poll_seconds: 10, offline: false }
+        Config {
+            k_floor: 10,
+            never_report: Vec::new(),
+            poll_seconds: 10,
+            offline: false,
+            intake: None,
+            retention: Retention::default(),
+        }
     }
 }
 
@@ -60,8 +78,13 @@ impl Config {
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n",
-            self.k_floor, self.never_report, self.poll_seconds, self.offline
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
+            self.k_floor,
+            self.never_report,
+            self.poll_seconds,
+            self.offline,
+            intake::config::SAMPLE,
+            self.retention.to_toml()
         )
     }
 
@@ -132,6 +155,7 @@ impl Home {
         for usage in KEYS {
             create_key(&partial.join("keys").join(format!("{usage}.key")), os_random())?;
         }
+        intake::create_token(&partial)?;
         drop(Journal::create(&partial)?);
         crate::outbox::Outbox::create(&partial)?;
         std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))
@@ -152,9 +176,10 @@ impl Home {
             let hint = "name a home with --home, or make one: fedaudit-agent init";
             Fault::new(Blame::Operator, format!("{}: {e}", path.display()), hint)
         })?;
-        let config = toml::from_str(&text).map_err(|e| {
-            Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named")
-        })?;
+        let bad =
+            |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
+        let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
+        config.retention.check().map_err(bad)?;
         Ok(Home { dir: dir.to_owned(), config })
     }
 
@@ -234,6 +259,11 @@ impl Home {
         self.dir.join("run.lock")
     }
 
+    /// Lock that is held while segments are archived, deleted or copied.
+    pub fn archive_lock(&self) -> PathBuf {
+        self.dir.join("archive.lock")
+    }
+
     /// Lock that an import holds from first to last row: no window is closed in the middle of one.
     pub fn import_lock(&self) -> PathBuf {
         self.dir.join("import.lock")
@@ -250,8 +280,13 @@ mod tests {
 
     #[test]
     fn the_written_configuration_is_read_back() {
-        let config = Config { k_floor: 5, never_report: vec!["race".to_owned()], poll_seconds: 3, offline: true };
+        let (archive, never_report) = ("cold \"a\"".to_owned(), vec!["race".to_owned()]);
+        let retention = Retention { archive, hot_days: 7, segment_days: 2, encrypt: true, delete_after_days: 9 };
+        let config = Config { k_floor: 5, never_report, poll_seconds: 3, offline: true, intake: None, retention };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
+        assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());
+        let older = "k_floor = 5\nnever_report = []\npoll_seconds = 3\n";
+        assert_eq!(toml::from_str::<Config>(older).map(|config| config.retention), Ok(Retention::default()));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking in files of events: CSV, plain or gzip.
+//! Taking in files of events: CSV, plain or gzip, and Parquet.
 //!
 //! Rows go into the journal in durable batches, so that a crash loses none that were acknowledged and a second import
 //! completes the first: what is there already is counted as a duplicate. The ledger's entry about the file is in the
@@ -6,12 +6,17 @@
 
 pub(crate) mod columns;
 pub(crate) mod input;
+mod lines;
 pub(crate) mod map;
+mod parquet;
 pub(crate) mod rows;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::journal::{EventRow, Journal, RowResult, StdRng};
+use crate::intake::contracts::Known;
+use crate::intake::json;
+use crate::journal::{EventRow, Item, Journal, RowResult, Rules, StdRng};
 use columns::Columns;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::event::LedgerEntry;
@@ -20,13 +25,18 @@ use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::CSV_LINE_BYTES;
 use fedaudit_core::time::{Time, Window};
 use input::Input;
+use lines::{Lines, is_lines};
 pub use map::Map;
+use parquet::{ParquetRows, is_parquet};
 use rows::{Next, Rows};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use table::Table;
+pub use table::Unit;
 
 /// What an import did. Every row is in exactly one of: new event, new outcome of a known event, duplicate, rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,6 +53,8 @@ pub struct ImportSummary {
     pub duplicates: u64,
     /// Rows refused.
     pub rejected: u64,
+    /// What refused rows are numbered by.
+    pub unit: Unit,
     /// The first of them, at most 10.
     pub first_rejects: Vec<Reject>,
     /// Columns that the contract does not know.
@@ -52,8 +64,8 @@ pub struct ImportSummary {
 /// A row refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reject {
-    /// The line of the file on which it begins, from 1.
-    pub line: u64,
+    /// The line or row of the file, from 1.
+    pub number: u64,
     /// Why.
     pub reason: String,
 }
@@ -76,14 +88,14 @@ pub struct Released {
     pub until: Time,
 }
 
-/// Takes in the CSV file `path`, plain or gzip, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
+/// Takes in the file `path`, CSV (plain or gzip), JSON lines or Parquet, its columns named as `reading` says; `progress` is told bytes of the file read, and all of them.
 ///
 /// Rows refused are written to `rejects`, which is made, or replaced, if there are any.
 ///
 /// # Errors
 /// Before anything is written: a file that cannot be read or has other columns. Later: a file that ends early, or a
 /// journal or reject file that cannot be written; batches before that stay, and importing again completes them.
-pub fn import_csv(
+pub fn import_file(
     journal: &mut Journal,
     reading: &Reading,
     path: &Path,
@@ -97,15 +109,22 @@ pub fn import_csv(
         let what = format!("{} is both the file to import and the file for rejects", path.display());
         return Err(Fault::new(Blame::Operator, what, "name another file for rejects"));
     }
-    let mut rows = Rows::new(Input::open(path)?);
-    let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
-    let ignored_columns = columns.ignored.clone();
-    let summary = ImportSummary { ignored_columns, ..ImportSummary::default() };
-    let rejects = RejectFile { path: rejects.to_owned(), writer: None };
-    let mut import = Import { journal, reading, rng, progress, summary, rejects, batch: Batch::default() };
-    import.run(&mut rows, &columns)?;
-    import.rejects.finish()?;
-    Ok(import.summary)
+    let rejects = RejectFile { path: rejects.to_owned(), unit: Unit::default(), writer: None };
+    let summary = ImportSummary::default();
+    let import = Import { journal, reading, rng, progress, summary, rejects };
+    let contract = reading.contract;
+    if is_parquet(path) {
+        let mut rows = ParquetRows::open(path)?;
+        let columns = rows.columns(reading.contract, reading.map)?;
+        import.run(&mut rows, |rows| columns.event(rows, contract), &columns.ignored)
+    } else if is_lines(path) {
+        let known = Known::new(contract.clone());
+        import.run(&mut Lines::new(Input::open(path)?), |rows| json::event(rows.raw(), &known), &[])
+    } else {
+        let mut rows = Rows::new(Input::open(path)?);
+        let columns = Columns::read(&mut rows, reading.contract, reading.map, path)?;
+        import.run(&mut rows, |rows| columns.event(rows, contract), &columns.ignored)
+    }
 }
 
 struct Import<'a> {
@@ -115,7 +134,6 @@ struct Import<'a> {
     progress: &'a mut dyn FnMut(u64, u64),
     summary: ImportSummary,
     rejects: RejectFile,
-    batch: Batch,
 }
 
 /// Rows on their way into the journal, and what they were read from.
@@ -125,10 +143,15 @@ struct Batch {
     rows: Vec<EventRow>,
     lines: Vec<Line>,
     raw: Vec<u8>,
+    /// Bytes of the file read so far, and all of them.
+    progress: (u64, u64),
+    /// In the last batch, the digest of the file.
+    file: Option<Digest>,
 }
 
 /// A row of the file.
 struct Line {
+    /// The line or row of the file.
     number: u64,
     /// Its place in the batch's bytes.
     raw: Range<usize>,
@@ -137,39 +160,49 @@ struct Line {
 }
 
 impl Import<'_> {
-    fn run(&mut self, rows: &mut Rows<Input>, columns: &Columns) -> Result<(), Fault> {
-        loop {
-            let read = match rows.next()? {
-                Next::End => break,
-                Next::Bad(reason) => Err(reason),
-                Next::Row => columns.event(rows, self.reading.contract),
-            };
-            // Only when another row follows: the last batch is the one that also writes to the ledger.
-            if self.batch.lines.len() >= BATCH_ROWS || self.batch.raw.len() >= BATCH_BYTES {
-                self.flush(None)?;
-                (self.progress)(rows.input().done(), rows.input().total());
-            }
-            self.batch.push(read, rows.line(), rows.raw());
-        }
-        let digest = rows.input_mut().digest()?;
-        self.flush(Some(digest))?;
-        (self.progress)(rows.input().done(), rows.input().total());
-        Ok(())
+    /// One thread reads rows into codes, this one journals them: each is as much work as the other.
+    fn run<T: Table + Send>(
+        mut self,
+        rows: &mut T,
+        event: impl Fn(&T) -> Result<EventRow, String> + Send,
+        ignored: &[String],
+    ) -> Result<ImportSummary, Fault> {
+        (self.summary.unit, self.rejects.unit) = (T::UNIT, T::UNIT);
+        self.summary.ignored_columns = ignored.to_vec();
+        std::thread::scope(|scope| {
+            let (send, batches) = sync_channel(BATCHES_WAITING);
+            scope.spawn(move || {
+                // Whoever writes may have failed, and no longer listens.
+                let hand_over = &mut |batch| send.send(Ok(batch)).is_ok();
+                if let Err(fault) = read(rows, event, hand_over) {
+                    let _ = send.send(Err(fault));
+                }
+            });
+            batches.iter().try_for_each(|batch| self.write(batch?))
+        })?;
+        self.rejects.finish()?;
+        Ok(self.summary)
     }
 
-    /// Writes the batch; with the digest of the file, which now is at its end, the ledger's entry as well.
-    fn flush(&mut self, file: Option<Digest>) -> Result<(), Fault> {
-        let batch = std::mem::take(&mut self.batch);
+    /// Writes a batch; with the last one the ledger's entry as well.
+    fn write(&mut self, batch: Batch) -> Result<(), Fault> {
+        let file = batch.file;
         let summary = &mut self.summary;
         summary.rows += batch.lines.len() as u64;
         summary.rejected += (batch.lines.len() - batch.rows.len()) as u64;
-        let results = self.journal.record_events_and(self.reading.contract, &batch.rows, self.rng, |results| {
-            results.iter().for_each(|result| summary.count(result));
-            let new = batch.rows.iter().zip(results);
-            let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
-            summary.late += late.count() as u64;
-            file.and_then(|file| summary.entry(file))
-        })?;
+        let results = self.journal.record(
+            self.reading.contract,
+            batch.rows.iter().map(Item::Event),
+            Rules::default(),
+            self.rng,
+            |results| {
+                results.iter().for_each(|result| summary.count(result));
+                let new = batch.rows.iter().zip(results);
+                let late = new.filter(|(row, result)| self.reading.released.iter().any(|of| of.missed(row, result)));
+                summary.late += late.count() as u64;
+                file.and_then(|file| summary.entry(file))
+            },
+        )?;
         let mut results = results.into_iter();
         for line in batch.lines {
             let refused = line.refused.or_else(|| match results.next() {
@@ -179,11 +212,40 @@ impl Import<'_> {
             let Some(reason) = refused else { continue };
             self.rejects.add(line.number, &reason, batch.raw.get(line.raw).unwrap_or_default())?;
             if self.summary.first_rejects.len() < FIRST_REJECTS {
-                self.summary.first_rejects.push(Reject { line: line.number, reason });
+                self.summary.first_rejects.push(Reject { number: line.number, reason });
             }
         }
+        (self.progress)(batch.progress.0, batch.progress.1);
         Ok(())
     }
+}
+
+/// Reads rows into batches, and hands them over until that fails.
+fn read<T: Table>(
+    rows: &mut T,
+    event: impl Fn(&T) -> Result<EventRow, String>,
+    hand_over: &mut dyn FnMut(Batch) -> bool,
+) -> Result<(), Fault> {
+    let mut batch = Batch::default();
+    loop {
+        let read = match rows.next()? {
+            Next::End => break,
+            Next::Bad(reason) => Err(reason),
+            Next::Row => event(rows),
+        };
+        // Only when another row follows: the last batch is the one that also writes to the ledger.
+        if batch.lines.len() >= BATCH_ROWS || batch.raw.len() >= BATCH_BYTES {
+            batch.progress = rows.progress();
+            if !hand_over(std::mem::take(&mut batch)) {
+                return Ok(());
+            }
+        }
+        batch.push(read, rows.number(), rows.raw());
+    }
+    batch.file = Some(rows.digest()?);
+    batch.progress = rows.progress();
+    hand_over(batch);
+    Ok(())
 }
 
 impl Released {
@@ -192,7 +254,7 @@ impl Released {
         let new = match result {
             RowResult::Event { .. } => true,
             RowResult::Outcome => row.outcome.is_some_and(|(_, labelled_at)| labelled_at <= self.until),
-            RowResult::Duplicate | RowResult::Rejected(_) => false,
+            _ => false,
         };
         new && self.window.contains(row.occurred_at)
     }
@@ -212,10 +274,11 @@ impl ImportSummary {
     pub fn refused(&self, path: &Path) -> Option<Fault> {
         let first = self.first_rejects.first().filter(|_| self.rejected == self.rows)?;
         let what = format!(
-            "{}: all {} rows were rejected and nothing was journaled; the first, line {}: {}",
+            "{}: all {} rows were rejected and nothing was journaled; the first, {} {}: {}",
             path.display(),
             self.rows,
-            first.line,
+            self.unit,
+            first.number,
             first.reason
         );
         Some(Fault::new(Blame::Input, what, "mend the file, or its contract or map, and import it again"))
@@ -230,6 +293,8 @@ impl ImportSummary {
             RowResult::Outcome => self.outcomes += 1,
             RowResult::Duplicate => self.duplicates += 1,
             RowResult::Rejected(_) => self.rejected += 1,
+            // A file of rows holds events, and is not sampled.
+            RowResult::Sampled | RowResult::Waiting => {}
         }
     }
 
@@ -243,11 +308,12 @@ impl ImportSummary {
 /// A file that exists only if a row was refused. It holds raw rows: only its owner may read it.
 struct RejectFile {
     path: PathBuf,
+    unit: Unit,
     writer: Option<csv::Writer<File>>,
 }
 
 impl RejectFile {
-    fn add(&mut self, line: u64, reason: &str, raw: &[u8]) -> Result<(), Fault> {
+    fn add(&mut self, number: u64, reason: &str, raw: &[u8]) -> Result<(), Fault> {
         let path = &self.path;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -255,12 +321,13 @@ impl RejectFile {
                 let mut options = OpenOptions::new();
                 let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
                 let mut writer = csv::Writer::from_writer(file.map_err(|error| reject_fault(path, &error))?);
-                writer.write_record(["line", "reason", "row"]).map_err(|error| reject_fault(path, &error))?;
+                let names = [&self.unit.to_string(), "reason", "content"];
+                writer.write_record(names).map_err(|error| reject_fault(path, &error))?;
                 self.writer.insert(writer)
             }
         };
-        let line = line.to_string();
-        writer.write_record([line.as_bytes(), reason.as_bytes(), raw]).map_err(|error| reject_fault(path, &error))
+        let number = number.to_string();
+        writer.write_record([number.as_bytes(), reason.as_bytes(), raw]).map_err(|error| reject_fault(path, &error))
     }
 
     fn finish(&mut self) -> Result<(), Fault> {
@@ -274,8 +341,10 @@ fn reject_fault(path: &Path, error: &dyn std::fmt::Display) -> Fault {
     Fault::new(Blame::Operator, what, "name a file that can be written, and import again: nothing is counted twice")
 }
 
+/// Batches that wait for the journal.
+const BATCHES_WAITING: usize = 1;
 /// Rows of a transaction.
-const BATCH_ROWS: usize = 20_000;
+const BATCH_ROWS: usize = 16_000;
 /// Bytes of rows after which a transaction is written even with fewer.
 const BATCH_BYTES: usize = 16 * CSV_LINE_BYTES;
 /// Rejected rows that a summary names.

@@ -10,22 +10,36 @@
 
 mod answer;
 mod batch;
+mod chunk;
+mod erase;
 mod events;
+mod halves;
 mod head;
+mod ids;
+mod intake;
+mod prove;
 mod read;
+mod sampling;
+pub(crate) mod sealed;
 mod segment;
+mod sequence;
 mod sidecar;
 mod verify;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use answer::{aggregate, count_transitions};
+pub use erase::Found;
 pub(crate) use events::check;
-pub use events::{EventRow, RowResult};
+pub use events::{EventRow, Item, LabelRow, OUTPUTS, RowResult};
+pub use intake::Rules;
 pub use rand::rngs::StdRng;
+pub use read::Seen;
+pub use sampling::Sampling;
+pub use sequence::SourceReport;
 pub use verify::{JournalReport, LogReport};
 
-use batch::Batch;
+use batch::{Batch, IdsAt};
 use fedaudit_core::event::{LedgerEntry, Record};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
@@ -34,7 +48,7 @@ use fedaudit_core::merkle::{ProofError, consistency_proof, node_hash, root_at};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_link::home::{self, Lock};
 use head::Heads;
-use segment::{LogRow, Segment};
+use segment::{Dictionary, LogRow, Segment};
 use sidecar::Sidecar;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +68,8 @@ pub struct Journal {
     sidecar: Sidecar,
     /// What the last batch left; read again where another program has written since.
     heads: Heads,
+    /// Which ids are known; read at the first batch of events.
+    ids: IdsAt,
     #[cfg(test)]
     stop: Option<batch::Step>,
 }
@@ -77,9 +93,9 @@ impl Journal {
         home::create_dir_private(&home.join(FOLDER))?;
         let sidecar = home.join(SIDECAR);
         if !sidecar.exists() {
-            Sidecar::create(&sidecar)?;
+            Sidecar::create(&sidecar, &home::os_random())?;
         }
-        Segment::create(&first, &[], &[])?;
+        Segment::create(&first, &[], &Dictionary::default())?;
         drop(lock);
         Journal::open(home)
     }
@@ -102,6 +118,7 @@ impl Journal {
             segments,
             sidecar: Sidecar::open(&home.join(SIDECAR))?,
             heads: Heads::default(),
+            ids: IdsAt { folder: home.join(IDS), open_limit: ids::OPEN_ENTRIES, ids: None },
             #[cfg(test)]
             stop: None,
         };
@@ -118,6 +135,14 @@ impl Journal {
         self
     }
 
+    /// The sources that number their events, and the numbers that never came.
+    ///
+    /// # Errors
+    /// The sidecar cannot be read.
+    pub fn sources(&self) -> Result<Vec<SourceReport>, Fault> {
+        self.sidecar.sources()
+    }
+
     /// Records of a log; 0 for one that does not exist.
     ///
     /// # Errors
@@ -131,9 +156,8 @@ impl Journal {
     /// # Errors
     /// Nothing was appended; or, where only the last step failed, it may have been: read the ledger.
     pub fn append(&mut self, entries: &[LedgerEntry], rng: &mut StdRng) -> Result<(), Fault> {
-        self.write(|batch| {
-            entries.iter().try_for_each(|entry| batch.put(LEDGER, &Record::Ledger(entry.clone()), rng).map(|_| ()))
-        })
+        self.roll_over(false, rng)?;
+        self.write(|batch| entries.iter().try_for_each(|entry| batch.put_ledger(entry.clone(), rng)))
     }
 
     /// Fills the open block of a log with pads, so that a checkpoint can leave; its size then, a multiple of 1,024.
@@ -141,12 +165,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`].
     pub fn pad(&mut self, log: &str, rng: &mut StdRng) -> Result<u64, Fault> {
-        self.write(|batch| {
-            while !batch.size(log).is_multiple_of(BLOCK_RECORDS) {
-                batch.put(log, &Record::Pad, rng)?;
-            }
-            Ok(batch.size(log))
-        })
+        self.write(|batch| pad(batch, log, rng))
     }
 
     /// The checkpoint of a log's first `size` records, to be signed under the name `origin`.
@@ -173,8 +192,12 @@ impl Journal {
     fn write<T>(&mut self, work: impl FnOnce(&mut Batch) -> Result<T, Fault>) -> Result<T, Fault> {
         let _lock = Lock::acquire(&self.lock)?;
         self.notice_segments()?;
-        self.roll_over()?;
-        let mut batch = Batch::begin(&self.segments, &self.sidecar, &mut self.heads)?;
+        self.batch(work)
+    }
+
+    /// [`Journal::write`] for those that hold the lock.
+    fn batch<T>(&mut self, work: impl FnOnce(&mut Batch) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut batch = Batch::begin(&self.segments, &self.sidecar, &mut self.heads, &mut self.ids)?;
         #[cfg(test)]
         batch.stop_at(self.stop);
         let done = work(&mut batch).and_then(|answer| batch.commit().map(|()| answer));
@@ -182,6 +205,7 @@ impl Journal {
             // Whether or not a commit came through: the next batch starts from what is stored.
             batch.rollback();
             self.heads = Heads::default();
+            self.ids.ids = None;
         }
         done
     }
@@ -194,19 +218,51 @@ impl Journal {
                 last.learn_ends()?;
             }
             self.segments.extend(more);
+            self.notice_deletions()?;
         }
         Ok(())
     }
 
-    /// Begins a new segment if the last one is full. The new file appears at once, with the sizes that it carries on.
-    fn roll_over(&mut self) -> Result<(), Fault> {
+    /// Begins a new segment if the last one is full, or anyhow, and says in the ledger where the old one ended.
+    ///
+    /// Crash order: (1) pads fill the open blocks, so that a segment holds whole ones, (2) the new file appears, with the
+    /// sizes that it carries on, (3) the ledger's first record in it names the old one. What a crash left out is done by
+    /// the next batch.
+    fn roll_over(&mut self, anyhow: bool, rng: &mut StdRng) -> Result<(), Fault> {
+        let _lock = Lock::acquire(&self.lock)?;
+        self.notice_segments()?;
         let last = last_of(&self.segments)?;
-        if last.len()? < self.segment_records.max(1) {
+        let length = last.len()?;
+        if length >= self.segment_records.max(1) || (anyhow && length > 0) {
+            let logs = last.logs()?;
+            self.batch(|batch| logs.iter().try_for_each(|log| pad(batch, &log.name, rng).map(|_| ())))?;
+            let last = last_of(&self.segments)?;
+            let number = u32::try_from(self.segments.len() + 1).unwrap_or(u32::MAX);
+            Segment::create(&Segment::path(&self.folder, number), &last.logs()?, &last.dictionary()?)?;
+            self.notice_segments()?;
+        }
+        let carried = last_of(&self.segments)?.logs()?;
+        let sealed = carried.iter().any(|log| log.name == LEDGER && log.size > log.start);
+        if self.segments.len() < 2 || sealed {
             return Ok(());
         }
-        let number = u32::try_from(self.segments.len() + 1).unwrap_or(u32::MAX);
-        Segment::create(&Segment::path(&self.folder, number), &last.logs()?, &last.models()?)?;
-        self.notice_segments()
+        let segment = u32::try_from(self.segments.len() - 1).unwrap_or(u32::MAX);
+        let mut logs = Vec::new();
+        for log in carried {
+            let blocks = self.blocks(&log, log.start / BLOCK_RECORDS, None)?;
+            let blocks: Vec<_> = blocks.into_iter().map(|block| block.root).collect();
+            let root = root_at(log.start, |level, index| subtree(&blocks, level, index)).map_err(proof_fault)?;
+            logs.push((log.name, log.start, root));
+        }
+        self.batch(|batch| batch.put_ledger(LedgerEntry::Sealed { segment, logs }, rng))
+    }
+
+    /// Closes the segment that is written to, if anything is in it.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn seal(&mut self, rng: &mut StdRng) -> Result<(), Fault> {
+        self.roll_over(true, rng)
     }
 
     /// Each segment must carry on where the one before ended; files of different journals do not.
@@ -249,6 +305,17 @@ impl Journal {
     }
 }
 
+/// Fills the open block of a log; its size then.
+fn pad(batch: &mut Batch, log: &str, rng: &mut StdRng) -> Result<u64, Fault> {
+    if !batch.size(log).is_multiple_of(BLOCK_RECORDS) {
+        let at = batch.log(log)?;
+        while !batch.size(log).is_multiple_of(BLOCK_RECORDS) {
+            batch.put(at, &Record::Pad, rng)?;
+        }
+    }
+    Ok(batch.size(log))
+}
+
 /// The segment that is written to.
 fn last_of(segments: &[Segment]) -> Result<&Segment, Fault> {
     segments.last().ok_or_else(|| Fault::new(Blame::Operator, "the journal has no segment", "report this"))
@@ -275,4 +342,6 @@ fn proof_fault(error: ProofError) -> Fault {
 const BLOCK_LEVEL: u32 = BLOCK_RECORDS.ilog2();
 const FOLDER: &str = "journal";
 const SIDECAR: &str = "sidecar.sqlite";
+/// Files of sorted ids; they identify, and lie outside the journal's folder for it.
+const IDS: &str = "ids";
 const LOCK: &str = "journal.lock";

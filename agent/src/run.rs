@@ -1,8 +1,10 @@
-//! The daemon: closes what is due, ships what is ready, for ever or until all is done.
+//! The daemon: closes what is due, ships what is ready, for ever or until all is done; takes in events meanwhile.
 
+use crate::archive::Rounds;
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
 use crate::home::KEYS;
+use crate::intake::Intake;
 use crate::leave::listed;
 use crate::outbox::State;
 use crate::ship::{Shipper, Step};
@@ -38,13 +40,14 @@ pub enum Until {
     Synced,
 }
 
-/// Runs the daemon of a home; `ready` is called when it has the home for itself.
+/// Runs the daemon of a home; `ready` is called when it has the home for itself, with the address of intake, which only
+/// a daemon that runs for ever serves.
 ///
 /// # Errors
 /// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
 /// hour, a site that is not approved yet, or a release that was refused.
-pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<Site, Fault> {
+pub async fn run(mut site: Site, until: Until, ready: impl FnOnce(Option<&str>)) -> Result<Site, Fault> {
     let _lock = match until {
         Until::Synced => None,
         _ => Some(Lock::try_acquire(&site.home.run_lock()).map_err(|fault| {
@@ -60,52 +63,91 @@ pub async fn run(mut site: Site, until: Until, ready: impl FnOnce()) -> Result<S
     }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
-    ready();
-    if site.home.config.offline {
-        stay_offline(&mut site, until, &mut terminate).await?;
-        return Ok(site);
-    }
-    let mut link = Link { shipper: shipper(&site)?, connection: None, terminate, up: now() };
+    let mut intake = match &site.home.config.intake {
+        Some(config) if until == Until::Stopped => {
+            Some(Intake::start(&site.home, config, site.mirror.registry()).await?)
+        }
+        _ => None,
+    };
+    ready(intake.as_ref().map(|intake| intake.address.as_str()));
+    let worked = match site.home.config.offline {
+        true => stay_offline(&mut site, until, &mut terminate, &mut intake).await,
+        false => stay_online(&mut site, until, terminate, &mut intake).await,
+    };
+    // What senders were promised is written whatever ends the daemon.
+    let stopped = match intake {
+        Some(intake) => intake.stop().await,
+        None => Ok(()),
+    };
+    worked.and(stopped).map(|()| site)
+}
+
+/// Goes on until it is to stop, with the aggregator on the line.
+async fn stay_online(
+    site: &mut Site,
+    until: Until,
+    terminate: Signal,
+    intake: &mut Option<Intake>,
+) -> Result<(), Fault> {
+    let mut link = Link { shipper: shipper(site)?, connection: None, terminate, up: now() };
+    let mut rounds = Rounds::new();
     loop {
-        let step = drive::next(&mut site, &link.shipper, now())?;
+        let step = drive::next(site, &link.shipper, now())?;
         // The registry is read by now. What waits is not sent by the way: the steward may be about to refuse it.
         if step == Step::Submit && until == Until::Synced {
-            link.close().await;
-            return Ok(site);
+            break;
         }
         let Step::Wait(at) = step else {
-            link.step(&mut site, step, until).await?;
+            link.step(site, step, until).await?;
             continue;
         };
         if until != Until::Synced {
-            site.reload_mirror()?;
-            if close_due(&mut site, now())? > 0 {
+            reload(site, intake)?;
+            if close_due(site, now())? > 0 {
                 continue;
             }
         }
-        if until != Until::Stopped && link.shipper.is_up() && done(&mut site, until)? {
-            link.close().await;
-            return Ok(site);
+        if until == Until::Stopped {
+            rounds.go(site, now());
+        }
+        if until != Until::Stopped && link.shipper.is_up() && done(site, until)? {
+            break;
         }
         if link.sleep(at).await {
-            link.close().await;
-            return Ok(site);
+            break;
         }
     }
+    link.close().await;
+    Ok(())
 }
 
 /// Closes what is due; opens no connection. What was closed leaves by file.
-async fn stay_offline(site: &mut Site, until: Until, terminate: &mut Signal) -> Result<(), Fault> {
+async fn stay_offline(
+    site: &mut Site,
+    until: Until,
+    terminate: &mut Signal,
+    intake: &mut Option<Intake>,
+) -> Result<(), Fault> {
     if until == Until::Synced {
         return Ok(());
     }
+    let mut rounds = Rounds::new();
     loop {
-        site.reload_mirror()?;
+        reload(site, intake)?;
         while close_due(site, now())? > 0 {}
+        if until == Until::Stopped {
+            rounds.go(site, now());
+        }
         if until == Until::Shipped || sleep(TICK, terminate).await {
             return Ok(());
         }
     }
+}
+
+/// Reads what others added to this home's copy of the registry, for intake as well.
+fn reload(site: &mut Site, intake: &mut Option<Intake>) -> Result<(), Fault> {
+    site.reload_mirror()?;
+    intake.as_mut().map_or(Ok(()), |intake| intake.learn(site.mirror.registry()))
 }
 
 /// Sleeps; true if the daemon is to stop.

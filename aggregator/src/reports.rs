@@ -167,7 +167,7 @@ fn counts_table(report: &Report) -> String {
                 for (site, measures) in slice.sites.iter().zip(&group.sites) {
                     table += &format!(
                         "{},{},{},{},{:?},{}\n",
-                        quoted(&scope.model_version),
+                        quoted(&scope.name()),
                         quoted(&slice.attributes.join(" x ")),
                         quoted(&group.group.join(" x ")),
                         site.site,

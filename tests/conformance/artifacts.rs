@@ -3,11 +3,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fedaudit_core::bundle::{Bundle, LogPart, unpack};
 use fedaudit_tests::run;
+pub use fedaudit_tests::{Answer, python};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// The workspace's root.
@@ -29,26 +29,6 @@ pub fn fresh(name: &str) -> PathBuf {
 pub fn put(path: &Path, bytes: &[u8]) {
     std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder can be made");
     std::fs::write(path, bytes).expect("a file can be written");
-}
-
-/// Whether a Python program was content, and what it said.
-pub struct Answer {
-    /// It ended with 0.
-    pub content: bool,
-    /// Both of its outputs.
-    pub said: String,
-}
-
-/// Runs a Python program of this tree with the packages that `tests/setup` installs.
-pub fn python(program: &str, args: &[impl AsRef<OsStr>]) -> Answer {
-    let tools = std::env::var_os("FEDAUDIT_TOOLS").map_or_else(|| root().join("tests/.tools"), PathBuf::from);
-    let python = tools.join("python/bin/python");
-    assert!(python.is_file(), "{} is missing: run tests/setup, or tests/run, which does", python.display());
-    let mut command = Command::new(python);
-    command.arg(root().join(program)).args(args).stdin(Stdio::null()).env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.output().expect("Python starts");
-    let said = [output.stdout, output.stderr].concat();
-    Answer { content: output.status.success(), said: String::from_utf8_lossy(&said).into_owned() }
 }
 
 /// A federation that has run, and what it left.
@@ -226,6 +206,14 @@ categories = ["f", "m"]
 [[attribute]]
 name = "home"
 categories = ["near", "far"]
+
+[[feature]]
+name = "income"
+type = "number"
+min = 0
+max = 1e6
+edges = [2e4]
+missing = true
 "#;
 
 const PLAN: &str = r#"

@@ -187,6 +187,36 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// The same of features, sampling tiers, and what intake counts.
+fn intake_alterations() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("contract", "/currency", json!("")),
+        ("contract", "/decision/threshold", json!("0.5")),
+        ("contract", "/feature", json!([{ "name": "age", "type": "date" }])),
+        ("contract", "/feature", json!([{ "name": "age", "type": "number", "min": 0 }])),
+        ("contract", "/feature", json!([{ "name": "age", "type": "integer", "min": 0.5, "max": 9 }])),
+        ("contract", "/feature", json!([{ "name": "first", "type": "boolean", "edges": [1] }])),
+        ("contract", "/feature", json!([{ "name": "purpose", "type": "category" }])),
+        ("contract", "/feature", json!([{ "name": "remark", "type": "text", "categories": ["a"] }])),
+        ("release", "/strata/0/tier", json!("half")),
+        ("release", "/strata/0/tier", json!({ "sampled": 1 })),
+        ("release", "/intake", json!({ "lost": 1 })),
+        ("release", "/intake", json!({ "late": 0 })),
+        ("release", "/quality", json!({ "events": { "value": 1 } })),
+        ("release", "/quality", json!({ "events": 1, "features": [] })),
+        ("report", "/scopes/0/tier", json!("half")),
+        ("report", "/weighted", Value::Null),
+        ("report", "/weighted", json!([{ "model_version": "v1" }])),
+        ("report", "/sites/0/intake", json!({ "late": -1 })),
+        ("report", "/sites/0/quality", json!({})),
+        (
+            "report",
+            "/sites/0/sampled",
+            json!([{ "model_version": "v1", "one_in": 1, "events": "suppressed", "share": null }]),
+        ),
+    ]
+}
+
 fn alter(document: &mut Value, place: &str, new: &Value) {
     let (parent, key) = place.rsplit_once('/').expect("a place begins with a slash");
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
@@ -202,7 +232,7 @@ fn alter(document: &mut Value, place: &str, new: &Value) {
 fn altered_artifacts_are_refused() {
     let (real, folder) = (real(), fresh("altered"));
     let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for (number, (schema, place, new)) in alterations().iter().enumerate() {
+    for (number, (schema, place, new)) in alterations().iter().chain(&intake_alterations()).enumerate() {
         // The last one is the second federation's: it has all members.
         let path = real[schema].last().expect("one was made");
         let mut document: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");

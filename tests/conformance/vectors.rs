@@ -103,6 +103,13 @@ fn the_worked_examples_are_what_the_program_writes() {
     let wanted = vectors().into_iter().find(|vector| vector["name"] == "record-prediction").expect("it is there");
     assert_eq!(example("journal.md", "prediction"), text(&wanted["input"]["record_hex"]));
 
+    let wanted = vectors().into_iter().find(|vector| vector["name"] == "features-good").expect("it is there");
+    for (example_name, key) in [("canonical", "canonical_hex"), ("hmac", "hmac_hex")] {
+        assert_eq!(example("features.md", example_name), text(&wanted["input"][key]));
+    }
+    let wanted = vectors().into_iter().find(|vector| vector["name"] == "record-tally-late").expect("it is there");
+    assert_eq!(example("journal.md", "tally"), text(&wanted["input"]["record_hex"]));
+
     let frame = encode_frame(&codec::encode(&Request::Registry { from: 300 }).expect("encodes"));
     assert_eq!(example("wire.md", "frame"), hex(&frame));
     assert!(frame.len() < limits::UNKNOWN_PEER_FRAME_BYTES);

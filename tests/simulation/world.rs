@@ -155,9 +155,9 @@ impl World {
                 occurred_at,
                 model_version: "v1".to_owned(),
                 decision,
-                score_q: None,
                 attributes: vec![sex],
                 outcome: labelled.then_some((decision, occurred_at)),
+                ..EventRow::default()
             });
             let window = fedaudit_core::time::tumbling(fedaudit_core::time::Every::Week, occurred_at);
             if !closed.contains(&window) {
@@ -374,7 +374,7 @@ impl World {
 
 /// Init, token, join, approval, without a network.
 fn enrol(centre: &mut Centre, governance: &Governance, dir: &Path, site: &Name, now: Time) -> AgentHome {
-    AgentHome::init(dir, &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1, offline: false })
+    AgentHome::init(dir, &Config { k_floor: 1, never_report: Vec::new(), poll_seconds: 1, ..Config::default() })
         .expect("a home");
     let home = AgentHome::open(dir).expect("a home");
     let token = governance.invite(&Basis::of(centre).expect("readable"), site, now.plus_ns(HOUR_NS)).expect("a token");

@@ -7,6 +7,8 @@ pub mod client;
 pub mod evidence;
 pub mod figures;
 pub mod forge;
+pub mod http;
+pub mod intake;
 pub mod raw;
 pub mod world;
 
@@ -93,4 +95,28 @@ pub fn run(name: &str, args: &[impl AsRef<OsStr>]) -> Said {
     let output = output.expect("a program that was built starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// Whether a Python program was content, and what it said.
+pub struct Answer {
+    /// It ended with 0.
+    pub content: bool,
+    /// Both of its outputs.
+    pub said: String,
+}
+
+/// Runs a Python program of this tree with the packages that `tests/setup` installs.
+///
+/// # Panics
+/// They are not installed.
+pub fn python(program: &str, args: &[impl AsRef<OsStr>]) -> Answer {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the workspace");
+    let tools = std::env::var_os("FEDAUDIT_TOOLS").map_or_else(|| root.join("tests/.tools"), PathBuf::from);
+    let python = tools.join("python/bin/python");
+    assert!(python.is_file(), "{} is missing: run tests/setup, or tests/run, which does", python.display());
+    let mut command = Command::new(python);
+    command.arg(root.join(program)).args(args).stdin(Stdio::null()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = command.output().expect("Python starts");
+    let said = [output.stdout, output.stderr].concat();
+    Answer { content: output.status.success(), said: String::from_utf8_lossy(&said).into_owned() }
 }

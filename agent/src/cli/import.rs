@@ -1,7 +1,7 @@
 //! `import FILE...`
 
 use super::synced;
-use crate::import::{ImportSummary, Map, Reading, Released, import_csv};
+use crate::import::{ImportSummary, Map, Reading, Released, import_file};
 use crate::journal::StdRng;
 use crate::outbox::Kind;
 use crate::site::Site;
@@ -109,12 +109,12 @@ fn import_one(site: &mut Site, reading: &Reading, file: &Path, rng: &mut StdRng)
         bar.set_position(done);
     };
     let rejects = rejects.join(&reject_name);
-    let summary = import_csv(&mut site.journal, reading, file, &rejects, rng, &mut progress)?;
+    let summary = import_file(&mut site.journal, reading, file, &rejects, rng, &mut progress)?;
     bar.finish_and_clear();
     if summary.rejected > 0 {
         eprintln!("{}: {} rows rejected, see {}", file.display(), summary.rejected, rejects.display());
         for reject in &summary.first_rejects {
-            eprintln!("  line {}: {}", reject.line, reject.reason);
+            eprintln!("  {} {}: {}", summary.unit, reject.number, reject.reason);
         }
     }
     Ok(summary)

@@ -10,7 +10,7 @@ use crate::journal::EventRow;
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::{Cell, disclose};
-use fedaudit_core::event::{ABSENT, Prediction};
+use fedaudit_core::event::{ABSENT, Prediction, Tier};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::plan::Plan;
 use fedaudit_core::time::Window;
@@ -66,14 +66,13 @@ fn count(aggregate: &mut Aggregate, plan: &Plan, window: &Window, row: EventRow)
     let Some(stratum) = stratum.filter(|_| window.contains(row.occurred_at)) else { return Ok(()) };
     let known = row.outcome.filter(|(_, at)| *at <= plan.release_time(window));
     let event = Prediction {
-        event_token: [0; 16],
         occurred_at: row.occurred_at,
-        model_version: 0,
         decision: row.decision,
         score_q: row.score_q,
         attributes: row.attributes,
+        ..Prediction::default()
     };
-    aggregate.add(stratum, &event, known.map_or(ABSENT, |(label, _)| label))
+    aggregate.add((stratum, Tier::Full), &event, known.map_or(ABSENT, |(label, _)| label))
 }
 
 /// Rejected rows that are named.

@@ -1,8 +1,12 @@
 //! Which column of a file is what, and a row as an event.
 
-use super::map::{COLUMNS, Map};
+mod extras;
+
+use super::map::{COLUMNS, EXTRAS, Map};
 use super::rows::{Next, Rows, Source};
+use super::table::Table;
 use crate::journal::EventRow;
+use extras::Extras;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{ABSENT, attribute_code, decision_code, label_code, quantise};
 use fedaudit_core::fault::{Blame, Fault};
@@ -25,6 +29,7 @@ pub(crate) struct Columns {
     labelled_anyway: bool,
     /// In the contract's order.
     attributes: Vec<Place>,
+    extras: Extras,
     /// Names of the others.
     pub ignored: Vec<String>,
 }
@@ -37,7 +42,7 @@ enum Place {
 }
 
 impl Place {
-    fn of<'a, S: Source>(&'a self, rows: &'a Rows<S>) -> &'a str {
+    fn of<'a, T: Table>(&'a self, rows: &'a T) -> &'a str {
         match self {
             Place::Column(at) => rows.field(*at),
             Place::Constant(text) => text,
@@ -56,8 +61,10 @@ pub(crate) fn header<S: Source>(rows: &mut Rows<S>, path: &Path, undone: &str) -
     rows.skip_mark()?;
     let utf16 = rows.peek().starts_with(&[0xff, 0xfe]) || rows.peek().starts_with(&[0xfe, 0xff]);
     let workbook = rows.peek().starts_with(b"PK");
+    let parquet = rows.peek().starts_with(b"PAR");
     rows.find_separator()?;
     match rows.next()? {
+        _ if parquet => return refuse("it is Parquet", "save it as CSV here; `import` reads Parquet as well"),
         Next::Row => {}
         Next::End => return refuse("it is empty", "its first line must name the columns"),
         Next::Bad(_) if utf16 => return refuse("it is UTF-16", "save it as UTF-8"),
@@ -88,8 +95,15 @@ impl Columns {
     /// # Errors
     /// A column is missing or stands twice, the file is not CSV in UTF-8, or the map does not fit file or contract.
     pub fn read<S: Source>(rows: &mut Rows<S>, contract: &ContractText, map: &Map, path: &Path) -> Result<Self, Fault> {
-        let names = header(rows, path, "imported")?;
-        Columns::find(&names, contract, map).map_err(|(what, hint)| {
+        Columns::named(&header(rows, path, "imported")?, contract, map, path)
+    }
+
+    /// Finds the columns of a file that has `names`.
+    ///
+    /// # Errors
+    /// A column is missing, or the map does not fit file or contract.
+    pub fn named(names: &[String], contract: &ContractText, map: &Map, path: &Path) -> Result<Self, Fault> {
+        Columns::find(names, contract, map).map_err(|(what, hint)| {
             Fault::new(Blame::Input, format!("{} was not imported: {what}", path.display()), hint)
         })
     }
@@ -125,6 +139,7 @@ impl Columns {
             label: labels.then(|| (place("label"), place("labelled_at"))),
             labelled_anyway,
             attributes: contract.attributes.iter().map(|attribute| place(&attribute.name)).collect(),
+            extras: Extras::find(has, &mut place, contract, map),
             ignored: Vec::new(),
         };
         if !missing.is_empty() {
@@ -139,7 +154,7 @@ impl Columns {
     ///
     /// # Errors
     /// Why it is none.
-    pub fn event<S: Source>(&self, rows: &Rows<S>, contract: &ContractText) -> Result<EventRow, String> {
+    pub fn event<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<EventRow, String> {
         if rows.fields() != self.width {
             return Err(format!("{} fields; the header has {}", rows.fields(), self.width));
         }
@@ -156,7 +171,7 @@ impl Columns {
             _ => None,
         };
         let attributes = contract.attributes.iter().zip(&self.attributes);
-        Ok(EventRow {
+        let mut row = EventRow {
             event_id: self.event_id.of(rows).to_owned(),
             occurred_at: Time::parse(self.occurred_at.of(rows)).map_err(|e| format!("occurred_at: {e}"))?,
             model_version: self.model_version.of(rows).to_owned(),
@@ -164,10 +179,13 @@ impl Columns {
             score_q: score,
             attributes: attributes.map(|(attribute, place)| attribute_code(attribute, place.of(rows))).collect(),
             outcome: self.outcome(rows, contract)?,
-        })
+            ..EventRow::default()
+        };
+        self.extras.add(rows, contract, &mut row)?;
+        Ok(row)
     }
 
-    fn outcome<S: Source>(&self, rows: &Rows<S>, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
+    fn outcome<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
         let Some((label, labelled_at)) = &self.label else { return Ok(None) };
         let label = label_code(contract, label.of(rows))?;
         match labelled_at.of(rows) {
@@ -188,7 +206,10 @@ pub(crate) fn number(text: &str, separator: u8) -> Option<f64> {
 
 /// Whether a map speaks of columns that are there.
 fn check_map(names: &[String], contract: &ContractText, map: &Map) -> Result<(), (String, &'static str)> {
-    let known = |name: &str| COLUMNS.contains(&name) || contract.attribute(name).is_some();
+    let feature = |name: &str| contract.features.iter().any(|feature| feature.name == name);
+    let known = |name: &str| {
+        COLUMNS.contains(&name) || EXTRAS.contains(&name) || contract.attribute(name).is_some() || feature(name)
+    };
     if let Some(stranger) = map.columns.keys().chain(map.constants.keys()).find(|name| !known(name)) {
         let attributes: Vec<_> = contract.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
         let all: Vec<_> = COLUMNS.iter().chain(&attributes).collect();

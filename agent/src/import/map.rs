@@ -10,6 +10,21 @@ use std::path::Path;
 pub(crate) const COLUMNS: [&str; 8] =
     ["event_id", "occurred_at", "model_id", "model_version", "score", "decision", "label", "labelled_at"];
 
+/// Columns that a file may have, and that are read if the map names them: others call many things so.
+pub(crate) const EXTRAS: [&str; 11] = [
+    "subject",
+    "caller",
+    "risk_tier",
+    "explanation",
+    "threshold",
+    "model_digest",
+    "dataset_digest",
+    "latency_ms",
+    "cost",
+    "tokens_in",
+    "tokens_out",
+];
+
 /// What a file's columns are called; without entries, as the contract calls them.
 ///
 /// In TOML: `[columns]`, our column = "their column"; `[constants]`, our column = "what stands in each row" of a file
@@ -47,6 +62,11 @@ impl Map {
         Map::from_toml(&text).map_err(|e| {
             fault(e, "a map has [columns], with our column = \"their column\", and [constants], our column = \"text\"")
         })
+    }
+
+    /// Whether it says where our column is.
+    pub fn names(&self, ours: &str) -> bool {
+        self.columns.contains_key(ours) || self.constants.contains_key(ours)
     }
 
     fn check(&self) -> Result<(), String> {

@@ -31,7 +31,7 @@ impl Site {
         let (rejects, told) = (self.home.path().join("rejects.csv"), &mut self.told);
         let mut progress = |done, total| told.push((done, total));
         let reading = Reading { contract: &contract(), map: &self.map, released: &self.released };
-        import_csv(&mut self.journal, &reading, &path, &rejects, &mut rng(1), &mut progress)
+        import_file(&mut self.journal, &reading, &path, &rejects, &mut rng(1), &mut progress)
     }
 
     fn rejects(&self) -> Option<String> {
@@ -153,7 +153,7 @@ fn bad_rows_are_named_and_the_rest_goes_in() {
     assert_eq!(summary.first_rejects.len(), 10);
     let raw = std::fs::read(site.home.path().join("rejects.csv")).expect("written");
     let mut reader = csv::Reader::from_reader(&raw[..]);
-    assert_eq!(reader.headers().expect("a header"), vec!["line", "reason", "row"]);
+    assert_eq!(reader.headers().expect("a header"), vec!["line", "reason", "content"]);
     let found: Vec<_> = reader.byte_records().map(|record| record.expect("a record")).collect();
     assert_eq!(found.len() as u64, bad);
     let number = |record: &csv::ByteRecord| String::from_utf8_lossy(&record[0]).parse::<usize>().expect("a line");
@@ -192,9 +192,9 @@ fn other_files_are_refused_before_anything_is_written() {
     let path = site.home.path().join("data.csv");
     std::fs::write(&path, file(0..2)).expect("written");
     let reading = Reading { contract: &contract(), map: &Map::default(), released: &[] };
-    import_csv(&mut site.journal, &reading, &path, &path, &mut rng(1), &mut |_, _| {}).expect_err("the same file");
+    import_file(&mut site.journal, &reading, &path, &path, &mut rng(1), &mut |_, _| {}).expect_err("the same file");
     let none = site.home.path().join("none.csv");
-    import_csv(&mut site.journal, &reading, &none, &path, &mut rng(1), &mut |_, _| {}).expect_err("no file");
+    import_file(&mut site.journal, &reading, &none, &path, &mut rng(1), &mut |_, _| {}).expect_err("no file");
 }
 
 #[test]
@@ -288,7 +288,9 @@ fn a_file_without_a_good_row_leaves_nothing() {
     let summary = site.import(format!("{HEADER}\n{rows}").as_bytes()).expect("looked at");
     let fault = summary.refused(Path::new("a.csv")).expect("refused");
     assert!(
-        fault.what.contains("all 20005 rows were rejected and nothing was journaled; the first, line 2:"),
+        fault
+            .what
+            .contains(&format!("all {} rows were rejected and nothing was journaled; the first, line 2:", BATCH + 5)),
         "{fault}"
     );
     assert_eq!(state(&mut site.journal).len(), 0);

@@ -1,7 +1,8 @@
 //! The answer of a journal to a plan.
 
 use super::Journal;
-use fedaudit_core::aggregate::Aggregate;
+use super::read::Seen;
+use fedaudit_core::aggregate::{Aggregate, Stratum};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::Transitions;
 use fedaudit_core::event::{ABSENT, Prediction};
@@ -27,7 +28,13 @@ pub fn aggregate(
     outcomes: u64,
 ) -> Result<Aggregate, Fault> {
     let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
-    let events = events(journal, plan, contract, window, predictions, outcomes)?;
+    let events = events(journal, plan, contract, window, predictions, outcomes, |seen| match seen {
+        Seen::Prediction(event) => aggregate.describe(&event.features),
+        Seen::Tally(tally) => {
+            aggregate.tally(tally);
+            Ok(())
+        }
+    })?;
     events
         .each(|stratum, event, label| aggregate.add(stratum, event, label))
         .map_err(|error| strange(window, &error))?;
@@ -47,15 +54,14 @@ pub fn count_transitions(
     [before, after]: [[u64; 2]; 2],
     transitions: &mut Transitions,
 ) -> Result<(), Fault> {
-    let old = events(journal, plan, contract, window, before[0], before[1])?;
-    let new = events(journal, plan, contract, window, after[0], after[1])?;
+    let old = events(journal, plan, contract, window, before[0], before[1], |_| Ok(()))?;
+    let new = events(journal, plan, contract, window, after[0], after[1], |_| Ok(()))?;
     if !new.positions.starts_with(&old.positions) {
         return Err(strange(window, "it holds fewer events than a release that was signed"));
     }
     // Positions ascend, so that the events of the first come first in the second.
     let mut labels = old.labels.iter();
-    let count =
-        |stratum: usize, event: &Prediction, label| transitions.add(stratum, event, labels.next().copied(), label);
+    let count = |stratum, event: &Prediction, label| transitions.add(stratum, event, labels.next().copied(), label);
     new.each(count).map_err(|error| strange(window, &error))
 }
 
@@ -67,7 +73,8 @@ fn strange(window: Window, error: &str) -> Fault {
     Fault::new(Blame::Site, format!("{window}: {error}"), "run `fedaudit-agent journal verify`")
 }
 
-/// The window's events with the labels that count.
+/// The window's events with the labels that count. Each event of the plan's model versions, and each tally of the window,
+/// goes by `notice`.
 fn events(
     journal: &mut Journal,
     plan: &Plan,
@@ -75,16 +82,25 @@ fn events(
     window: Window,
     predictions: u64,
     outcomes: u64,
+    mut notice: impl FnMut(Seen) -> Result<(), String>,
 ) -> Result<Events, Fault> {
     if plan.contract != contract.contract {
         let what = format!("plan {} measures contract {}, not {}", plan.plan, plan.contract, contract.contract);
         return Err(misfit(what));
     }
-    let strata = strata(journal, plan, contract)?;
+    let versions = versions(journal, plan, contract)?;
+    // Tiers of one rate are one stratum.
+    let tiers = journal.tiers()?;
     let mut events = Events { width: contract.attributes.len(), ..Events::default() };
-    journal.predictions_in(contract, window, predictions, |position, prediction| {
-        let stratum = strata.get(prediction.model_version as usize).copied().flatten();
-        stratum.map_or(Ok(()), |stratum| events.add(position, stratum, &prediction))
+    journal.predictions_in(contract, window, predictions, |position, seen| {
+        if let Seen::Prediction(event) = &seen {
+            let Some(version) = versions.get(event.model_version as usize).copied().flatten() else { return Ok(()) };
+            let unknown =
+                || strange(window, &format!("record {position} is of a tier that the ledger does not define"));
+            let tier = tiers.get(event.tier as usize).ok_or_else(unknown)?;
+            events.add(position, (version, *tier), event)?;
+        }
+        notice(seen).map_err(|error| strange(window, &error))
     })?;
     let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(events) };
     let range = *first..last + 1;
@@ -95,14 +111,13 @@ fn events(
     Ok(events)
 }
 
-/// The plan's stratum of each model version code; none for versions that it does not list.
-fn strata(journal: &mut Journal, plan: &Plan, contract: &Contract) -> Result<Vec<Option<u32>>, Fault> {
+/// The place in the plan of each model version code; none for versions that it does not list.
+fn versions(journal: &mut Journal, plan: &Plan, contract: &Contract) -> Result<Vec<Option<usize>>, Fault> {
     let versions = journal.model_versions()?;
-    let stratum = |(model, version): &(String, String)| {
-        let listed = plan.model_versions.iter().zip(0..).find(|(listed, _)| *listed == version);
-        listed.filter(|_| *model == contract.model).map(|(_, stratum)| stratum)
+    let place = |(model, version): &(String, String)| {
+        plan.model_versions.iter().position(|listed| listed == version).filter(|_| *model == contract.model)
     };
-    Ok(versions.iter().map(stratum).collect())
+    Ok(versions.iter().map(place).collect())
 }
 
 /// The events of a window, a vector for each field: a million of them stay small.
@@ -110,7 +125,10 @@ fn strata(journal: &mut Journal, plan: &Plan, contract: &Contract) -> Result<Vec
 struct Events {
     /// Ascending.
     positions: Vec<u64>,
+    /// Places in `met`.
     strata: Vec<u32>,
+    /// The strata met, in any order.
+    met: Vec<Stratum>,
     decisions: Vec<u8>,
     /// [`NO_SCORE`] where there is none.
     scores: Vec<u64>,
@@ -124,13 +142,18 @@ struct Events {
 }
 
 impl Events {
-    fn add(&mut self, position: u64, stratum: u32, event: &Prediction) -> Result<(), Fault> {
+    fn add(&mut self, position: u64, stratum: Stratum, event: &Prediction) -> Result<(), Fault> {
         if event.attributes.len() != self.width {
             let what = format!("record {position} has {} attributes instead of {}", event.attributes.len(), self.width);
             return Err(Fault::new(Blame::Site, what, "run `fedaudit-agent journal verify`"));
         }
         self.positions.push(position);
-        self.strata.push(stratum);
+        let place = self.met.iter().position(|met| *met == stratum).unwrap_or_else(|| {
+            self.met.push(stratum);
+            self.met.len() - 1
+        });
+        // There are few strata: model versions by sampling tiers.
+        self.strata.push(u32::try_from(place).unwrap_or(u32::MAX));
         self.decisions.push(event.decision);
         self.scores.push(event.score_q.unwrap_or(NO_SCORE));
         self.attributes.extend_from_slice(&event.attributes);
@@ -155,23 +178,17 @@ impl Events {
         }
     }
 
-    /// Hands each event with its stratum and label to `f`, in the order of their positions.
-    fn each(&self, mut f: impl FnMut(usize, &Prediction, u8) -> Result<(), String>) -> Result<(), String> {
-        let mut event = Prediction {
-            event_token: [0; 16],
-            occurred_at: Time(0),
-            model_version: 0,
-            decision: ABSENT,
-            score_q: None,
-            attributes: Vec::with_capacity(self.width),
-        };
+    /// Hands each event with its stratum and label, but without its features, to `f`, in the order of their positions.
+    fn each(&self, mut f: impl FnMut(Stratum, &Prediction, u8) -> Result<(), String>) -> Result<(), String> {
+        let mut event = Prediction { attributes: Vec::with_capacity(self.width), ..Prediction::default() };
         let codes = self.strata.iter().zip(&self.decisions).zip(&self.scores).zip(&self.labels);
         for (at, (((stratum, decision), score), label)) in codes.enumerate() {
             event.decision = *decision;
             event.score_q = (*score != NO_SCORE).then_some(*score);
             event.attributes.clear();
             event.attributes.extend(self.attributes.iter().skip(at * self.width).take(self.width));
-            f(*stratum as usize, &event, *label)?;
+            let stratum = self.met.get(*stratum as usize).ok_or("an event's stratum was not met")?;
+            f(*stratum, &event, *label)?;
         }
         Ok(())
     }

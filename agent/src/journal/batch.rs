@@ -1,28 +1,62 @@
 //! One durable batch over two files.
 //!
 //! Crash order: (1) the sidecar's transaction, (2) the journal's. A crash before (1) leaves neither; between them, the
-//! sidecar has rows for positions that the journal does not reach. Every batch, the empty one of `open` included,
-//! first deletes such rows: then an event is in both or in none. A commit that came through but was reported as failed
-//! is found by the next batch, which starts from what is stored.
+//! sidecar names events at positions that the journal does not reach. Every batch, the empty one of `open` included,
+//! first deletes what is said of such positions: then an event is in both or in none. A commit that came through but was
+//! reported as failed is found by the next batch, which starts from what is stored.
 
-use super::head::{Head, Heads, zone_value};
+use super::chunk;
+use super::head::{Head, Heads};
+use super::ids::{Ids, Kind};
 use super::read;
-use super::segment::Segment;
-use super::sidecar::Sidecar;
+use super::segment::{Model, Segment};
+use super::sidecar::{Identity, Known, Pending, Sidecar};
 use super::{StdRng, last_of};
-use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, SALT_BYTES};
+use fedaudit_core::event::{LedgerEntry, Outcome, Prediction, Record, SALT_BYTES};
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::merkle::{empty_root, leaf_hash};
+use fedaudit_core::merkle::empty_root;
 use rand::Rng as _;
+use serde::Serialize;
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::PathBuf;
 
 /// A batch that is being written; the caller holds the journal's lock.
 pub(super) struct Batch<'a> {
-    segments: &'a [Segment],
+    pub segments: &'a [Segment],
     last: &'a Segment,
     pub sidecar: &'a Sidecar,
     pub heads: &'a mut Heads,
+    ids: &'a mut IdsAt,
+    identities: Pending,
+    /// The chunk that was read last: what comes again mostly comes in the order in which it came.
+    recent: Option<Recent>,
     #[cfg(test)]
     stop: Option<Step>,
+}
+
+/// The ids, if they have been read, and where they lie.
+#[derive(Debug)]
+pub(super) struct IdsAt {
+    pub folder: PathBuf,
+    pub open_limit: usize,
+    pub ids: Option<Ids>,
+}
+
+/// Records of one chunk.
+struct Recent {
+    log: i64,
+    first: u64,
+    bytes: Vec<u8>,
+    /// Where each record stands in them.
+    records: Vec<Range<usize>>,
+}
+
+impl Recent {
+    fn record(&self, log: i64, position: u64) -> Option<&[u8]> {
+        let at = usize::try_from(position.checked_sub(self.first).filter(|_| self.log == log)?).ok()?;
+        self.bytes.get(self.records.get(at)?.clone())
+    }
 }
 
 /// Before which step a test lets the batch die.
@@ -35,7 +69,12 @@ pub(crate) enum Step {
 }
 
 impl<'a> Batch<'a> {
-    pub fn begin(segments: &'a [Segment], sidecar: &'a Sidecar, heads: &'a mut Heads) -> Result<Self, Fault> {
+    pub fn begin(
+        segments: &'a [Segment],
+        sidecar: &'a Sidecar,
+        heads: &'a mut Heads,
+        ids: &'a mut IdsAt,
+    ) -> Result<Self, Fault> {
         let last = last_of(segments)?;
         heads.refresh(segments)?;
         let batch = Batch {
@@ -43,6 +82,9 @@ impl<'a> Batch<'a> {
             last,
             sidecar,
             heads,
+            ids,
+            identities: Pending::default(),
+            recent: None,
             #[cfg(test)]
             stop: None,
         };
@@ -64,10 +106,12 @@ impl<'a> Batch<'a> {
 
     /// Makes the batch durable, in the order above.
     pub fn commit(&mut self) -> Result<(), Fault> {
-        for (name, head) in &mut self.heads.logs {
+        self.sidecar.flush(&mut self.identities)?;
+        for head in &mut self.heads.logs {
             if head.size != head.begun {
+                head.flush(self.last)?;
                 self.last.set_head(head.id, head.size, &head.root())?;
-                if let Some(key) = name.strip_prefix(PREDICTIONS) {
+                if let Some(key) = head.name.strip_prefix(PREDICTIONS) {
                     self.sidecar.advance(key, head.begun, head.size)?;
                 }
                 head.begun = head.size;
@@ -93,74 +137,165 @@ impl<'a> Batch<'a> {
         self.heads.size(log)
     }
 
-    /// Appends a record to a log, which begins with its first; the record's position.
-    pub fn put(&mut self, log: &str, record: &Record, rng: &mut StdRng) -> Result<u64, Fault> {
+    /// The place of a log among the heads; it begins, if it has not.
+    pub fn log(&mut self, name: &str) -> Result<usize, Fault> {
+        if let Some(at) = self.heads.find(name) {
+            return Ok(at);
+        }
+        let id = self.last.add_log(name, &empty_root())?;
+        self.heads.logs.push(Head::new(id, name));
+        Ok(self.heads.logs.len() - 1)
+    }
+
+    /// Appends a record to a log; its position.
+    pub fn put(&mut self, log: usize, record: &Record, rng: &mut StdRng) -> Result<u64, Fault> {
         let mut salt = [0; SALT_BYTES];
         rng.fill_bytes(&mut salt);
-        let bytes = event::encode_record(salt, record)
-            .map_err(|error| Fault::new(Blame::Site, format!("a record of {log} {error}"), "report this"))?;
-        if !self.heads.logs.contains_key(log) {
-            let id = self.last.add_log(log, &empty_root())?;
-            self.heads.logs.insert(log.to_owned(), Head::new(id));
-        }
-        let Some(head) = self.heads.logs.get_mut(log) else {
-            return Err(Fault::new(Blame::Site, format!("{log} has no head"), "report this"));
+        let head = self.heads.logs.get_mut(log);
+        let head = head.ok_or_else(|| Fault::new(Blame::Site, format!("log {log} has no head"), "report this"))?;
+        head.append(self.last, salt, record)
+    }
+
+    /// Appends to the ledger; codes that the entry defines are known from here on.
+    pub fn put_ledger(&mut self, entry: LedgerEntry, rng: &mut StdRng) -> Result<(), Fault> {
+        let log = self.log(super::LEDGER)?;
+        let record = Record::Ledger(entry);
+        self.put(log, &record, rng)?;
+        let Record::Ledger(entry) = record else { return Ok(()) };
+        let dictionary = &mut self.heads.dictionary;
+        let turn = |code: u32, due: usize| {
+            let what = format!("the ledger gives code {code} out of turn");
+            if code as usize == due { Ok(()) } else { Err(Fault::new(Blame::Site, what, "report this")) }
         };
-        let position = head.size;
-        self.last.add_record(head.id, position, &bytes)?;
-        match record {
-            Record::Outcome(outcome) => self.last.add_labelled(head.id, outcome.prediction, position)?,
-            Record::Ledger(LedgerEntry::ModelVersion { code, model, version }) => {
-                let model = (model.clone(), version.clone());
-                if self.heads.models.len() != *code as usize {
-                    let what = format!("model version {} {} has code {code}, out of turn", model.0, model.1);
-                    return Err(Fault::new(Blame::Site, what, "report this"));
-                }
-                self.last.add_model(self.heads.models.len(), &model)?;
-                self.heads.models.push(model);
+        match entry {
+            LedgerEntry::ModelVersion { code, model, version, digest, dataset } => {
+                turn(code, dictionary.models.len())?;
+                let model = Model { model, version, digest, dataset };
+                self.last.add_model(code, &model)?;
+                dictionary.models.push(model);
+            }
+            LedgerEntry::Term { code, text } => {
+                turn(code, dictionary.terms.len())?;
+                self.last.add_term(code, &text)?;
+                self.heads.terms.insert(text.clone(), code);
+                dictionary.terms.push(text);
+            }
+            LedgerEntry::Sampling { tier, one_in, .. } => {
+                turn(tier, dictionary.tiers.len() + 1)?;
+                self.last.add_tier(tier, one_in)?;
+                dictionary.tiers.push(one_in);
             }
             _ => {}
         }
-        if let Some(block) = head.push(leaf_hash(&bytes), zone_value(record)) {
-            self.last.add_block(head.id, &block)?;
+        Ok(())
+    }
+
+    /// The ids that are known, read if they have not been, or if another program has written runs since.
+    pub fn ids(&mut self) -> Result<&mut Ids, Fault> {
+        match &mut self.ids.ids {
+            Some(ids) => Ok(ids),
+            none => {
+                let ids = Ids::load(&self.ids.folder, self.sidecar, self.ids.open_limit)?;
+                ids.clear_strays();
+                Ok(none.insert(ids))
+            }
         }
-        Ok(position)
+    }
+
+    /// Takes up the ids of what is journaled under a contract version and not known yet.
+    pub fn cover(&mut self, known: &Known) -> Result<(), Fault> {
+        let outcomes = outcomes_log(&known.key);
+        let sizes = [self.size(&predictions_log(&known.key)), self.size(&outcomes)];
+        let (sidecar, segments, last) = (self.sidecar, self.segments, self.last);
+        if let Some(ids) = &self.ids.ids
+            && ids.is_stale(sidecar)?
+        {
+            self.ids.ids = None;
+        }
+        let ids = self.ids()?;
+        let covered = ids.covered.get(&known.id).copied().unwrap_or_default();
+        let mut came_with_events = HashSet::new();
+        sidecar.identities(known.id, &(covered[0]..sizes[0]), &mut |position, identity| {
+            came_with_events.extend(identity.outcome);
+            ids.put(ids.key(Kind::Event, known.id, identity.event_id.as_bytes()), position);
+            if let Some(subject) = &identity.subject {
+                ids.put_subject(ids.key(Kind::Subject, known.id, subject.id.as_bytes()), position, subject.key);
+            }
+            Ok(())
+        })?;
+        if let Some(row) = last.log(&outcomes)? {
+            // What has left the journal is refused before its labels are looked for.
+            let gone = super::sealed::gone(segments, &outcomes)?;
+            let from = gone.iter().fold(covered[1], |from, (_, range)| from.max(range.end));
+            read::scan(segments, &row, from..sizes[1], &mut |position, bytes| {
+                if let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)?
+                    && !came_with_events.contains(&position)
+                {
+                    ids.put(ids.key(Kind::Label, known.id, &outcome.prediction.to_be_bytes()), position);
+                }
+                Ok(())
+            })?;
+        }
+        ids.covered.insert(known.id, sizes);
+        Ok(())
+    }
+
+    /// Adds what identifies the event at a position.
+    pub fn identify(&mut self, contract: i64, position: u64, identity: &impl Serialize) -> Result<(), Fault> {
+        self.sidecar.add(&mut self.identities, contract, position, identity)
+    }
+
+    /// What identifies the event at a position; nothing if it was erased.
+    pub fn identity(&mut self, contract: i64, position: u64) -> Result<Option<Identity>, Fault> {
+        self.sidecar.flush(&mut self.identities)?;
+        self.sidecar.identity(contract, position)
     }
 
     /// The prediction at a position of a log.
-    pub fn prediction(&self, log: &str, position: u64) -> Result<Prediction, Fault> {
+    pub fn prediction(&mut self, log: usize, position: u64) -> Result<Prediction, Fault> {
         match self.record(log, position)? {
             Record::Prediction(prediction) => Ok(prediction),
-            _ => Err(crate::db::damaged(&self.last.db.path, format!("{log}: record {position} is no prediction"))),
+            _ => Err(crate::db::damaged(&self.last.db.path, format!("record {position} is no prediction"))),
         }
     }
 
-    /// The outcomes of a prediction, in the order of their log.
-    pub fn outcomes(&self, log: &str, prediction: u64) -> Result<Vec<Outcome>, Fault> {
-        let Some(head) = self.heads.logs.get(log) else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for segment in self.segments {
-            for position in segment.labelled(head.id, prediction)? {
-                match self.record(log, position)? {
-                    Record::Outcome(outcome) => found.push(outcome),
-                    _ => {
-                        let what = format!("{log}: record {position} is no outcome");
-                        return Err(crate::db::damaged(&segment.db.path, what));
-                    }
-                }
-            }
+    /// The outcome at a position of a log.
+    pub fn outcome(&mut self, log: usize, position: u64) -> Result<Outcome, Fault> {
+        match self.record(log, position)? {
+            Record::Outcome(outcome) => Ok(outcome),
+            _ => Err(crate::db::damaged(&self.last.db.path, format!("record {position} is no outcome"))),
         }
-        Ok(found)
     }
 
-    fn record(&self, log: &str, position: u64) -> Result<Record, Fault> {
-        let id = self.heads.logs.get(log).map_or(0, |head| head.id);
+    /// Whether a record has left the journal.
+    pub fn is_gone(&self, log: usize, position: u64) -> bool {
+        let Some(head) = self.heads.logs.get(log) else { return false };
         let closed = self.segments.split_last().map_or(&[][..], |(_, closed)| closed);
-        let segment = closed.iter().find(|segment| segment.end(id) > position).unwrap_or(self.last);
+        closed.iter().find(|segment| segment.end(head.id) > position).is_some_and(|segment| segment.gone)
+    }
+
+    fn record(&mut self, log: usize, position: u64) -> Result<Record, Fault> {
+        let head = self.heads.logs.get_mut(log);
+        let head = head.ok_or_else(|| Fault::new(Blame::Site, format!("log {log} has no head"), "report this"))?;
+        let closed = self.segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        let segment = closed.iter().find(|segment| segment.end(head.id) > position).unwrap_or(self.last);
         let path = &segment.db.path;
-        let bytes = segment.record(id, position)?;
-        let bytes = bytes.ok_or_else(|| crate::db::damaged(path, format!("{log}: record {position} is missing")))?;
-        read::decode_named(path, log, position, &bytes)
+        if self.recent.as_ref().is_none_or(|recent| recent.record(head.id, position).is_none()) {
+            head.flush(self.last)?;
+            self.recent = segment.chunk(head.id, position)?.map(|(first, bytes)| {
+                let mut end = 0;
+                let lengths = chunk::each(&bytes).map_while(|record| record.map(<[u8]>::len));
+                let records = lengths.map(|length| {
+                    end += chunk::LENGTH_BYTES + length;
+                    end - length..end
+                });
+                let records = records.collect();
+                Recent { log: head.id, first, bytes, records }
+            });
+        }
+        let bytes = self.recent.as_ref().and_then(|recent| recent.record(head.id, position));
+        let missing = || crate::db::damaged(path, format!("{}: record {position} is missing", head.name));
+        read::decode_named(path, &head.name, position, bytes.ok_or_else(missing)?)
     }
 
     #[cfg(test)]
@@ -179,5 +314,12 @@ pub(super) fn predictions_log(key: &str) -> String {
     format!("{PREDICTIONS}{key}")
 }
 
+/// The outcomes log of a contract key.
+pub(super) fn outcomes_log(key: &str) -> String {
+    format!("{OUTCOMES}{key}")
+}
+
 /// What the names of predictions logs begin with.
 pub(super) const PREDICTIONS: &str = "predictions/";
+/// What the names of outcomes logs begin with.
+pub(super) const OUTCOMES: &str = "outcomes/";

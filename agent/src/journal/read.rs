@@ -1,18 +1,28 @@
 //! Reading: only blocks whose zone can hold what is asked for. No lock is needed, for records never change.
 
+use super::sealed::missing;
 use super::segment::{Block, LogRow, Segment, Visit};
 use super::{Journal, LEDGER, last_of};
 use crate::db::damaged;
 use fedaudit_core::contract::ContractText;
-use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record};
+use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, Tally, Tier};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::time::{Time, Window};
 use std::ops::Range;
 use std::path::Path;
 
+/// What a window of a predictions log holds.
+pub enum Seen<'a> {
+    /// An event.
+    Prediction(&'a Prediction),
+    /// A change of one of intake's counts.
+    Tally(&'a Tally),
+}
+
 impl Journal {
-    /// Hands the predictions of `window` below position `below` to `f`, in the order of the log.
+    /// Hands the predictions of `window` below position `below`, and the tallies of its hours, to `f`, in the order of the
+    /// log.
     ///
     /// # Errors
     /// `below` is above the log's size, the journal is damaged, or what `f` fails with.
@@ -21,13 +31,16 @@ impl Journal {
         contract: &ContractText,
         window: Window,
         below: u64,
-        mut f: impl FnMut(u64, Prediction) -> Result<(), Fault>,
+        mut f: impl FnMut(u64, Seen) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let [log, _] = contract.journal_logs();
         let last = window.end.0.saturating_sub(1);
         self.scan_zone(&log, below, (window.start.0, last), |position, record| match record {
-            Record::Prediction(prediction) if window.contains(prediction.occurred_at) => f(position, prediction),
-            Record::Prediction(_) | Record::Pad => Ok(()),
+            Record::Prediction(prediction) if window.contains(prediction.occurred_at) => {
+                f(position, Seen::Prediction(&prediction))
+            }
+            Record::Tally(tally) if window.contains(tally.hour) => f(position, Seen::Tally(&tally)),
+            Record::Prediction(_) | Record::Tally(_) | Record::Pad => Ok(()),
             _ => Err(misplaced(&log, position)),
         })
     }
@@ -77,7 +90,18 @@ impl Journal {
     /// The journal cannot be read.
     pub fn model_versions(&mut self) -> Result<Vec<(String, String)>, Fault> {
         self.notice_segments()?;
-        last_of(&self.segments)?.models()
+        let models = last_of(&self.segments)?.dictionary()?.models;
+        Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
+    }
+
+    /// The sampling tiers by code, the full one first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn tiers(&mut self) -> Result<Vec<Tier>, Fault> {
+        self.notice_segments()?;
+        let sampled = last_of(&self.segments)?.dictionary()?.tiers;
+        Ok(std::iter::once(Tier::Full).chain(sampled.into_iter().map(Tier::one_in)).collect())
     }
 
     /// The full blocks below number `below`, all of them unless a zone is given.
@@ -134,7 +158,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     for segment in segments {
         segment.records(row.id, &(next..range.end), &mut |position, bytes| {
             if position != next {
-                return Err(damaged(&segment.db.path, format!("{}: record {next} is missing", row.name)));
+                return Err(missing(segments, &row.name, next));
             }
             next = position + 1;
             f(position, bytes)
@@ -143,8 +167,7 @@ pub(super) fn scan(segments: &[Segment], row: &LogRow, range: Range<u64>, f: Vis
     if next == range.end {
         return Ok(());
     }
-    let what = format!("{}: record {next} is missing", row.name);
-    Err(damaged(&last_of(segments)?.db.path, what))
+    Err(missing(segments, &row.name, next))
 }
 
 /// Reads a record's bytes; a failure names it.
@@ -152,9 +175,15 @@ pub(super) fn decode(path: &Path, row: &LogRow, position: u64, bytes: &[u8]) -> 
     decode_named(path, &row.name, position, bytes)
 }
 
+/// [`decode`], and the bytes must be the only ones that say so.
+pub(super) fn decode_strictly(path: &Path, row: &LogRow, position: u64, bytes: &[u8]) -> Result<Record, Fault> {
+    let record = event::decode_record(bytes);
+    record.map_err(|error| damaged(path, format!("{}: record {position}: {error}", row.name)))
+}
+
 /// [`decode`] for a log known by its name.
 pub(super) fn decode_named(path: &Path, log: &str, position: u64, bytes: &[u8]) -> Result<Record, Fault> {
-    event::decode_record(bytes).map_err(|error| damaged(path, format!("{log}: record {position}: {error}")))
+    event::decode_own_record(bytes).map_err(|error| damaged(path, format!("{log}: record {position}: {error}")))
 }
 
 fn misplaced(log: &str, position: u64) -> Fault {

@@ -1,5 +1,6 @@
-//! One file of the journal: records in the order of their logs, the roots of full blocks, and what finds them.
+//! One file of the journal: records in the order of their logs, the roots of full blocks, and what their codes mean.
 
+use super::chunk::{each, key, position_of};
 use crate::db::{Db, count, damaged, int};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
@@ -14,6 +15,8 @@ pub(super) struct Segment {
     pub db: Db,
     /// First position after this segment, by log id; right for every segment but the last, which grows.
     ends: BTreeMap<i64, u64>,
+    /// Whether its records were taken out when it was opened, those of the ledger apart ([`super::sealed`]).
+    pub gone: bool,
 }
 
 /// Takes a record's position and bytes.
@@ -32,6 +35,24 @@ pub(super) struct LogRow {
     pub tail: Digest,
 }
 
+/// A model, its version, and what is known of both.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Model {
+    pub model: String,
+    pub version: String,
+    pub digest: Option<Digest>,
+    pub dataset: Option<Digest>,
+}
+
+/// What codes mean, by code.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Dictionary {
+    pub models: Vec<Model>,
+    pub terms: Vec<String>,
+    /// One in so many, by sampling tier; tier 0 is not listed.
+    pub tiers: Vec<u32>,
+}
+
 /// A full block.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Block {
@@ -48,22 +69,25 @@ impl Segment {
         folder.join(format!("{number:06}.sqlite"))
     }
 
-    /// Makes a segment that carries on `logs` and `models`.
-    pub fn create(path: &Path, logs: &[LogRow], models: &[(String, String)]) -> Result<(), Fault> {
+    /// Makes a segment that carries on `logs` and `dictionary`.
+    pub fn create(path: &Path, logs: &[LogRow], dictionary: &Dictionary) -> Result<(), Fault> {
         Db::create(path, SCHEMA, |db| {
             for log in logs {
                 let (size, tail) = (int(log.size), log.tail.0);
                 let sql = "INSERT INTO log (id, name, start, size, tail) VALUES (?, ?, ?, ?, ?)";
                 db.execute(sql, params![log.id, log.name, size, size, tail])?;
             }
-            models.iter().enumerate().try_for_each(|(code, model)| put_model(db, code, model))
+            dictionary.models.iter().zip(0..).try_for_each(|(model, code)| put_model(db, code, model))?;
+            dictionary.terms.iter().zip(0..).try_for_each(|(term, code)| put_term(db, code, term))?;
+            dictionary.tiers.iter().zip(1..).try_for_each(|(one_in, tier)| put_tier(db, tier, *one_in))
         })
     }
 
     /// Opens a segment.
     pub fn open(path: &Path) -> Result<Self, Fault> {
-        let mut segment = Segment { db: Db::open(path)?, ends: BTreeMap::new() };
+        let mut segment = Segment { db: Db::open(path)?, ends: BTreeMap::new(), gone: false };
         segment.learn_ends()?;
+        segment.gone = super::sealed::is_gone(&segment)?;
         Ok(segment)
     }
 
@@ -107,26 +131,47 @@ impl Segment {
         })
     }
 
-    /// Model and version by code.
-    pub fn models(&self) -> Result<Vec<(String, String)>, Fault> {
-        let rows: Vec<(i64, String, String)> = self.db.run("read", |c| {
-            let mut statement = c.prepare_cached("SELECT code, model, version FROM model ORDER BY code")?;
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    /// What codes mean.
+    pub fn dictionary(&self) -> Result<Dictionary, Fault> {
+        let sql = "SELECT code, model, version, digest, dataset FROM model ORDER BY code";
+        let models = self.coded(sql, 0, |row| {
+            let digest = |at| row.get::<_, Option<[u8; 32]>>(at).map(|digest| digest.map(Digest));
+            Ok(Model { model: row.get(1)?, version: row.get(2)?, digest: digest(3)?, dataset: digest(4)? })
         })?;
-        if rows.iter().zip(0..).any(|(row, code)| row.0 != code) {
-            return Err(damaged(&self.db.path, "the codes of the model versions do not count from 0"));
-        }
-        Ok(rows.into_iter().map(|(_, model, version)| (model, version)).collect())
+        let terms = self.coded("SELECT code, text FROM term ORDER BY code", 0, |row| row.get(1))?;
+        let tiers = self.coded("SELECT tier, one_in FROM tier ORDER BY tier", 1, |row| row.get(1))?;
+        Ok(Dictionary { models, terms, tiers })
     }
 
-    pub fn add_model(&self, code: usize, model: &(String, String)) -> Result<(), Fault> {
+    /// What a table lists, by code; codes count from `first`.
+    fn coded<T>(&self, sql: &str, first: i64, read: impl Fn(&Row) -> rusqlite::Result<T>) -> Result<Vec<T>, Fault> {
+        let rows: Vec<(i64, T)> = self.db.run("read", |c| {
+            let mut statement = c.prepare_cached(sql)?;
+            statement.query_map([], |row| Ok((row.get(0)?, read(row)?)))?.collect()
+        })?;
+        if rows.iter().zip(first..).any(|((code, _), due)| *code != due) {
+            return Err(damaged(&self.db.path, format!("the codes of `{sql}` do not count from {first}")));
+        }
+        Ok(rows.into_iter().map(|(_, value)| value).collect())
+    }
+
+    pub fn add_model(&self, code: u32, model: &Model) -> Result<(), Fault> {
         self.db.run("write", |c| put_model(c, code, model))
     }
 
-    pub fn add_record(&self, log: i64, position: u64, bytes: &[u8]) -> Result<(), Fault> {
+    pub fn add_term(&self, code: u32, text: &str) -> Result<(), Fault> {
+        self.db.run("write", |c| put_term(c, code, text))
+    }
+
+    pub fn add_tier(&self, tier: u32, one_in: u32) -> Result<(), Fault> {
+        self.db.run("write", |c| put_tier(c, tier, one_in))
+    }
+
+    /// Writes a chunk of records, the first of them at `position`.
+    pub fn add_chunk(&self, log: i64, position: u64, bytes: &[u8]) -> Result<(), Fault> {
         self.db.run("write", |c| {
-            let mut statement = c.prepare_cached("INSERT INTO record (log, position, bytes) VALUES (?, ?, ?)")?;
-            statement.execute(params![log, int(position), bytes]).map(|_| ())
+            let mut statement = c.prepare_cached("INSERT INTO chunk (key, bytes) VALUES (?, ?)")?;
+            statement.execute(params![key(log, position), bytes]).map(|_| ())
         })
     }
 
@@ -139,50 +184,54 @@ impl Segment {
         })
     }
 
-    /// Remembers that the outcome at `position` labels `prediction`.
-    pub fn add_labelled(&self, log: i64, prediction: u64, position: u64) -> Result<(), Fault> {
-        self.db.run("write", |c| {
-            let sql = "INSERT INTO labelled (log, prediction, position) VALUES (?, ?, ?)";
-            let mut statement = c.prepare_cached(sql)?;
-            statement.execute(params![log, int(prediction), int(position)]).map(|_| ())
-        })
-    }
-
-    pub fn record(&self, log: i64, position: u64) -> Result<Option<Vec<u8>>, Fault> {
+    /// The chunk that holds a record, if it is here: the position of its first record, and its bytes.
+    pub fn chunk(&self, log: i64, position: u64) -> Result<Option<(u64, Vec<u8>)>, Fault> {
         self.db.run("read", |c| {
-            let mut statement = c.prepare_cached("SELECT bytes FROM record WHERE log = ? AND position = ?")?;
-            statement.query_row(params![log, int(position)], |row| row.get(0)).optional()
-        })
-    }
-
-    /// Positions, in this segment, of the outcomes of `prediction`.
-    pub fn labelled(&self, log: i64, prediction: u64) -> Result<Vec<u64>, Fault> {
-        self.db.run("read", |c| {
-            let sql = "SELECT position FROM labelled WHERE log = ? AND prediction = ? ORDER BY position";
+            let sql = "SELECT key, bytes FROM chunk WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1";
             let mut statement = c.prepare_cached(sql)?;
-            statement.query_map(params![log, int(prediction)], |row| row.get(0).map(count))?.collect()
+            let keys = [key(log, 0), key(log, position)];
+            statement.query_row(keys, |row| Ok((position_of(row.get(0)?), row.get(1)?))).optional()
         })
     }
 
     /// Hands the records of a range that lie here to `f`, in order.
     pub fn records(&self, log: i64, range: &Range<u64>, f: Visit) -> Result<(), Fault> {
-        let sql =
-            "SELECT position, bytes FROM record WHERE log = ? AND position >= ? AND position < ? ORDER BY position";
+        if range.is_empty() {
+            return Ok(());
+        }
+        // The first record asked for may stand inside of a chunk.
+        let sql = "SELECT key, bytes FROM chunk
+                   WHERE key >= coalesce((SELECT max(key) FROM chunk WHERE key BETWEEN ?1 AND ?2), ?2) AND key < ?3
+                   ORDER BY key";
         let fault = self.db.run("read", |c| {
             let mut statement = c.prepare_cached(sql)?;
-            let mut rows = statement.query(params![log, int(range.start), int(range.end)])?;
+            let mut rows = statement.query(params![key(log, 0), key(log, range.start), key(log, range.end)])?;
             while let Some(row) = rows.next()? {
                 let bytes = row.get_ref(1)?;
                 let bytes = bytes
                     .as_blob()
                     .map_err(|e| rusqlite::Error::FromSqlConversionFailure(1, bytes.data_type(), Box::new(e)))?;
-                if let Err(fault) = f(count(row.get(0)?), bytes) {
+                if let Err(fault) = self.visit(position_of(row.get(0)?), bytes, range, f) {
                     return Ok(Some(fault));
                 }
             }
             Ok(None)
         })?;
         fault.map_or(Ok(()), Err)
+    }
+
+    fn visit(&self, first: u64, chunk: &[u8], range: &Range<u64>, f: Visit) -> Result<(), Fault> {
+        for (record, position) in each(chunk).zip(first..) {
+            if position >= range.end {
+                break;
+            }
+            let cut = || damaged(&self.db.path, format!("the chunk of records from {first} on is cut at {position}"));
+            let record = record.ok_or_else(cut)?;
+            if position >= range.start {
+                f(position, record)?;
+            }
+        }
+        Ok(())
     }
 
     /// Full blocks of this segment with a number below `below`; those whose zone meets `zone` only, if one is given.
@@ -222,10 +271,18 @@ pub(super) fn following(folder: &Path, known: usize) -> Result<Vec<Segment>, Fau
     }
 }
 
-fn put_model(db: &Connection, code: usize, (model, version): &(String, String)) -> rusqlite::Result<()> {
-    let code = i64::try_from(code).unwrap_or(i64::MAX);
-    db.execute("INSERT INTO model (code, model, version) VALUES (?, ?, ?)", params![code, model, version])?;
-    Ok(())
+fn put_model(db: &Connection, code: u32, of: &Model) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO model (code, model, version, digest, dataset) VALUES (?, ?, ?, ?, ?)";
+    let (digest, dataset) = (of.digest.map(|d| d.0), of.dataset.map(|d| d.0));
+    db.execute(sql, params![code, of.model, of.version, digest, dataset]).map(|_| ())
+}
+
+fn put_term(db: &Connection, code: u32, text: &str) -> rusqlite::Result<()> {
+    db.execute("INSERT INTO term (code, text) VALUES (?, ?)", params![code, text]).map(|_| ())
+}
+
+fn put_tier(db: &Connection, tier: u32, one_in: u32) -> rusqlite::Result<()> {
+    db.execute("INSERT INTO tier (tier, one_in) VALUES (?, ?)", params![tier, one_in]).map(|_| ())
 }
 
 fn log_row(row: &Row) -> rusqlite::Result<LogRow> {
@@ -238,21 +295,20 @@ fn block_row(row: &Row) -> rusqlite::Result<Block> {
     Ok(Block { number: count(row.get(0)?), root: Digest(row.get(1)?), zone: low.zip(high) })
 }
 
-/// `record` is the journal; all else can be computed from it, and `verify` does. A log has one id in all segments.
+/// `chunk` is the journal; all else can be computed from it, and `verify` does. A log has one id in all segments; a
+/// chunk's key is the log's id << 44 | the position of its first record.
 const SCHEMA: &str = "
 CREATE TABLE log (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, start INTEGER NOT NULL, size INTEGER NOT NULL, tail BLOB NOT NULL
 ) STRICT;
-CREATE TABLE record (
-  log INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (log, position)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE chunk (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE block (
   log INTEGER NOT NULL, number INTEGER NOT NULL, root BLOB NOT NULL, low INTEGER, high INTEGER,
   PRIMARY KEY (log, number)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE labelled (
-  log INTEGER NOT NULL, prediction INTEGER NOT NULL, position INTEGER NOT NULL,
-  PRIMARY KEY (log, prediction, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE model (code INTEGER PRIMARY KEY, model TEXT NOT NULL, version TEXT NOT NULL) STRICT;
+CREATE TABLE model (
+  code INTEGER PRIMARY KEY, model TEXT NOT NULL, version TEXT NOT NULL, digest BLOB, dataset BLOB
+) STRICT;
+CREATE TABLE term (code INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE tier (tier INTEGER PRIMARY KEY, one_in INTEGER NOT NULL) STRICT;
 ";

@@ -4,11 +4,12 @@ mod amend;
 mod crash;
 mod damage;
 mod splits;
+mod strata;
 
 use super::*;
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::{self, Contract};
-use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE};
+use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE, Tier};
 use fedaudit_core::merkle::{Frontier, leaf_hash, verify_consistency};
 use fedaudit_core::plan::{self, Plan};
 use fedaudit_core::time::{HOUR_NS, Time, Window};
@@ -68,6 +69,11 @@ pub(crate) fn rng(seed: u8) -> StdRng {
     StdRng::from_seed([seed; 32])
 }
 
+/// Records of a log that are no padding.
+fn real(report: &JournalReport, log: &str) -> u64 {
+    report.logs.iter().filter(|of| of.name == log).map(|of| of.size - of.pads).sum()
+}
+
 pub(crate) fn new() -> (TempDir, Journal) {
     let home = tempfile::tempdir().expect("a folder");
     let journal = Journal::create(home.path()).expect("created");
@@ -83,7 +89,7 @@ fn event(n: u64) -> EventRow {
         decision: (n % 3) as u8,
         score_q: (!n.is_multiple_of(5)).then_some(n * 7_919 % SCORE_ONE),
         attributes: vec![(n % 4) as u16],
-        outcome: None,
+        ..EventRow::default()
     }
 }
 
@@ -125,14 +131,15 @@ fn recount(rows: &[EventRow], window: Window) -> Aggregate {
         let until = window.end.plus_ns(2 * HOUR_NS);
         let best = labels.iter().filter(|(_, at)| *at <= until).max_by_key(|(_, at)| *at);
         let event = Prediction {
-            event_token: [0; 16],
             occurred_at: row.occurred_at,
-            model_version: 0,
             decision: row.decision,
             score_q: row.score_q,
             attributes: row.attributes.clone(),
+            ..Prediction::default()
         };
-        aggregate.add(stratum, &event, best.map_or(ABSENT, |(label, _)| *label)).expect("inside the contract");
+        aggregate
+            .add((stratum, Tier::Full), &event, best.map_or(ABSENT, |(label, _)| *label))
+            .expect("inside the contract");
     }
     aggregate
 }
@@ -214,17 +221,36 @@ fn duplicates_conflicts_and_later_labels() {
 }
 
 #[test]
-fn segments_roll_over_and_blocks_span_them() {
+fn segments_roll_over_and_hold_whole_blocks() {
     let (home, journal) = new();
-    let mut journal = journal.with_segment_records(700);
+    let mut journal = journal.with_segment_records(1_500);
     let contract = contract();
     let rows: Vec<_> = (0..3_000).map(|n| if n % 2 == 0 { labelled(n, 1, 0) } else { event(n) }).collect();
     for batch in rows.chunks(250) {
         journal.record_events(&contract, batch, &mut rng(1)).expect("written");
     }
-    assert!(journal.segments.len() > 4);
+    assert!(journal.segments.len() > 2);
     let before = state(&mut journal);
-    assert_eq!(before["predictions/admission/1"].0, 3_000);
+    assert_eq!(real(&journal.verify().expect("whole"), LOGS[0]), 3_000);
+    for segment in &journal.segments {
+        let starts = segment.logs().expect("read").into_iter().map(|log| log.start);
+        assert!(starts.into_iter().all(|start| start.is_multiple_of(BLOCK_RECORDS)));
+    }
+    let mut sealed = Vec::new();
+    let mut note = |_, entry| {
+        if let LedgerEntry::Sealed { segment, logs } = entry {
+            sealed.push((segment, logs));
+        }
+        Ok(())
+    };
+    journal.ledger(&mut note).expect("read");
+    assert_eq!(sealed.len() + 1, journal.segments.len());
+    for (number, logs) in sealed.into_iter().map(|(segment, logs)| (segment as usize, logs)) {
+        for (name, size, root) in logs {
+            assert_eq!(journal.segments[number].log(&name).expect("read").expect("there").start, size);
+            assert_eq!(journal.checkpoint(&name, size, "o").expect("a boundary").root, root);
+        }
+    }
     let mut opened = Journal::open(home.path()).expect("opened");
     assert_eq!(state(&mut opened), before);
     let again = opened.record_events(&contract, &rows, &mut rng(2)).expect("written");
@@ -288,7 +314,7 @@ fn two_handles_write_in_turn() {
         assert_eq!(first.size(LOGS[0]), second.size(LOGS[0]));
     }
     assert_eq!(state(&mut first), state(&mut second));
-    assert_eq!(first.size(LOGS[0]), Ok(2_050));
+    assert_eq!(real(&first.verify().expect("whole"), LOGS[0]), 2_050);
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! Checking a whole journal against itself: every record is hashed again, and all that is derived is derived again.
 
-use super::batch::{PREDICTIONS, predictions_log};
+use super::batch::{OUTCOMES, PREDICTIONS, predictions_log};
 use super::head::{OpenBlock, zone_value};
-use super::read::{decode, scan};
-use super::segment::{Block, LogRow, Segment};
-use super::sidecar::Known;
+use super::ids::Ids;
+use super::read::{decode_strictly as decode, scan};
+use super::sealed::gone;
+use super::segment::{Block, Dictionary, LogRow, Model, Segment};
+use super::sidecar::{Known, NO_IDS};
 use super::{BLOCK_LEVEL, Journal, LEDGER, last_of};
 use crate::db::damaged;
-use fedaudit_core::event::{LedgerEntry, Outcome, Record, event_token};
+use fedaudit_core::event::{LedgerEntry, Outcome, Record};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// A journal that was found whole.
@@ -34,6 +37,8 @@ pub struct LogReport {
     pub size: u64,
     /// Pads among them.
     pub pads: u64,
+    /// Counts of intake among them.
+    pub tallies: u64,
     /// Root over all records, those of the open block included.
     pub root: Digest,
 }
@@ -41,15 +46,15 @@ pub struct LogReport {
 impl LogReport {
     /// What it holds, in words.
     pub fn counts(&self) -> String {
-        let real = self.size.saturating_sub(self.pads);
+        let real = self.size.saturating_sub(self.pads + self.tallies);
         let noun = match &self.name {
             name if name.starts_with(PREDICTIONS) => "prediction",
             name if name.starts_with(OUTCOMES) => "outcome",
             _ => "record",
         };
         let plural = if real == 1 { "" } else { "s" };
-        let padding = if self.pads == 0 { String::new() } else { format!(", {} padding", self.pads) };
-        format!("{real} {noun}{plural}{padding}")
+        let more = |count: u64, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
+        format!("{real} {noun}{plural}{}{}", more(self.pads, "padding"), more(self.tallies, "tallies"))
     }
 }
 
@@ -66,37 +71,39 @@ impl Journal {
             segment.db.check_pages()?;
         }
         self.sidecar.db.check_pages()?;
+        Ids::verify(&self.ids.folder, &self.sidecar)?;
         let last = last_of(&self.segments)?;
         // One state of the newest file throughout; the others do not change. The sidecar is read later, and so is
         // never behind it.
         last.db.run("read", |c| c.execute_batch("BEGIN"))?;
         let report = self.verify_snapshot(last);
         last.db.rollback();
+        self.check_deleted()?;
         report
     }
 
     fn verify_snapshot(&self, last: &Segment) -> Result<JournalReport, Fault> {
         let mut report = JournalReport { segments: self.segments.len(), logs: Vec::new(), erased: 0 };
         let rows = last.logs()?;
-        let models = last.models()?;
+        let dictionary = last.dictionary()?;
         let known = self.sidecar.contracts()?;
-        if !rows.iter().any(|row| row.name == LEDGER) && !models.is_empty() {
-            return Err(damaged(&last.db.path, "has model versions, but no ledger"));
+        if !rows.iter().any(|row| row.name == LEDGER) && dictionary != Dictionary::default() {
+            return Err(damaged(&last.db.path, "says what codes mean, but has no ledger"));
         }
         for row in &rows {
-            let mut check = LogCheck::new(self, row, &models, &known)?;
+            let mut check = LogCheck::new(self, row, &dictionary, &known)?;
             check.run()?;
             report.logs.push(LogReport {
                 name: row.name.clone(),
                 size: row.size,
                 pads: check.pads,
+                tallies: check.tallies,
                 root: check.whole.root(),
             });
             report.erased += check.erased;
         }
-        let sql = "SELECT (SELECT count(*) FROM record WHERE log NOT IN (SELECT id FROM log) OR log = ?1)
-                   + (SELECT count(*) FROM block WHERE log NOT IN (SELECT id FROM log))
-                   + (SELECT count(*) FROM labelled WHERE log NOT IN (SELECT id FROM log))";
+        let sql = "SELECT (SELECT count(*) FROM chunk WHERE key >> 44 NOT IN (SELECT id FROM log) OR key = ?1)
+                   + (SELECT count(*) FROM block WHERE log NOT IN (SELECT id FROM log))";
         for segment in &self.segments {
             if segment.count(sql, -1)? > 0 {
                 return Err(damaged(&segment.db.path, "holds rows of a log that it does not list"));
@@ -111,14 +118,18 @@ struct LogCheck<'a> {
     journal: &'a Journal,
     row: &'a LogRow,
     path: &'a PathBuf,
-    models: &'a [(String, String)],
-    models_seen: usize,
+    dictionary: &'a Dictionary,
+    /// What the ledger's records define.
+    defined: Dictionary,
     known: Option<&'a Known>,
     predictions: Option<LogRow>,
     blocks: Vec<Block>,
+    /// Positions whose records are in the archive.
+    gone: Vec<Range<u64>>,
     open: OpenBlock,
     whole: Frontier,
     pads: u64,
+    tallies: u64,
     outcomes: u64,
     erased: u64,
 }
@@ -127,7 +138,7 @@ impl<'a> LogCheck<'a> {
     fn new(
         journal: &'a Journal,
         row: &'a LogRow,
-        models: &'a [(String, String)],
+        dictionary: &'a Dictionary,
         known: &'a [Known],
     ) -> Result<Self, Fault> {
         let last = last_of(&journal.segments)?;
@@ -139,17 +150,23 @@ impl<'a> LogCheck<'a> {
             journal,
             row,
             path: &last.db.path,
-            models,
-            models_seen: 0,
+            dictionary,
+            defined: Dictionary::default(),
             known: row.name.strip_prefix(PREDICTIONS).and_then(|key| known.iter().find(|known| known.key == key)),
             predictions,
             blocks: journal.blocks(row, row.size / BLOCK_RECORDS, None)?,
+            gone: gone(&journal.segments, &row.name)?.into_iter().map(|(_, range)| range).collect(),
             open: OpenBlock::default(),
             whole: Frontier::new(),
             pads: 0,
+            tallies: 0,
             outcomes: 0,
             erased: 0,
         })
+    }
+
+    fn is_gone(&self, position: u64) -> bool {
+        self.gone.iter().any(|range| range.contains(&position))
     }
 
     fn wrong(&self, what: impl std::fmt::Display) -> Fault {
@@ -161,15 +178,8 @@ impl<'a> LogCheck<'a> {
         for number in 0..=self.row.size / BLOCK_RECORDS {
             self.check_block(number)?;
         }
-        if self.row.name == LEDGER && self.models_seen != self.models.len() {
-            return Err(self.wrong("it does not define all model versions that the segment lists"));
-        }
-        let mut labelled = 0;
-        for segment in &self.journal.segments {
-            labelled += segment.count("SELECT count(*) FROM labelled WHERE log = ?", self.row.id)?;
-        }
-        if labelled != self.outcomes {
-            return Err(self.wrong(format!("its index has {labelled} outcomes; the log has {}", self.outcomes)));
+        if self.row.name == LEDGER && self.defined != *self.dictionary {
+            return Err(self.wrong("it does not define what the segment says that codes mean"));
         }
         Ok(())
     }
@@ -179,11 +189,13 @@ impl<'a> LogCheck<'a> {
         let mut blocks = 0;
         for segment in &self.journal.segments {
             blocks += segment.count("SELECT count(*) FROM block WHERE log = ?", self.row.id)?;
-            let there = segment.count("SELECT count(*) FROM record WHERE log = ?", self.row.id)?;
-            let said = segment.log(&self.row.name)?.map_or(0, |row| row.size.saturating_sub(row.start));
-            if there != said {
-                let what = format!("{}: {there} records where {said} are listed", self.row.name);
-                return Err(damaged(&segment.db.path, what));
+            // What belongs here is looked at block by block; here, that there is nothing more.
+            let (start, size) = segment.log(&self.row.name)?.map_or((0, 0), |row| (row.start, row.size));
+            for range in [0..start, size..u64::MAX] {
+                segment.records(self.row.id, &range, &mut |position, _| {
+                    let what = format!("{}: record {position} is not listed: {start} to {size} are", self.row.name);
+                    Err(damaged(&segment.db.path, what))
+                })?;
             }
         }
         if blocks == self.row.size / BLOCK_RECORDS {
@@ -194,6 +206,12 @@ impl<'a> LogCheck<'a> {
 
     fn check_block(&mut self, number: u64) -> Result<(), Fault> {
         let start = number * BLOCK_RECORDS;
+        if self.is_gone(start) {
+            // What the archive holds is checked there.
+            let root = self.blocks.get(usize::try_from(number).unwrap_or(usize::MAX)).map(|block| block.root);
+            let root = root.ok_or_else(|| self.wrong(format!("block {number} has no root")))?;
+            return self.whole.push_subtree(BLOCK_LEVEL, root).map_err(|error| self.wrong(error));
+        }
         let range = start..(start + BLOCK_RECORDS).min(self.row.size);
         let mut records = Vec::new();
         let mut full = None;
@@ -232,8 +250,9 @@ impl<'a> LogCheck<'a> {
         let name = &self.row.name;
         match record {
             Record::Pad => self.pads += 1,
+            Record::Tally(_) if name.starts_with(PREDICTIONS) => self.tallies += 1,
             Record::Prediction(prediction) if name.starts_with(PREDICTIONS) => {
-                if prediction.model_version as usize >= self.models.len() {
+                if prediction.model_version as usize >= self.dictionary.models.len() {
                     let what = format!("record {position} has model version {}, undefined", prediction.model_version);
                     return Err(self.wrong(what));
                 }
@@ -243,18 +262,33 @@ impl<'a> LogCheck<'a> {
                 self.check_outcome(position, outcome)?;
             }
             Record::Ledger(entry) if name == LEDGER => {
-                if let LedgerEntry::ModelVersion { code, model, version } = entry {
-                    let listed = self.models.get(self.models_seen);
-                    let same = listed.is_some_and(|(m, v)| m == model && v == version);
-                    if !same || *code as usize != self.models_seen {
-                        return Err(self.wrong(format!("record {position} defines another model version than listed")));
-                    }
-                    self.models_seen += 1;
-                }
+                self.define(position, entry)?;
             }
             _ => return Err(self.wrong(format!("record {position} is of a kind that does not belong into this log"))),
         }
         Ok(())
+    }
+
+    /// Codes are defined in turn.
+    fn define(&mut self, position: u64, entry: &LedgerEntry) -> Result<(), Fault> {
+        let defined = &mut self.defined;
+        let in_turn = match entry {
+            LedgerEntry::ModelVersion { code, model, version, digest, dataset } => {
+                let (model, version) = (model.clone(), version.clone());
+                defined.models.push(Model { model, version, digest: *digest, dataset: *dataset });
+                *code as usize + 1 == defined.models.len()
+            }
+            LedgerEntry::Term { code, text } => {
+                defined.terms.push(text.clone());
+                *code as usize + 1 == defined.terms.len()
+            }
+            LedgerEntry::Sampling { tier, one_in, .. } => {
+                defined.tiers.push(*one_in);
+                *tier as usize == defined.tiers.len()
+            }
+            _ => true,
+        };
+        if in_turn { Ok(()) } else { Err(self.wrong(format!("record {position} defines a code out of turn"))) }
     }
 
     fn check_outcome(&self, position: u64, outcome: &Outcome) -> Result<(), Fault> {
@@ -262,39 +296,42 @@ impl<'a> LogCheck<'a> {
         if outcome.prediction >= size || outcome.label > 1 {
             return Err(self.wrong(format!("record {position} labels no prediction")));
         }
-        for segment in &self.journal.segments {
-            if segment.labelled(self.row.id, outcome.prediction)?.contains(&position) {
-                return Ok(());
-            }
+        let Some(previous) = outcome.previous else { return Ok(()) };
+        let mut same = self.is_gone(previous);
+        if previous < position && !same {
+            scan(&self.journal.segments, self.row, previous..previous + 1, &mut |at, bytes| {
+                let earlier = decode(self.path, self.row, at, bytes)?;
+                same = matches!(earlier, Record::Outcome(earlier) if earlier.prediction == outcome.prediction);
+                Ok(())
+            })?;
         }
-        Err(self.wrong(format!("record {position} is not in the index of outcomes")))
+        if same {
+            return Ok(());
+        }
+        Err(self.wrong(format!("record {position} points back to {previous}, which is no outcome of its prediction")))
     }
 
     /// Every event id of the range belongs to a prediction there. Predictions without one were erased.
-    fn check_sidecar(&mut self, range: &std::ops::Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
+    fn check_sidecar(&mut self, range: &Range<u64>, records: &[(u64, Record)]) -> Result<(), Fault> {
         let path = &self.journal.sidecar.db.path;
         let size = self.known.map_or(0, |known| known.size);
-        if size < self.row.size {
+        let restored = self.known.is_none() && self.journal.sidecar.state()?.0 == NO_IDS;
+        if size < self.row.size && !restored {
             let what = format!("has seen {size} of the {} records of {}: it is older", self.row.size, self.row.name);
             return Err(damaged(path, what));
         }
-        let rows = self.known.map_or(Ok(Vec::new()), |known| self.journal.sidecar.events(known.id, range))?;
-        let identified = rows.len() as u64;
-        for (position, event_id, salt) in rows {
-            let at = usize::try_from(position - range.start).unwrap_or(usize::MAX);
-            match records.get(at) {
-                Some((_, Record::Prediction(p))) if p.event_token == event_token(&salt, &event_id) => {}
-                _ => {
-                    let what = format!("the event id for record {position} of {} is not its own", self.row.name);
-                    return Err(damaged(path, what));
-                }
-            }
+        let mut identified = 0;
+        if let Some(known) = self.known {
+            self.journal.sidecar.identities(known.id, range, &mut |position, identity| {
+                let at = usize::try_from(position - range.start).unwrap_or(usize::MAX);
+                let own = matches!(records.get(at), Some((_, Record::Prediction(p))) if identity.is_of(p));
+                identified += 1;
+                let what = || format!("what identifies record {position} of {} is not its own", self.row.name);
+                if own { Ok(()) } else { Err(damaged(path, what())) }
+            })?;
         }
         let predictions = records.iter().filter(|(_, record)| matches!(record, Record::Prediction(_))).count() as u64;
         self.erased += predictions.saturating_sub(identified);
         Ok(())
     }
 }
-
-/// What the names of outcomes logs begin with.
-const OUTCOMES: &str = "outcomes/";

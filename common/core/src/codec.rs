@@ -28,6 +28,48 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     postcard::to_stdvec(value).map_err(|e| CodecError::Encode(e.to_string()))
 }
 
+/// [`encode`], to the end of `bytes`.
+///
+/// # Errors
+/// As [`encode`]; `bytes` may then have grown.
+pub fn encode_onto<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), CodecError> {
+    postcard::serialize_with_flavor(value, Onto(bytes)).map_err(|e| CodecError::Encode(e.to_string()))
+}
+
+/// Where postcard writes: the end of a vector that holds other things already.
+struct Onto<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Onto<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Decodes postcard that this program encoded and that something else pins: trailing bytes are refused, but whether the
+/// bytes are those that [`encode`] gives is not asked again.
+///
+/// # Errors
+/// Bytes that do not decode, or too many.
+pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes::<T>(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(CodecError::Trailing(rest.len())),
+        Err(error) => Err(CodecError::Decode(error.to_string())),
+    }
+}
+
 /// Decodes postcard strictly: no trailing bytes, and the bytes are those that [`encode`] gives.
 ///
 /// # Errors
@@ -117,6 +159,50 @@ pub mod decimal {
         let text = String::deserialize(d)?;
         let value: u128 = text.parse().map_err(|_| D::Error::custom("not a decimal integer"))?;
         if value.to_string() == text { Ok(value) } else { Err(D::Error::custom("not a plain decimal integer")) }
+    }
+}
+
+/// Counts by name, as a JSON object: those of 0 are left out, and no name stands twice. `#[serde(with = "codec::counts")]`.
+pub mod counts {
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    /// Writes the counts, in the order of their kinds.
+    pub fn serialize<K: Serialize, S: Serializer>(counts: &BTreeMap<K, u64>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(counts)
+    }
+
+    /// Reads counts above 0, each kind once.
+    pub fn deserialize<'de, K: Deserialize<'de> + Ord, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<BTreeMap<K, u64>, D::Error> {
+        d.deserialize_map(Counts(PhantomData))
+    }
+
+    struct Counts<K>(PhantomData<K>);
+
+    impl<'de, K: Deserialize<'de> + Ord> Visitor<'de> for Counts<K> {
+        type Value = BTreeMap<K, u64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("counts by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut counts = BTreeMap::new();
+            while let Some((kind, count)) = map.next_entry::<K, u64>()? {
+                if count == 0 {
+                    return Err(A::Error::custom("a count of 0 is left out"));
+                }
+                if counts.insert(kind, count).is_some() {
+                    return Err(A::Error::custom("a count stands twice"));
+                }
+            }
+            Ok(counts)
+        }
     }
 }
 

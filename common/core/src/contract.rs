@@ -1,5 +1,9 @@
 //! What an event of a model looks like. Written in TOML by people, published as JSON, named by that JSON's digest.
 
+pub mod feature;
+
+pub use feature::{Feature, FeatureType, FeatureValue};
+
 use crate::codec::{Rules, Valid};
 use crate::ids::Name;
 use crate::limits;
@@ -36,9 +40,15 @@ pub struct ContractText {
     /// The score's range and bins; absent where the model gives none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Score>,
+    /// Unit of events' costs; a cost without it has no meaning to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Attributes of the person concerned, in the order in which events hold their codes.
     #[serde(default, rename = "attribute")]
     pub attributes: Vec<Attribute>,
+    /// What the model sees, in the order in which events hold its codes.
+    #[serde(default, rename = "feature", skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Feature>,
 }
 
 /// Kinds of model output.
@@ -57,6 +67,9 @@ pub struct Decision {
     pub values: [String; 2],
     /// Which of `values` is favourable to the person concerned (METRICS rule P).
     pub favourable: String,
+    /// The score from which on the decision is `values[1]`, for sources that send scores without decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
 }
 
 impl Decision {
@@ -127,7 +140,12 @@ impl ContractText {
 
     /// Names of the journal logs that hold this contract's predictions and outcomes.
     pub fn journal_logs(&self) -> [String; 2] {
-        ["predictions", "outcomes"].map(|kind| format!("{kind}/{}/{}", self.contract, self.version))
+        ["predictions", "outcomes"].map(|kind| format!("{kind}/{}", self.journal_key()))
+    }
+
+    /// What a journal calls this contract version: `<contract>/<version>`.
+    pub fn journal_key(&self) -> String {
+        format!("{}/{}", self.contract, self.version)
     }
 }
 
@@ -163,6 +181,10 @@ impl Rules for ContractText {
         if let Some(score) = &self.score {
             score.check()?;
         }
+        self.check_threshold()?;
+        if let Some(currency) = &self.currency {
+            text("currency", currency)?;
+        }
         if self.attributes.len() > limits::ATTRIBUTES {
             return Err(format!("{} attributes; at most {}", self.attributes.len(), limits::ATTRIBUTES));
         }
@@ -173,7 +195,30 @@ impl Rules for ContractText {
             }
             attribute.check()?;
         }
+        if self.features.len() > limits::FEATURES {
+            return Err(format!("{} features; at most {}", self.features.len(), limits::FEATURES));
+        }
+        let mut names = BTreeSet::new();
+        for feature in &self.features {
+            if !names.insert(&feature.name) {
+                return Err(format!("feature `{}` stands twice", feature.name));
+            }
+            feature.check()?;
+        }
         Ok(())
+    }
+}
+
+impl ContractText {
+    fn check_threshold(&self) -> Result<(), String> {
+        match (self.decision.threshold, &self.score) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err("`decision.threshold` needs a `[score]`".to_owned()),
+            (Some(at), Some(score)) if (score.min..=score.max).contains(&at) => Ok(()),
+            (Some(at), Some(score)) => {
+                Err(format!("`decision.threshold` is {at}; the score's range is {} to {}", score.min, score.max))
+            }
+        }
     }
 }
 
@@ -299,6 +344,11 @@ categories = ["near", "far"]
             ("max = 1.0", "max = 0.0", "`score.min` 0 must be below `score.max` 0"),
             ("min = 0.0\nmax = 1.0", "min = -1.7e308\nmax = 1.7e308", "are too far apart"),
             ("version = 1", "version = 0", "`version` is 0; versions count from 1"),
+            (
+                "favourable = \"1\"",
+                "favourable = \"1\"\nthreshold = 1.5",
+                "`decision.threshold` is 1.5; the score's range is 0 to 1",
+            ),
             ("title =", "titel =", "unknown field `titel`"),
             ("positive = \"1\"", "positive = \"0\"", "`label.positive` is \"0\""),
             ("\"near\", \"far\"", "\"near\", \"near\"", "lists `near` twice"),

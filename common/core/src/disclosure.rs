@@ -1,6 +1,6 @@
 //! Disclosure control: the only way from an [`Aggregate`] to a [`Release`].
 //!
-//! This rule is deliberately blunt (`blunt-1`). With k from the plan, at one site and for one model version:
+//! This rule is deliberately blunt (`blunt-1`). With k from the plan, at one site, for one model version and sampling tier:
 //!
 //! 1. A slice is released whole if every one of its counts is 0 or at least k, else it is withheld whole.
 //! 2. If a slice of two or more attributes is withheld, all such slices are. What is left beside a withheld
@@ -9,15 +9,20 @@
 //! 3. Score histograms halve until each count is 0 or at least k; below ten bins they are withheld. All groups of a
 //!    slice share one resolution, and all slices of two or more attributes share the coarsest that any of them needs.
 //!
-//! The numbers of events and outcomes of a window are public, by acceptance of the plan.
+//! The numbers of events and outcomes of a window, and what intake counted beside them, are public, by acceptance of the
+//! plan. What is seen of the quality of features is said in `quality.rs`.
 
 mod amend;
+mod quality;
 
 pub use amend::Transitions;
+pub(crate) use quality::passes;
+pub use quality::{FeatureQuality, Quality};
 
 use crate::aggregate::{Aggregate, ScoreTensors, SliceTensors};
 use crate::codec;
 use crate::contract::ContractText;
+use crate::event::{IntakeCounts, Tier};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
 use crate::time::Window;
@@ -62,7 +67,13 @@ pub struct ReleaseText {
     pub events: u64,
     /// Those of them with a label; always public.
     pub outcomes: u64,
-    /// One for each model version of the plan.
+    /// What intake counted beside them in the hours of the window, those of 0 left out; always public.
+    #[serde(default, skip_serializing_if = "IntakeCounts::is_empty", with = "codec::counts")]
+    pub intake: IntakeCounts,
+    /// How well features keep the contract; absent where it lists none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// One for each model version of the plan, and after it one for each of its sampling tiers that has events.
     pub strata: Vec<ReleasedStratum>,
 }
 
@@ -76,14 +87,6 @@ pub struct ReleasedStratum {
     pub tier: Tier,
     /// The slice without attributes, then the plan's.
     pub slices: Vec<ReleasedSlice>,
-}
-
-/// How events came into the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Every one of them.
-    Full,
 }
 
 /// One slice.
@@ -171,13 +174,13 @@ pub fn disclose(
     let k = plan.disclosure.k;
     let mut names = vec![(Vec::new(), vec![Vec::new()])];
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
-    let strata = plan.model_versions.iter().zip(&aggregate.strata).map(|(version, slices)| {
+    let strata = aggregate.strata.iter().filter_map(|((version, tier), slices)| {
         let seen = visibility(slices, &names, k);
-        ReleasedStratum {
-            model_version: version.clone(),
-            tier: Tier::Full,
+        Some(ReleasedStratum {
+            model_version: plan.model_versions.get(*version)?.clone(),
+            tier: *tier,
             slices: names.iter().zip(slices).zip(seen).map(|((name, s), seen)| released(name, s, seen)).collect(),
-        }
+        })
     });
     Ok(Release(ReleaseText {
         format: RELEASE_FORMAT,
@@ -188,6 +191,8 @@ pub fn disclose(
         k,
         events: aggregate.events,
         outcomes: aggregate.outcomes,
+        intake: quality::intake(aggregate),
+        quality: quality::quality(aggregate, contract, k),
         strata: strata.collect(),
     }))
 }
@@ -202,7 +207,7 @@ struct Visible {
 type SliceNames = (Vec<String>, Vec<Vec<String>>);
 
 fn visibility(slices: &[SliceTensors], names: &[SliceNames], k: u64) -> Vec<Visible> {
-    let passes = |count: &u64| *count == 0 || *count >= k;
+    let passes = |count: &u64| passes(*count, k);
     let mut seen: Vec<Visible> = slices
         .iter()
         .map(|slice| {
@@ -221,7 +226,7 @@ fn visibility(slices: &[SliceTensors], names: &[SliceNames], k: u64) -> Vec<Visi
 
 /// The finest number of bins at which every count of every group is 0 or at least k.
 fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
-    let passes = |count: &u64| *count == 0 || *count >= k;
+    let passes = |count: &u64| passes(*count, k);
     if !groups.iter().all(|group| group.no_score.iter().all(passes)) {
         return None;
     }

@@ -3,173 +3,43 @@
 //! A record is 16 random bytes (so that neighbours' hashes in a proof cannot be guessed), the format version, and the
 //! postcard of a [`Record`]. What identifies a person or an event never enters one.
 
-use crate::codec::{self, CodecError};
+mod ledger;
+mod record;
+mod tier;
+
+pub use ledger::LedgerEntry;
+pub use record::{
+    FULL_TIER, Outcome, Output, Prediction, RECORD_FORMAT, Record, SALT_BYTES, Tally, TallyKind, decode_own_record,
+    decode_record, encode_record,
+};
+pub use tier::{IntakeCounts, Tier};
+
 use crate::contract::{Attribute, ContractText, Score};
-use crate::ids::{Digest, Name};
-use crate::time::{Time, Window};
-use serde::{Deserialize, Serialize};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 /// Code of an absent decision, and of no label.
 pub const ABSENT: u8 = 2;
 /// The quantised score of the contract's maximum.
 pub const SCORE_ONE: u64 = 1 << 32;
-/// First byte after a record's salt.
-pub const RECORD_FORMAT: u8 = 1;
-/// Bytes of a record's salt.
-pub const SALT_BYTES: usize = 16;
 
-/// What one position of a journal log holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Record {
-    /// Fills a block, so that a checkpoint can leave.
-    Pad,
-    /// A prediction.
-    Prediction(Prediction),
-    /// A late label.
-    Outcome(Outcome),
-    /// Something that the site did.
-    Ledger(LedgerEntry),
-}
-
-/// A prediction in codes of its contract.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// First 16 bytes of SHA-256(salt ‖ event id); the salt lives in the sidecar, so erasing it leaves a random token.
-    pub event_token: [u8; 16],
-    /// When the model decided.
-    pub occurred_at: Time,
-    /// Code of the model version, defined in the ledger.
-    pub model_version: u32,
-    /// 0, 1 or [`ABSENT`].
-    pub decision: u8,
-    /// The score, quantised by [`quantise`].
-    pub score_q: Option<u64>,
-    /// A code for each attribute of the contract, in its order.
-    pub attributes: Vec<u16>,
-}
-
-/// A late label of a prediction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Position of the prediction in its log.
-    pub prediction: u64,
-    /// 0 or 1.
-    pub label: u8,
-    /// When the label became known.
-    pub labelled_at: Time,
-}
-
-/// What a site did, for its own audit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum LedgerEntry {
-    /// The journal begins.
-    Genesis {
-        /// The federation.
-        federation: Name,
-        /// The site.
-        site: Name,
-        /// The epoch, from 1.
-        epoch: u32,
-    },
-    /// A model version gets its code.
-    ModelVersion {
-        /// The code, counted from 0.
-        code: u32,
-        /// The model's id.
-        model: String,
-        /// The version's text.
-        version: String,
-    },
-    /// A file was imported.
-    Import {
-        /// SHA-256 of the file's bytes.
-        file: Digest,
-        /// Events that were new.
-        events: u64,
-        /// Outcomes that were new.
-        outcomes: u64,
-        /// Rows that were there already.
-        duplicates: u64,
-        /// Rows refused.
-        rejected: u64,
-    },
-    /// A plan was accepted: the standing approval of its releases.
-    Accepted {
-        /// The plan.
-        plan: Digest,
-    },
-    /// A plan was refused.
-    Refused {
-        /// The plan.
-        plan: Digest,
-        /// Why.
-        reason: String,
-    },
-    /// A release was signed.
-    Released {
-        /// The plan.
-        plan: Digest,
-        /// The window.
-        window: Window,
-        /// Its number within site and plan, from 0.
-        sequence: u64,
-        /// SHA-256 of its envelope.
-        envelope: Digest,
-        /// Salt of the raw aggregate's digest.
-        salt: [u8; 16],
-    },
-    /// An abstention stands: it was signed, or taken up again after it was withdrawn.
-    Abstained {
-        /// The plan.
-        plan: Digest,
-        /// The window.
-        window: Window,
-        /// Its number within site and plan.
-        sequence: u64,
-        /// SHA-256 of its envelope.
-        envelope: Digest,
-    },
-    /// An abstention was withdrawn here: the window is released when it is due, and the release will say so.
-    Withdrawn {
-        /// The plan.
-        plan: Digest,
-        /// The window.
-        window: Window,
-    },
-}
-
-/// The bytes of a record.
-///
-/// # Errors
-/// Never for a record of this program.
-pub fn encode_record(salt: [u8; SALT_BYTES], record: &Record) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = salt.to_vec();
-    bytes.push(RECORD_FORMAT);
-    bytes.extend(codec::encode(record)?);
-    Ok(bytes)
-}
-
-/// Reads a record's bytes.
-///
-/// # Errors
-/// A format this program does not know, or bytes that are no record.
-pub fn decode_record(bytes: &[u8]) -> Result<Record, CodecError> {
-    match bytes.split_at_checked(SALT_BYTES) {
-        Some((_, [RECORD_FORMAT, body @ ..])) => codec::decode(body),
-        Some((_, [format, ..])) => {
-            Err(CodecError::Decode(format!("record format {format}; this program knows {RECORD_FORMAT}")))
-        }
-        _ => Err(CodecError::Decode(format!("a record of {} bytes", bytes.len()))),
-    }
-}
-
-/// The token that stands for `event_id` in the journal.
-pub fn event_token(salt: &[u8; 16], event_id: &str) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::new().chain_update(salt).chain_update(event_id).finalize().into();
+/// The token that stands for an id in the journal: of an event under its salt, of a subject under its key.
+pub fn token(secret: &[u8; 16], id: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::new().chain_update(secret).chain_update(id).finalize().into();
     let mut token = [0; 16];
     token.copy_from_slice(&digest[..16]);
     token
+}
+
+/// HMAC-SHA256 of the SHA-256 of features in canonical form, under the event's salt and the subject's key (16 zero
+/// bytes without subject): without both, no guess at the features can be tested.
+pub fn feature_hmac(salt: &[u8; 16], subject_key: Option<&[u8; 16]>, canonical: &[u8; 32]) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(salt);
+    key[16..].copy_from_slice(subject_key.unwrap_or(&[0; 16]));
+    // An HMAC takes a key of any length (RFC 2104).
+    Hmac::<Sha256>::new_from_slice(&key)
+        .map_or([0; 32], |mac| mac.chain_update(canonical).finalize().into_bytes().into())
 }
 
 /// Code of a decision's text: 0, 1, or [`ABSENT`] when blank.
@@ -178,6 +48,16 @@ pub fn event_token(salt: &[u8; 16], event_id: &str) -> [u8; 16] {
 /// A text that the contract does not list.
 pub fn decision_code(contract: &ContractText, text: &str) -> Result<u8, String> {
     code_of("decision", &contract.decision.values, text)
+}
+
+/// The decision that a score comes to where the contract says from which score on, else [`ABSENT`]. It is taken on
+/// quantised numbers, as the journal holds them.
+pub fn decision_at(contract: &ContractText, score_q: u64) -> u8 {
+    let threshold = contract.score.as_ref().zip(contract.decision.threshold);
+    match threshold.and_then(|(score, threshold)| quantise(score, threshold).ok()) {
+        Some(threshold) => u8::from(score_q >= threshold),
+        None => ABSENT,
+    }
 }
 
 /// Code of a label's text: 0, 1, or [`ABSENT`] when blank.
@@ -231,8 +111,13 @@ pub fn quantise(score: &Score, value: f64) -> Result<u64, String> {
 
 /// Upper edge e_i = round(i * 2^32 / bins) of the i-th of `bins` bins, counted from 1; e_0 = 0. Halving `bins` keeps every second edge.
 pub fn edge(i: u64, bins: u32) -> u64 {
+    // All of this fits into 64 bits for every contract; a wider division costs ten times as much.
+    if i < 1 << 30 && bins < 1 << 30 {
+        let bins = u64::from(bins);
+        return (i * (2 * SCORE_ONE) + bins) / (2 * bins).max(1);
+    }
     let (i, bins) = (u128::from(i), u128::from(bins));
-    let edge = (2 * i * u128::from(SCORE_ONE) + bins) / (2 * bins);
+    let edge = (2 * i * u128::from(SCORE_ONE) + bins) / (2 * bins).max(1);
     u64::try_from(edge).unwrap_or(u64::MAX)
 }
 
@@ -252,6 +137,7 @@ pub fn bin_of(q: u64, bins: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
     use proptest::prelude::*;
 
     #[test]
@@ -262,6 +148,15 @@ mod tests {
         assert!(decision_code(&contract, "yes").expect_err("not listed").contains("lists \"0\" and \"1\""));
         let codes: Vec<_> = ["Female", "Male", "male", ""].map(|t| attribute_code(&contract.attributes[0], t)).into();
         assert_eq!(codes, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_threshold_decides() {
+        let text = crate::contract::tests::ADMISSION;
+        let decide = |text: &str, q| decision_at(&crate::contract::from_toml(text).expect("valid"), q);
+        assert_eq!(decide(text, SCORE_ONE), ABSENT);
+        let text = text.replacen("favourable = \"1\"", "favourable = \"1\"\nthreshold = 0.5", 1);
+        assert_eq!([0, (1 << 31) - 1, 1 << 31, SCORE_ONE].map(|q| decide(&text, q)), [0, 0, 1, 1]);
     }
 
     #[test]
@@ -293,9 +188,10 @@ mod tests {
 
         #[test]
         fn records_round_trip(salt: [u8; 16], prediction: u64, label in 0..2_u8, at: i64) {
-            let record = Record::Outcome(Outcome { prediction, label, labelled_at: Time(at) });
+            let record = Record::Outcome(Outcome { prediction, label, labelled_at: Time(at), weight: 1, previous: None });
             let bytes = encode_record(salt, &record).expect("encodes");
-            prop_assert_eq!(decode_record(&bytes), Ok(record));
+            prop_assert_eq!(decode_record(&bytes), Ok(record.clone()));
+            prop_assert_eq!(decode_own_record(&bytes), Ok(record));
             let mut unknown = bytes.clone();
             unknown[16] = 9;
             prop_assert!(decode_record(&unknown).is_err());

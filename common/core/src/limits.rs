@@ -24,8 +24,12 @@ pub const NOTE_SIGNATURES: usize = 64;
 pub const BLOCK_RECORDS: u64 = 1_024;
 /// Attributes of a contract.
 pub const ATTRIBUTES: usize = 32;
-/// Categories of an attribute.
+/// Categories of an attribute, or of a feature.
 pub const CATEGORIES: usize = 1_000;
+/// Features of a contract.
+pub const FEATURES: usize = 1_000;
+/// Inner bin edges of a feature.
+pub const EDGES: usize = 1_000;
 /// Slices of a plan, the one without attributes not counted.
 pub const SLICES: usize = 256;
 /// Groups of a slice, `other` and `unknown` included.
@@ -46,6 +50,12 @@ pub const ENTRIES_PER_RESPONSE: usize = 64;
 pub const EVENT_ID_CHARS: usize = 200;
 /// Bytes of one line of a CSV file.
 pub const CSV_LINE_BYTES: usize = 1 << 20;
+/// Footer of a Parquet file to import.
+pub const PARQUET_FOOTER_BYTES: u64 = 64 << 20;
+/// Columns of a Parquet file to import.
+pub const PARQUET_COLUMNS: usize = 10_000;
+/// Unpacked bytes of a row group of a Parquet file to import; memory needed is at most some of it.
+pub const PARQUET_ROW_GROUP_BYTES: i64 = 1 << 30;
 /// Pending joins that an aggregator keeps.
 pub const PENDING_JOINS: usize = 1_000;
 /// Events of one release; sums over sites and windows then stay far inside 64 bits.

@@ -8,10 +8,12 @@ mod format;
 mod open;
 mod outcomes;
 mod provenance;
+mod quality;
 mod tables;
 #[cfg(test)]
 mod tests;
 
+use crate::event::Tier;
 use crate::ids::Name;
 use crate::report::{PairFigures, Report, SimpsonFigures, SiteRow, SliceFigures, State, absent_sites, story};
 use forest::Plot;
@@ -37,6 +39,7 @@ pub fn html(report: &Report) -> String {
                 main {
                     (verdict(report, &title))
                     (sites(report))
+                    (quality::section(report))
                     (scopes(report))
                     (provenance::provenance(report))
                     (provenance::limits(report))
@@ -54,6 +57,7 @@ const PLOT_ROWS: usize = 5_000;
 fn verdict(report: &Report, title: &str) -> Markup {
     let complete = report.sites.iter().filter(|site| is_complete(report, site)).count();
     let findings = story(report);
+    let versions: Vec<_> = report.scopes.iter().filter(|scope| scope.tier == Tier::Full).collect();
     html! {
         header {
             p.kind { "Cross-site fairness report" }
@@ -66,8 +70,8 @@ fn verdict(report: &Report, title: &str) -> Markup {
                 dt { "Model" }
                 dd {
                     bdi { (plain(&report.model)) } ", "
-                    (if report.scopes.len() == 1 { "version " } else { "versions " })
-                    @for (at, scope) in report.scopes.iter().enumerate() {
+                    (if versions.len() == 1 { "version " } else { "versions " })
+                    @for (at, scope) in versions.iter().enumerate() {
                         @if at > 0 { ", " } bdi { (plain(&scope.model_version)) }
                     }
                 }
@@ -170,7 +174,7 @@ fn scopes(report: &Report) -> Markup {
     let mut rows = 0;
     html! {
         @for (at, scope) in report.scopes.iter().enumerate() {
-            h2 { "Model version " bdi { (plain(&scope.model_version)) } }
+            h2 { "Model version " bdi { (plain(&scope.name())) } }
             @for (number, slice) in scope.slices.iter().enumerate() {
                 (slice_part(report, slice, &format!("s{at}-{number}"), &mut rows))
                 @if number == 0 { (outcomes::windows(report, scope)) }

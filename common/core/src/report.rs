@@ -10,6 +10,8 @@ mod group;
 mod histogram;
 mod pair;
 mod parity;
+mod quality;
+mod sampled;
 mod slices;
 mod story;
 
@@ -19,10 +21,13 @@ pub use figure::{Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
 pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
 
-use crate::disclosure::Tier;
+use crate::codec;
+use crate::disclosure::Quality;
 use crate::envelope::{Attestation, Claim, Head, ReportClaim, seal};
+use crate::event::{IntakeCounts, Tier};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::time::Window;
@@ -80,8 +85,11 @@ pub struct Report {
     pub abstentions: Vec<AbstentionRow>,
     /// Every waiver about the plan in the registry.
     pub waivers: Vec<WaiverRow>,
-    /// Figures, a model version and sampling tier each.
+    /// Figures, a model version and sampling tier each: counts are of journaled events. Within a tier all events have one
+    /// weight, which no rate, interval or effect depends on.
     pub scopes: Vec<Scope>,
+    /// Rates over all tiers, of each model version of which events were sampled.
+    pub weighted: Vec<WeightedFigures>,
 }
 
 /// A contract or plan.
@@ -148,6 +156,13 @@ pub struct SiteRow {
     pub events: u64,
     /// Outcomes in them; always public.
     pub outcomes: u64,
+    /// What intake counted beside them, those of 0 left out; always public.
+    #[serde(with = "codec::counts")]
+    pub intake: IntakeCounts,
+    /// How well the features of its events keep the contract; absent where it lists none, or without release.
+    pub quality: Option<Quality>,
+    /// Sampled tiers, by model version.
+    pub sampled: Vec<SampledRow>,
 }
 
 /// A release in the plan's log.
@@ -194,6 +209,16 @@ pub struct Scope {
     pub slices: Vec<SliceFigures>,
     /// All events of each window that the report adds, in order.
     pub windows: Vec<WindowFigures>,
+}
+
+impl Scope {
+    /// The model version, and the tier if it is a sampled one.
+    pub fn name(&self) -> String {
+        match self.tier {
+            Tier::Full => self.model_version.clone(),
+            Tier::Sampled(events) => format!("{}, one in {events}", self.model_version),
+        }
+    }
 }
 
 /// All events of one window.

@@ -42,6 +42,11 @@ impl Time {
         self.0.rem_euclid(HOUR_NS) == 0
     }
 
+    /// The start of the hour that holds this instant.
+    pub fn hour_start(self) -> Time {
+        Time(self.0.saturating_sub(self.0.rem_euclid(HOUR_NS)))
+    }
+
     fn zoned(self) -> jiff::Zoned {
         self.stamp().to_zoned(jiff::tz::TimeZone::UTC)
     }

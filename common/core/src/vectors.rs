@@ -5,6 +5,7 @@
 use crate::bundle;
 use crate::codec::{self, Valid};
 use crate::contract::Contract;
+use crate::contract::feature::{self, FeatureValue};
 use crate::envelope::Claimed;
 use crate::event;
 use crate::ids::unhex;
@@ -19,8 +20,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 13] = [
-    ("contract", 40),
+const KINDS: [(&str, usize); 14] = [
+    ("contract", 65),
+    ("features", 15),
     ("plan", 35),
     ("roster-entry", 20),
     ("trust", 15),
@@ -29,7 +31,7 @@ const KINDS: [(&str, usize); 13] = [
     ("release", 85),
     ("abstention", 25),
     ("log-entry", 6),
-    ("record", 20),
+    ("record", 50),
     ("bundle", 20),
     ("parcel", 15),
     ("conflict", 25),
@@ -117,12 +119,40 @@ fn conflict(input: &Value, registry: &Registry) -> Result<(), String> {
     if failed.is_empty() { Ok(()) } else { Err(said.collect::<Vec<_>>().join("; ")) }
 }
 
+/// What the vector says of the values: their codes, canonical form and HMAC.
+fn features(input: &Value) -> Result<(), String> {
+    let contract: Contract = codec::from_json(&bytes(input, "contract")).expect("valid");
+    let given: Value = serde_json::from_slice(&bytes(input, "features")).expect("JSON");
+    let value = |name: &str| match &given[name] {
+        Value::Null => FeatureValue::Missing,
+        Value::Bool(value) => FeatureValue::Bool(*value),
+        Value::String(text) => FeatureValue::Text(text),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => FeatureValue::Integer(integer),
+            (None, Some(number)) => FeatureValue::Number(number),
+            (None, None) => panic!("{number}"),
+        },
+        other => panic!("no feature is {other}"),
+    };
+    let values: Vec<_> = contract.features.iter().map(|feature| value(&feature.name)).collect();
+    let codes: Vec<_> = contract.features.iter().zip(&values).map(|(f, v)| feature::code(f, *v)).collect();
+    let mut form = String::new();
+    feature::canonical(&values, &mut form).expect("a text takes all");
+    let secret = |key: &str| bytes(input, key).try_into().expect("16 bytes");
+    let mac = event::feature_hmac(&secret("salt"), Some(&secret("subject_key")), &feature::digest(&values));
+    match (serde_json::json!(codes) == input["codes"], form.into_bytes() == bytes(input, "canonical")) {
+        (true, true) if mac[..] == bytes(input, "hmac") => Ok(()),
+        (right, same) => Err(format!("codes {codes:?} right: {right}; form right: {same}; or the HMAC differs")),
+    }
+}
+
 fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
     fn document<T: serde::de::DeserializeOwned>(input: &Value) -> Result<(), String> {
         codec::from_json::<T>(&bytes(input, "document")).map(|_| ()).map_err(|e| e.to_string())
     }
     match kind {
         "contract" => document::<Contract>(input),
+        "features" => features(input),
         "plan" => document::<Plan>(input),
         "roster-entry" => document::<RosterEntry>(input),
         "trust" => document::<Valid<Trust>>(input),

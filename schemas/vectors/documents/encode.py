@@ -137,19 +137,48 @@ def roster_key(use, key):
     return varint(KEY_USES.index(use)) + (key if isinstance(key, bytes) else key.raw)
 
 
-def record(kind, body=b"", salt=bytes(range(16)), form=1):
+def record(kind, body=b"", salt=bytes(range(16)), form=2):
     """A journal record: salt, format, postcard."""
     return salt + bytes([form, kind]) + body
 
 
-def prediction(token, at_ns, version, decision, score_q, attributes):
-    score = option(None if score_q is None else varint(score_q))
-    codes = sequence(varint(code) for code in attributes)
-    return token + signed(at_ns) + varint(version) + bytes([decision]) + score + codes
+def optional(value, encode=varint):
+    return option(None if value is None else encode(value))
 
 
-def outcome(position, label, at_ns):
-    return varint(position) + bytes([label]) + signed(at_ns)
+def codes(items):
+    return sequence(map(varint, items))
+
+
+def prediction(token, at_ns, version, decision, score_q, attributes, **more):
+    """`more`: what most events leave out, by the names of the specification."""
+    outputs = sequence(varint(code) + varint(confidence) for code, confidence in more.pop("outputs", []))
+    fields = [
+        token,
+        signed(at_ns),
+        varint(version),
+        optional(more.pop("caller", None)),
+        optional(more.pop("risk_tier", None)),
+        varint(more.pop("tier", 0)),
+        bytes([decision]),
+        optional(score_q),
+        optional(more.pop("threshold_q", None)),
+        outputs,
+        codes(attributes),
+        codes(more.pop("features", [])),
+        option(more.pop("feature_hmac", None)),
+        option(more.pop("subject", None)),
+        optional(more.pop("latency_us", None)),
+        optional(more.pop("cost_micros", None)),
+        optional(more.pop("tokens_in", None)),
+        optional(more.pop("tokens_out", None)),
+    ]
+    assert not more, more
+    return b"".join(fields)
+
+
+def outcome(position, label, at_ns, weight=1, previous=None):
+    return varint(position) + bytes([label]) + signed(at_ns) + varint(weight) + optional(previous)
 
 
 def frame(body):

@@ -36,6 +36,14 @@ RELEASE = {
     "k": 5,
     "events": 60,
     "outcomes": 60,
+    "intake": {"sampled": 950, "duplicate": 3, "late": 1},
+    "quality": {
+        "events": {"value": 60},
+        "features": [
+            {"feature": "income", "missing": {"value": 12}, "violations": "suppressed"},
+            {"feature": "first", "missing": {"value": 0}, "violations": {"value": 5}},
+        ],
+    },
     "strata": [
         {
             "model_version": "v1",
@@ -113,6 +121,9 @@ def texts():
         yield case(name, about, attested(changed(RELEASE, path, new)), "release: ")
     for name, about, path, new, reject in TEXTS:
         yield case(name, about, attested(changed(RELEASE, path, new)), reject)
+    yield from tiers()
+    text = document(RELEASE).replace('"late":1', '"late":1,"late":1')
+    yield case("intake-twice", "a count stands twice", attested(text=text), "a count stands twice")
     text = document(RELEASE).replace('"k":5', '"k":5,"k":5')
     yield case("twice", "a key stands twice", attested(text=text), "duplicate field `k`")
     text = document(RELEASE) + "\n{}"
@@ -120,6 +131,37 @@ def texts():
     altered = {**attested(), "artifact": document(changed(RELEASE, ["events"], 61))}
     yield case("altered", "the file is not the one that was signed", altered, "artifact: ")
 
+
+def tiers():
+    """Sampled tiers stand behind the full one, by how many an event stands for."""
+    full = RELEASE["strata"][0]
+
+    def of(*strata, events):
+        return attested({**RELEASE, "events": events, "outcomes": events, "strata": list(strata), "quality": LITTLE})
+
+    def tier(number):
+        return {**full, "tier": {"sampled": number}}
+
+    none = changed(full, ["slices", 0, "groups", 0], group([], (0, 0), (0, 0)))
+    groups = [hidden([g]) for g in ["f", "m", "other", "unknown"]]
+    none = changed(changed(none, ["slices", 1, "groups"], groups), ["tier"], {"sampled": 20})
+    order = "release: expected each model version in full"
+    yield case("tier-sampled", "a tier of one in 20 beside the full one", of(full, tier(20), events=120))
+    yield case("tier-two", "two tiers", of(full, tier(10), tier(20), events=180))
+    yield case("tier-order", "tiers out of order", of(full, tier(20), tier(10), events=180), order)
+    yield case("tier-twice", "a tier twice", of(full, tier(20), tier(20), events=180), order)
+    yield case("tier-before-full", "a sampled tier before the full one", of(tier(20), full, events=120), order)
+    yield case("tier-one", "one in one is no sample", of(full, tier(1), events=120), "release: expected tiers that sample")
+    yield case("tier-zero", "one in none", of(full, tier(0), events=120), "release: expected tiers that sample")
+    yield case("tier-negative", "a negative number", of(full, tier(-2), events=120), "release: expected a release document")
+    yield case("tier-empty", "a tier without events", of(full, none, events=60), "release: expected tiers that sample")
+    yield case("tier-events", "events of a tier not added", of(full, tier(20), events=60), "release: expected (60, 60)")
+
+
+LITTLE = {
+    "events": {"value": 0},
+    "features": [{"feature": name, "missing": {"value": 0}, "violations": {"value": 0}} for name in ["income", "first"]],
+}
 
 HISTOGRAMS = [
     ("whole-without-histogram", "withheld of all events, visible of its parts", WHOLE + ["scores"], "suppressed"),
@@ -151,7 +193,31 @@ TEXTS = [
     ("events-huge", "beyond what a release may hold", ["events"], (1 << 32) + 1, "release: expected outcomes <= events"),
     ("version", "another model version", ["strata", 0, "model_version"], "v2", "release: expected [\"v1\"]"),
     ("no-stratum", "no model version", ["strata"], [], "release: expected [\"v1\"]"),
-    ("tier", "a tier of a later version", ["strata", 0, "tier"], "sampled", "unknown variant `sampled`"),
+    ("tier", "a tier of a later version", ["strata", 0, "tier"], "half", "unknown variant `half`"),
+    ("tier-number", "a sampled tier without its number", ["strata", 0, "tier"], "sampled", "release: expected a release document"),
+    ("tier-not-full", "the full tier is always there", ["strata", 0, "tier"], {"sampled": 20}, "release: expected [\"v1\"]"),
+    ("intake-none", "intake met nothing worth counting", ["intake"], DELETE, None),
+    ("intake-zero", "a count of 0 is left out", ["intake", "paired"], 0, "a count of 0 is left out"),
+    ("intake-unknown", "a count of a later version", ["intake", "lost"], 3, "unknown variant `lost`"),
+    ("intake-negative", "fewer than none", ["intake", "late"], -1, "invalid value: integer `-1`, expected u64"),
+    ("intake-huge", "beyond what a release may hold", ["intake", "late"], (1 << 32) + 1, "release: expected counts up to"),
+    ("intake-list", "a list where an object stands", ["intake"], [], "expected counts by name"),
+    ("quality-none", "the contract has features", ["quality"], DELETE, "release: expected the quality of features"),
+    ("quality-hidden", "all of it withheld", ["quality"],
+     {"events": "suppressed", "features": [
+         {"feature": name, "missing": "suppressed", "violations": "suppressed"} for name in ["income", "first"]]}, None),
+    ("quality-unknown-key", "a key that nobody reads", ["quality", "note"], "", "unknown field `note`"),
+    ("quality-feature-missing", "a feature is left out", ["quality", "features", 1], DELETE, "release: expected [\"income\", \"first\"]"),
+    ("quality-feature-name", "another feature", ["quality", "features", 1, "feature"], "age", "release: expected [\"income\", \"first\"]"),
+    ("quality-below-k", "a count that should have been hidden", ["quality", "features", 0, "violations"], {"value": 4},
+     "release: expected counts of 0 or 5"),
+    ("quality-few-left", "all but three", ["quality", "features", 0, "missing"], {"value": 57}, "release: expected counts of 0 or 5"),
+    ("quality-few-neither", "all but three, together", ["quality", "features", 1, "missing"], {"value": 52},
+     "release: expected counts of 0 or 5"),
+    ("quality-beyond-events", "more than there are events", ["quality", "features", 0, "missing"], {"value": 61},
+     "release: expected counts of 0 or 5"),
+    ("quality-events-few-left", "all events but three came with features", ["quality", "events"], {"value": 57},
+     "release: expected counts of 0 or 5"),
     ("slice-missing", "the intersection is left out", ["strata", 0, "slices", 2], DELETE, "release: expected 3 slices"),
     ("slice-order", "a slice in another's place", GENDER + ["attributes"], ["home"], "release: expected [\"gender\"]"),
     ("group-order", "groups in another order", GENDER + ["groups"],

@@ -9,6 +9,7 @@ from encode import (
     checkpoint,
     frame,
     join_request,
+    option,
     outcome,
     prediction,
     record,
@@ -22,13 +23,42 @@ from encode import (
 )
 from world import KEYS, vector
 
-PAD, PREDICTION, OUTCOME, LEDGER = range(4)
+PAD, PREDICTION, OUTCOME, LEDGER, TALLY = range(5)
 JOIN, HELLO, REGISTRY, SUBMIT = range(4)
 JOINED, WELCOME, PART, RECEIPT, REFUSED = range(5)
 SECRET = bytes(range(16))
 SITE_B = [(use, KEYS[f"site-b-{use}"]) for use in ["attest", "note", "transport"]]
 TOKEN = bytes.fromhex("f0e1d2c3b4a5968778695a4b3c2d1e0f")
 NOON = 1_767_268_800_000_000_000  # 2026-01-01T12:00:00Z
+
+FULL = {
+    "caller": 3,
+    "risk_tier": 4,
+    "tier": 1,
+    "threshold_q": 1 << 31,
+    "outputs": [(5, 3 << 30), (6, 1 << 30)],
+    "features": [1, 0, 300],
+    "feature_hmac": hashlib.sha256(b"hmac").digest(),
+    "subject": bytes(range(16, 32)),
+    "latency_us": 12_500,
+    "cost_micros": 300,
+    "tokens_in": 512,
+    "tokens_out": 64,
+}
+TALLIES = [
+    "paired",
+    "request-only",
+    "response-only",
+    "conflicting",
+    "sampled",
+    "duplicate",
+    "late",
+    "out-of-order",
+    "missing-sequence",
+    "outcome-without-event",
+    "changed-outcome",
+    "refused",
+]
 
 
 def vectors():
@@ -44,42 +74,61 @@ def records():
     def case(name, about, data, reject=None):
         return vector(f"record-{name}", about, "record", {"record_hex": data.hex()}, reject)
 
-    event = prediction(TOKEN, NOON, 0, 1, 3 << 30, [0, 3])
+    event = prediction(TOKEN, NOON, 0, 1, 3 << 30, [0, 3], **FULL)
     good = record(PREDICTION, event)
-    yield case("prediction", "an event with a score of three quarters", good)
+    yield case("prediction", "an event of which everything is known", good)
+    yield case("prediction-bare", "an event of a file: score and attributes",
+               record(PREDICTION, prediction(TOKEN, NOON, 0, 1, 3 << 30, [0, 3])))
     yield case("prediction-plain", "no decision, no score, no attributes",
                record(PREDICTION, prediction(TOKEN, NOON, 300, 2, None, [])))
     yield case("pad", "fills a block", record(PAD))
     yield case("outcome", "a label of prediction 7", record(OUTCOME, outcome(7, 1, NOON)))
     yield case("outcome-1969", "before 1970", record(OUTCOME, outcome(0, 0, -1)))
+    yield case("outcome-changed", "a label that changes an earlier one and stands for 40 events",
+               record(OUTCOME, outcome(7, 0, NOON, 40, 300)))
+    for number, kind in enumerate(TALLIES):
+        change = -1 if number % 2 else 1000
+        yield case(f"tally-{kind}", f"tally {number}", record(TALLY, signed(NOON) + varint(number) + signed(change)))
+    tally = signed(NOON) + varint(len(TALLIES)) + signed(1)
+    yield case("tally-later", "a count of a later version", record(TALLY, tally), "malformed: ")
     digest = hashlib.sha256(b"x").digest()
     window = signed(NOON) + signed(NOON + 3_600_000_000_000)
     entries = [
         ("genesis", string("fed") + string("site-a") + varint(1)),
-        ("model-version", varint(0) + string("scorecard") + string("v1")),
+        ("model-version", varint(0) + string("scorecard") + string("v1") + option(digest) + option(None)),
         ("import", digest + b"".join(map(varint, [1000, 900, 3, 2]))),
         ("accepted", digest),
         ("refused", digest + string("k is below this site's floor")),
         ("released", digest + window + varint(0) + digest + TOKEN),
         ("abstained", digest + window + varint(0) + digest),
         ("withdrawn", digest + window),
+        ("term", varint(3) + string("branch 12")),
+        ("sampling", varint(1) + varint(20) + digest),
+        ("gap", varint(3) + varint(1000) + varint(1009)),
+        ("sealed", varint(1) + sequence([string("ledger") + varint(2048) + digest])),
+        ("archived", varint(1) + sequence([string("model=scorecard/date=2026-01-01/1.parquet") + digest])),
+        ("deleted", varint(1) + b"\0"),
+        ("held", string("court order")),
+        ("hold-lifted", string("case closed")),
+        ("erased", signed(NOON) + varint(3)),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
-    yield case("format-0", "format 0", record(PREDICTION, event, form=0), "record format 0; this program knows 1")
-    yield case("format-2", "a later format", record(PREDICTION, event, form=2), "record format 2; this program knows 1")
+    yield case("format-0", "format 0", record(PREDICTION, event, form=0), "record format 0; this program knows 2")
+    yield case("format-1", "an earlier format", record(PREDICTION, event, form=1), "record format 1; this program knows 2")
+    yield case("format-3", "a later format", record(PREDICTION, event, form=3), "record format 3; this program knows 2")
     yield case("trailing", "a byte after the record", good + b"\0", "malformed: 1 bytes after the end")
     yield case("cut", "the last byte is missing", good[:-1], "malformed: ")
     yield case("salt-only", "nothing after the salt", good[:16], "a record of 16 bytes")
     yield case("empty", "nothing", b"", "a record of 0 bytes")
-    yield case("kind-4", "a kind of a later version", record(4), "malformed: ")
+    yield case("kind-5", "a kind of a later version", record(5), "malformed: ")
     yield case("kind-long", "the kind as an over-long integer", good[:17] + b"\x81\x00" + good[18:],
                "malformed: not the canonical encoding")
     long_position = record(OUTCOME, b"\x87\x00" + outcome(7, 1, NOON)[1:])
     yield case("position-long", "a position as an over-long integer", long_position, "malformed: not the canonical encoding")
     yield case("option-2", "an option that is neither there nor absent",
                record(PREDICTION, event.replace(b"\1\1" + varint(3 << 30), b"\1\2" + varint(3 << 30))), "malformed: ")
-    yield case("ledger-kind-8", "a ledger entry of a later version", record(LEDGER, b"\x08"), "malformed: ")
+    yield case("ledger-kind-17", "a ledger entry of a later version", record(LEDGER, b"\x11"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 

@@ -42,6 +42,10 @@ CONTRACT = {
         {"name": "gender", "categories": ["f", "m"]},
         {"name": "home", "categories": ["near"]},
     ],
+    "feature": [
+        {"name": "income", "type": "number", "min": 0.0, "max": 1e6, "edges": [2e4, 5e4], "missing": True},
+        {"name": "first", "type": "boolean"},
+    ],
 }
 
 

@@ -9,7 +9,7 @@ use fedaudit_core::disclosure::disclose;
 use fedaudit_core::envelope::{
     Attestation, Head, ReleaseClaim, ReportClaim, attest_contract, attest_plan, attest_release,
 };
-use fedaudit_core::event::{Prediction, SCORE_ONE};
+use fedaudit_core::event::{Prediction, SCORE_ONE, Tier};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey, sign};
 use fedaudit_core::merkle::empty_root;
@@ -126,10 +126,9 @@ impl Federation {
             let q = (score * SCORE_ONE as f64) as u64;
             let label = u8::from(rng.random::<f64>() < score);
             let decision = u8::from(score > 0.3);
-            let (event_token, occurred_at) = ([0; 16], window.start);
-            let event =
-                Prediction { event_token, occurred_at, model_version: 0, decision, score_q: Some(q), attributes };
-            aggregate.add(0, &event, label).expect("inside the contract");
+            let occurred_at = window.start;
+            let event = Prediction { occurred_at, decision, score_q: Some(q), attributes, ..Prediction::default() };
+            aggregate.add((0, Tier::Full), &event, label).expect("inside the contract");
         }
         let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
         let journal = contract.journal_logs().map(|log| {

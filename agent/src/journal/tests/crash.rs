@@ -1,7 +1,9 @@
 //! A table of crashes: each durable step, lost or persisted but reported as failed; then all is checked again.
 
 use super::*;
+use crate::intake::pair::{Answered, Asked, Half, Said};
 use crate::journal::batch::Step;
+use fedaudit_core::event::TallyKind;
 
 fn rows() -> Vec<EventRow> {
     (0..1_500).map(|n| labelled(n, (n % 2) as u8, 1)).collect()
@@ -34,7 +36,12 @@ fn crash_once(step: Step, reopen: bool, pad: bool) {
     if reopen {
         journal = Journal::open(home.path()).expect("opened");
         let known = journal.sidecar.contract("admission/1").expect("read").expect("there");
-        let left = journal.sidecar.events(known.id, &(0..10_000)).expect("read").len() as u64;
+        let mut left = 0;
+        let mut count = |_, _| {
+            left += 1;
+            Ok(())
+        };
+        journal.sidecar.identities(known.id, &(0..10_000), &mut count).expect("read");
         assert_eq!(left, expected, "{step:?}");
     }
     if pad {
@@ -128,4 +135,59 @@ fn a_journal_set_back_and_forth_takes_no_events_twice() {
     let mut journal = Journal::open(home.path()).expect("opened");
     let error = journal.record_events(&contract, &rows()[..20], &mut rng(2)).expect_err("its sidecar was cut");
     assert!(error.what.contains("older than the journal"), "{error}");
+}
+
+/// Two sides of a conversation, and a label of its event.
+fn conversation() -> [Item<'static>; 3] {
+    let half = |said| Half { key: Digest([9; 32]), at: Time(HOUR_NS), said };
+    let asked = Asked { attributes: vec![1], features: Vec::new(), canonical: None };
+    let answered = Answered { decision: 1, ..Answered::default() };
+    let request = Box::leak(Box::new(half(Said::Request(vec![asked]))));
+    let response = Half { key: Digest([8; 32]), ..half(Said::Response("v1".to_owned(), vec![answered])) };
+    let event_id = "conversation".to_owned();
+    let label = LabelRow { event_id, label: 1, labelled_at: Time(2 * HOUR_NS), weight: 1 };
+    let (response, label) = (Box::leak(Box::new(response)), Box::leak(Box::new(label)));
+    [Item::Half("conversation", request), Item::Half("conversation", response), Item::Label(label)]
+}
+
+/// What is counted of all that was seen, without what is counted zero times.
+fn tallied(journal: &mut Journal) -> BTreeMap<TallyKind, i64> {
+    let (size, mut counts) = (journal.size(LOGS[0]).expect("read"), BTreeMap::new());
+    let seen = |_, seen: Seen| {
+        if let Seen::Tally(tally) = seen {
+            *counts.entry(tally.kind).or_default() += tally.change;
+        }
+        Ok(())
+    };
+    journal.predictions_in(&contract(), hours(0, 24), size, seen).expect("read");
+    counts.retain(|_, count| *count != 0);
+    counts
+}
+
+#[test]
+fn what_waits_for_another_message_survives_a_crash_at_any_step() {
+    let rules = Rules { count: true, ..Rules::default() };
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for (step, at) in
+            [Step::Sidecar, Step::Journal, Step::Answer].into_iter().flat_map(|step| (0..3).map(move |at| (step, at)))
+        {
+            let (_home, mut journal) = new();
+            for (nth, item) in order.iter().enumerate() {
+                let item = conversation()[*item];
+                if nth == at {
+                    journal.stop = Some(step);
+                    journal.record(&contract(), [item].into_iter(), rules, &mut rng(1), |_| None).expect_err("stopped");
+                    journal.stop = None;
+                }
+                // The sender got no answer, and sends it again.
+                journal.record(&contract(), [item].into_iter(), rules, &mut rng(2), |_| None).expect("written");
+            }
+            let persisted = i64::from(step == Step::Answer);
+            let expected = [(TallyKind::Paired, 1), (TallyKind::Duplicate, persisted)];
+            let expected: BTreeMap<_, _> = expected.into_iter().filter(|(_, count)| *count != 0).collect();
+            assert_eq!(tallied(&mut journal), expected, "{order:?} {step:?} {at}");
+            let report = journal.verify().expect("whole");
+            assert_eq!(real(&report, LOGS[1]), 1, "{order:?} {step:?} {at}: the label");
+        }
+    }
 }

@@ -14,8 +14,9 @@
 //!
 //! An amendment is held against every earlier release of its window, not only the last: small steps would add up.
 
+use super::quality::check_difference;
 use super::{Release, ReleaseText, ReleasedGroup, ReleasedSlice, Visible};
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
 use crate::disclosure::Cell;
 use crate::event::{Prediction, bin_of};
@@ -26,8 +27,10 @@ use std::collections::BTreeMap;
 pub struct Transitions {
     /// Says which group of each slice counts an event; nothing is added to it.
     shape: Aggregate,
-    /// `[stratum][slice]`: what either release shows.
-    seen: Vec<Vec<Visible>>,
+    /// What either release shows of each slice.
+    seen: BTreeMap<Stratum, Vec<Visible>>,
+    /// Whether what both show of the features' quality tells too much.
+    quality: Result<(), String>,
     /// Names of the slices, and of their groups.
     names: Vec<super::SliceNames>,
     counts: BTreeMap<Transition, u64>,
@@ -36,7 +39,7 @@ pub struct Transitions {
 /// From one cell to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Transition {
-    stratum: usize,
+    stratum: Stratum,
     slice: usize,
     group: usize,
     place: Place,
@@ -64,22 +67,32 @@ impl Transitions {
         plan: &PlanText,
         contract: &ContractText,
     ) -> Result<Self, String> {
-        let strata = before.strata.iter().zip(&after.strata);
-        let seen = strata.map(|(before, after)| before.slices.iter().zip(&after.slices).map(either).collect());
+        let mut seen = BTreeMap::new();
+        for stratum in &after.strata {
+            let old =
+                before.strata.iter().find(|old| old.model_version == stratum.model_version && old.tier == stratum.tier);
+            // A tier that was not there yet had no events, and everybody could see that.
+            let slices = match old {
+                Some(old) => old.slices.iter().zip(&stratum.slices).map(either).collect(),
+                None => stratum.slices.iter().map(|slice| Visible { counts: true, ..either((slice, slice)) }).collect(),
+            };
+            let version = plan.model_versions.iter().position(|version| *version == stratum.model_version);
+            seen.extend(version.map(|version| ((version, stratum.tier), slices)));
+        }
+        let quality = check_difference(before, after, plan.disclosure.k);
         let mut names = vec![(Vec::new(), vec![Vec::new()])];
         names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
         let shape = Aggregate::empty(plan, contract)?;
-        Ok(Transitions { shape, seen: seen.collect(), names, counts: BTreeMap::new() })
+        Ok(Transitions { shape, seen, quality, names, counts: BTreeMap::new() })
     }
 
-    /// Counts one event of the plan's `stratum`-th model version that the second release counts; `before` is its label in
-    /// the first, if that counts it too. Labels are 0, 1 or absent. Journals forget nothing: the second counts all of the
-    /// first.
+    /// Counts one event of a stratum that the second release counts; `before` is its label in the first, if that counts it
+    /// too. Labels are 0, 1 or absent. Journals forget nothing: the second counts all of the first.
     ///
     /// # Errors
     /// Codes outside the contract.
-    pub fn add(&mut self, stratum: usize, event: &Prediction, before: Option<u8>, after: u8) -> Result<(), String> {
-        let (Some(groups), Some(seen)) = (self.shape.groups_of(event), self.seen.get(stratum)) else {
+    pub fn add(&mut self, stratum: Stratum, event: &Prediction, before: Option<u8>, after: u8) -> Result<(), String> {
+        let (Some(groups), Some(seen)) = (self.shape.groups_of(event), self.seen.get(&stratum)) else {
             return Err("an event's codes are outside the contract".to_owned());
         };
         for ((slice, group), visible) in groups.into_iter().enumerate().zip(seen) {
@@ -102,6 +115,7 @@ impl Transitions {
     /// # Errors
     /// One that has fewer, in words.
     pub fn check(&self, k: u64) -> Result<(), String> {
+        self.quality.clone()?;
         match self.counts.iter().find(|(_, events)| **events < k) {
             None => Ok(()),
             Some((transition, events)) => Err(self.told(transition, *events, k)),

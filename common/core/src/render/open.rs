@@ -38,12 +38,17 @@ pub(super) fn list(report: &Report) -> Markup {
 /// The attributes of a slice, with the model version where there are several.
 pub(super) fn slice_name(report: &Report, scope: &Scope, slice: &SliceFigures) -> String {
     let title = slice_title(slice);
-    if report.scopes.len() == 1 { title } else { format!("{title} ({})", plain(&scope.model_version)) }
+    if report.scopes.len() == 1 { title } else { format!("{title} ({})", plain(&scope.name())) }
 }
 
 /// The attributes of a slice.
 pub(super) fn slice_title(slice: &SliceFigures) -> String {
-    if slice.attributes.is_empty() { "All events".to_owned() } else { plain(&slice.attributes.join(" x ")) }
+    attributes(&slice.attributes)
+}
+
+/// Attributes, or that there are none.
+pub(super) fn attributes(attributes: &[String]) -> String {
+    if attributes.is_empty() { "All events".to_owned() } else { plain(&attributes.join(" x ")) }
 }
 
 fn sites(report: &Report) -> Vec<String> {

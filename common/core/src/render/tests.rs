@@ -3,7 +3,9 @@
 mod world;
 
 use super::html;
-use crate::report::Report;
+use crate::disclosure::Cell;
+use crate::event::{TallyKind, Tier};
+use crate::report::{Figure, Report};
 use proptest::prelude::*;
 use world::{Gave, World};
 
@@ -56,6 +58,16 @@ fn clipped() -> World {
     World::new(vec![("north", large(4_010, 3_960)), (name, large(4_100, 4_080)), ("small", small)])
 }
 
+/// Two sites sample, at different rates; one of them hides its sampled slice.
+fn sampled() -> World {
+    let mut world = berkeley();
+    let gave = Gave::Counts(vec![[10, 30], [40, 20], [0, 0], [0, 0]]);
+    world.sampled = vec![("dept-a", 20, gave.clone()), ("dept-b", 10, gave), ("dept-c", 20, Gave::Hidden(50))];
+    world.intake = [(TallyKind::Sampled, 1_900), (TallyKind::Late, 3)].into();
+    world.features = true;
+    world
+}
+
 fn pages() -> Vec<(&'static str, Report)> {
     let empty = World::new(vec![("a", Gave::Counts(vec![[0, 0]; 4])), ("b", Gave::Counts(vec![[0, 0]; 4]))]);
     let nothing = World::new(vec![("a", Gave::Nothing), ("b", Gave::Hidden(12))]);
@@ -67,6 +79,7 @@ fn pages() -> Vec<(&'static str, Report)> {
         ("clipped", clipped()),
         ("empty", empty),
         ("nothing", nothing),
+        ("sampled", sampled()),
     ];
     worlds.map(|(name, world)| (name, world.report())).to_vec()
 }
@@ -76,7 +89,10 @@ fn pages_are_sound_and_repeat() {
     for (name, report) in pages() {
         let page = html(&report);
         if let Some(folder) = std::env::var_os("FEDAUDIT_PAGES") {
-            std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), &page).expect("written");
+            let folder = std::path::Path::new(&folder);
+            std::fs::write(folder.join(format!("{name}.html")), &page).expect("written");
+            std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec(&report).expect("encodes"))
+                .expect("written");
         }
         check(&report, &page);
         let again: Report = serde_json::from_slice(&serde_json::to_vec(&report).expect("encodes")).expect("decodes");
@@ -136,6 +152,43 @@ fn each_site_has_a_row_whatever_it_gave() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+}
+
+#[test]
+fn what_was_sampled_is_said_and_weighted() {
+    let report = sampled().report();
+    let tiers: Vec<_> = report.scopes.iter().map(|scope| scope.tier).collect();
+    assert_eq!(tiers, [Tier::Full, Tier::Sampled(10), Tier::Sampled(20)]);
+    let n = |scope: usize, site: usize| report.scopes[scope].slices[0].groups[0].sites[site].as_ref().map(|m| m.n);
+    assert_eq!([n(0, 0), n(2, 0), n(1, 1), n(1, 5)], [Some(933), Some(100), Some(100), Some(0)]);
+    let row = &report.sites[0].sampled[0];
+    assert_eq!((row.one_in, &row.events), (20, &Cell::Value(100)));
+    assert!((row.share.expect("known") - 2_000.0 / 2_933.0).abs() < 1e-12);
+
+    let [weighted] = &report.weighted[..] else { panic!("one model version") };
+    let slice = &weighted.slices[1];
+    assert_eq!(slice.sites.len(), 5, "dept-c hides its sampled part");
+    let women = &slice.groups[0];
+    // Without dept-c: 355 of 1,242 women of the full tier, 10 of 40 that stand for 20 each, and for 10 each.
+    assert_eq!((women.events, women.stands_for), (1_242 + 80, 1_242 + 1_200));
+    let Figure::Estimate(rate) = &women.selection_rate else { panic!("a rate") };
+    assert!((rate.value - (355.0 + 300.0) / 2_442.0).abs() < 1e-12);
+    let Figure::Estimate(gap) = women.difference.as_ref().expect("against men") else { panic!("a difference") };
+    assert!((gap.value - (rate.value - (1_078.0 + 1_200.0) / (2_366.0 + 1_800.0))).abs() < 1e-12);
+    assert!(gap.interval.is_some_and(|i| i.lower < gap.value && gap.value < i.upper));
+
+    let page = html(&report);
+    for text in [
+        "Model version <bdi>v1, one in 20</bdi>",
+        "68.2 %",
+        "5 of the sites",
+        "Left out by sampling",
+        "grade &lt;b&gt;",
+        "the tier of one in 10",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!html(&berkeley().report()).contains("id=\"sampled\""));
 }
 
 #[test]

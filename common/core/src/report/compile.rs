@@ -2,9 +2,12 @@
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::group::Terms;
+use super::quality::{intake, quality};
+use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
-use crate::disclosure::{RULE, ReleasedSlice, Tier};
+use crate::disclosure::{Cell, Decimal, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::event::Tier;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::plan::{Plan, Slice};
@@ -44,9 +47,17 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     let absences = Absences::of(input);
     let federation = &input.registry.trust().federation;
     let terms = Terms { contract, min_coverage: plan.min_coverage, min_site_n: plan.min_site_n };
-    let all = Part { sites: &sites, windows: input.windows, used: &used, stratum: 0, slice: 0 };
-    let strata = plan.model_versions.iter().enumerate();
-    let scopes = strata.map(|(stratum, version)| scope(version, plan, &Part { stratum, ..all }, &terms)).collect();
+    let empty = empty_slices(plan, &terms);
+    let all = Part {
+        sites: &sites,
+        windows: input.windows,
+        used: &used,
+        empty: &empty,
+        version: "",
+        tier: Tier::Full,
+        slice: 0,
+    };
+    let (scopes, weighted) = figures(plan, &all, &terms);
     Ok(Report {
         format: FORMAT,
         method: METHOD.to_owned(),
@@ -81,23 +92,55 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         abstentions: abstention_rows(input),
         waivers: waiver_rows(input),
         scopes,
+        weighted,
         releases: rows,
     })
 }
 
-/// Figures of one model version, whose slice without attributes `part` is.
-fn scope(version: &str, plan: &Plan, part: &Part, terms: &Terms) -> Scope {
+/// Figures of each model version: of each tier, and over all tiers where there are several.
+fn figures(plan: &Plan, all: &Part, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
     let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
-    let slices = std::iter::once(&whole).chain(&plan.slices).enumerate();
-    let figures = |(at, slice): (usize, &Slice)| {
+    let slices: Vec<_> = std::iter::once(&whole).chain(&plan.slices).collect();
+    let (mut scopes, mut weighted) = (Vec::new(), Vec::new());
+    for version in &plan.model_versions {
+        let part = Part { version, ..*all };
+        let tiers: Vec<_> = part.tiers().into_iter().collect();
+        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, terms)));
+        if tiers.len() > 1 {
+            weighted.push(weighted_figures(&slices, &tiers, &part, terms));
+        }
+    }
+    (scopes, weighted)
+}
+
+/// Figures of one model version and tier, whose slice without attributes `part` is.
+fn scope(slices: &[&Slice], part: &Part, terms: &Terms) -> Scope {
+    let figures = |(at, slice): (usize, &&Slice)| {
         slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
     };
     Scope {
-        model_version: version.to_owned(),
-        tier: Tier::Full,
-        slices: slices.map(figures).collect(),
+        model_version: part.version.to_owned(),
+        tier: part.tier,
+        slices: slices.iter().enumerate().map(figures).collect(),
         windows: window_figures(part, terms),
     }
+}
+
+/// What a release that does not list a sampled tier says of it: there was no event, in the slice without attributes and
+/// in the plan's.
+fn empty_slices(plan: &Plan, terms: &Terms) -> Vec<ReleasedSlice> {
+    let bins = terms.contract.score.as_ref().map(|score| score.bins);
+    let scores = |bins| {
+        let (square_sums, histogram) = ([Decimal(0); 3], [const { Vec::new() }; 3]);
+        Cell::Value(Scores { bins, no_score: [0; 3], square_sums, histogram })
+    };
+    let group = |group| ReleasedGroup { group, counts: Cell::Value([[0; 3]; 3]), scores: bins.map(scores) };
+    let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())] };
+    let slice = |slice: &Slice| ReleasedSlice {
+        attributes: slice.attributes.clone(),
+        groups: slice.groups(terms.contract).into_iter().map(group).collect(),
+    };
+    std::iter::once(whole).chain(plan.slices.iter().map(slice)).collect()
 }
 
 fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {
@@ -161,7 +204,8 @@ fn sites(registry: &Registry, plan: &Plan) -> Vec<Name> {
 }
 
 fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences: &Absences) -> SiteRow {
-    let releases: Vec<_> = windows.iter().filter_map(|window| used.get(&(site, *window))).collect();
+    let releases: Vec<&ReleaseText> =
+        windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let open = windows.iter().filter(|window| !used.contains_key(&(site, **window)));
     let (abstained, open) = open.partition::<Vec<Window>, _>(|window| absences.abstained(site, window));
     let (waived, missing) = open.into_iter().partition(|window| absences.waived(site, window));
@@ -172,24 +216,38 @@ fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences:
         abstained,
         waived,
         missing,
-        events: releases.iter().map(|release| release.text().events).sum(),
-        outcomes: releases.iter().map(|release| release.text().outcomes).sum(),
+        events: releases.iter().map(|release| release.events).sum(),
+        outcomes: releases.iter().map(|release| release.outcomes).sum(),
+        intake: intake(&releases),
+        quality: quality(&releases),
+        sampled: sampled_rows(&releases),
     }
 }
 
-/// One slice of one model version, at all sites and in all windows.
+/// One slice of one model version and tier, at all sites and in all windows.
 pub(super) struct Part<'a> {
     pub sites: &'a [Name],
     pub windows: &'a [Window],
-    used: &'a Used<'a>,
-    stratum: usize,
-    slice: usize,
+    pub used: &'a Used<'a>,
+    pub empty: &'a [ReleasedSlice],
+    pub version: &'a str,
+    pub tier: Tier,
+    pub slice: usize,
 }
 
 impl<'a> Part<'a> {
+    /// The tiers of the model version: the full one, and every sampled one that a release lists.
+    fn tiers(&self) -> BTreeSet<Tier> {
+        let strata = self.used.values().flat_map(|release| &release.text().strata);
+        let own = strata.filter(|stratum| stratum.model_version == self.version).map(|stratum| stratum.tier);
+        own.chain([Tier::Full]).collect()
+    }
+
     /// What `site` released in `window`.
     pub fn slice(&self, site: &'a Name, window: &Window) -> Option<&'a ReleasedSlice> {
-        self.used.get(&(site, *window))?.text().strata.get(self.stratum)?.slices.get(self.slice)
+        let strata = &self.used.get(&(site, *window))?.text().strata;
+        let own = strata.iter().find(|stratum| stratum.model_version == self.version && stratum.tier == self.tier);
+        own.map_or(self.empty, |stratum| &stratum.slices).get(self.slice)
     }
 
     /// What `site` released, one a window; none if a window has no release.

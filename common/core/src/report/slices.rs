@@ -85,6 +85,12 @@ fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
     (State::Released, Some(if scores { State::Released } else { State::Suppressed }), sum)
 }
 
+/// A site's counts by group over the windows of `part`; none unless all of them are known.
+pub(super) fn site_counts<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Counts>> {
+    let (state, _, sum) = site_sum(part.slices(site).as_deref());
+    (state == State::Released).then_some(sum.groups)
+}
+
 /// The figures of `slice`, the `part`'s slice at every site.
 pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
     let mut pooled = Sum::default();

@@ -15,7 +15,7 @@ pub fn story(report: &Report) -> Vec<String> {
         for slice in scope.slices.iter().filter(|slice| !slice.attributes.is_empty()) {
             let name = match report.scopes.len() {
                 1 => slice.attributes.join(" x "),
-                _ => format!("{} ({})", slice.attributes.join(" x "), scope.model_version),
+                _ => format!("{} ({})", slice.attributes.join(" x "), scope.name()),
             };
             let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
             if known < slice.sites.len() {
@@ -37,7 +37,7 @@ fn whole_story(report: &Report, scope: &Scope) -> Option<String> {
     let outcomes = pooled.outcomes.as_ref()?;
     let name = match report.scopes.len() {
         1 => "all events".to_owned(),
-        _ => format!("all events ({})", scope.model_version),
+        _ => format!("all events ({})", scope.name()),
     };
     let slice = scope.slices.first()?;
     let known = |of: fn(&SiteState) -> bool| slice.sites.iter().filter(|site| of(site)).count();

@@ -30,6 +30,7 @@ mod ranking;
 mod ratio;
 mod simpson;
 mod tail;
+mod weighted;
 
 pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expected_calibration_error, mean_of_sums};
 pub use contingency::{odds_ratio, pearson_chi2};
@@ -42,6 +43,7 @@ pub use ranking::{Auc, auc};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use simpson::{Simpson, simpson};
 pub use tail::{chi2_upper_tail, normal_quantile, student_quantile};
+pub use weighted::{WeightedRate, newcombe_effective, weighted_rate, wilson_effective};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

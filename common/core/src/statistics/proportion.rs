@@ -25,14 +25,18 @@ pub fn rate(x: u64, n: u64) -> Result<f64, NotEstimable> {
 pub fn wilson(x: u64, n: u64, level: f64) -> Result<Interval, NotEstimable> {
     let p = rate(x, n)?;
     let z = normal_quantile(level)?;
-    let size = n as f64;
+    Ok(wilson_of(p, n as f64, z))
+}
+
+/// Wilson's interval of the proportion `p`, 0 to 1, of `size` events.
+pub(super) fn wilson_of(p: f64, size: f64, z: f64) -> Interval {
     let z2_n = z * z / size;
     let centre = (p + z2_n / 2.0) / (1.0 + z2_n);
     let half_width = z * (p * (1.0 - p) / size + z2_n / (4.0 * size)).sqrt() / (1.0 + z2_n);
-    Ok(Interval {
-        lower: if x == 0 { 0.0 } else { (centre - half_width).clamp(0.0, p) },
-        upper: if x == n { 1.0 } else { (centre + half_width).clamp(p, 1.0) },
-    })
+    Interval {
+        lower: if p == 0.0 { 0.0 } else { (centre - half_width).clamp(0.0, p) },
+        upper: if p == 1.0 { 1.0 } else { (centre + half_width).clamp(p, 1.0) },
+    }
 }
 
 /// The difference of two independent proportions, `x1 / n1 - x0 / n0`, between -1 and 1.

@@ -1,8 +1,10 @@
 //! Shape, rule, bounds and sums of a release: whatever its site computed, these must hold.
 
 use crate::contract::ContractText;
-use crate::disclosure::{Bin, Cell, Counts, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
-use crate::event::edge;
+use crate::disclosure::{
+    Bin, Cell, Counts, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, passes,
+};
+use crate::event::{Tier, edge};
 use crate::fault::Refusal;
 use crate::limits;
 use crate::plan::PlanText;
@@ -17,8 +19,14 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
         let expected = format!("outcomes <= events <= {}", limits::EVENTS_PER_RELEASE);
         return Err(Refusal::new("release", expected, format!("{} outcomes, {} events", text.outcomes, text.events)));
     }
-    let versions: Vec<_> = text.strata.iter().map(|stratum| &stratum.model_version).collect();
-    same("release", &plan.model_versions.iter().collect::<Vec<_>>(), &versions)?;
+    if let Some((kind, count)) = text.intake.iter().find(|(_, count)| **count > limits::EVENTS_PER_RELEASE) {
+        return Err(Refusal::new(
+            "release",
+            format!("counts up to {}", limits::EVENTS_PER_RELEASE),
+            format!("{count} {kind:?}"),
+        ));
+    }
+    check_strata(text, plan)?;
     let mut whole = Some((0, 0));
     for stratum in &text.strata {
         check_slices(&stratum.slices, plan, contract, text.k)?;
@@ -27,10 +35,64 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
             (events + total(counts), outcomes + counts.iter().map(|row| row[0] + row[1]).sum::<u64>())
         });
     }
-    match whole {
-        Some(sums) => same("release", &(text.events, text.outcomes), &sums),
-        None => Ok(()),
+    if let Some(sums) = whole {
+        same("release", &(text.events, text.outcomes), &sums)?;
     }
+    check_quality(text, contract)
+}
+
+/// Model versions of the plan in order, each in full first, then its sampling tiers, which have events.
+fn check_strata(text: &ReleaseText, plan: &PlanText) -> Result<(), Refusal> {
+    let full = text.strata.iter().filter(|stratum| stratum.tier == Tier::Full);
+    let versions: Vec<_> = full.map(|stratum| &stratum.model_version).collect();
+    same("release", &plan.model_versions.iter().collect::<Vec<_>>(), &versions)?;
+    let place = |version: &String| plan.model_versions.iter().position(|listed| listed == version);
+    let places: Vec<_> = text.strata.iter().map(|stratum| (place(&stratum.model_version), stratum.tier)).collect();
+    if !places.is_sorted_by(|one, next| one < next) || places.iter().any(|(version, _)| version.is_none()) {
+        return Err(Refusal::new(
+            "release",
+            "each model version in full, then its sampling tiers in order",
+            "another order",
+        ));
+    }
+    for stratum in &text.strata {
+        let Tier::Sampled(one_in) = stratum.tier else { continue };
+        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
+        if one_in < 2 || counts.is_some_and(|counts| total(counts) == 0) {
+            return Err(Refusal::new("release", "tiers that sample one of at least 2, and hold events", one_in));
+        }
+    }
+    Ok(())
+}
+
+fn check_quality(text: &ReleaseText, contract: &ContractText) -> Result<(), Refusal> {
+    let names: Vec<_> = contract.features.iter().map(|feature| &feature.name).collect();
+    let Quality { events, features } = match (&text.quality, names.is_empty()) {
+        (None, true) => return Ok(()),
+        (Some(quality), false) => quality,
+        (found, _) => {
+            return Err(Refusal::new("release", format!("the quality of features {names:?}"), found.is_some()));
+        }
+    };
+    same("release", &names, &features.iter().map(|feature| &feature.feature).collect::<Vec<_>>())?;
+    let of = events.value().copied().unwrap_or(text.events);
+    let check = |count: u64, of: u64| {
+        let rest = of.checked_sub(count);
+        match passes(count, text.k) && rest.is_some_and(|rest| passes(rest, text.k) || events.value().is_none()) {
+            true => Ok(()),
+            false => {
+                Err(Refusal::new("release", format!("counts of 0 or {} to {of}, and as many left", text.k), count))
+            }
+        }
+    };
+    events.value().map_or(Ok(()), |events| check(*events, text.events))?;
+    for feature in features {
+        let seen: Vec<u64> =
+            [&feature.missing, &feature.violations].into_iter().filter_map(Cell::value).copied().collect();
+        seen.iter().try_for_each(|count| check(*count, of))?;
+        check(seen.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)), of)?;
+    }
+    Ok(())
 }
 
 fn check_slices(slices: &[ReleasedSlice], plan: &PlanText, contract: &ContractText, k: u64) -> Result<(), Refusal> {

@@ -1,11 +1,13 @@
 //! A small federation with real signatures, from counts to a report.
 
 use crate::codec::Valid;
-use crate::contract::{self, Contract};
+use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
-    Cell, Counts, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, ReleasedStratum, Tier,
+    Cell, Counts, FeatureQuality, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice,
+    ReleasedStratum,
 };
 use crate::envelope::{Attestation, Claim, Head, ReleaseClaim, attest_contract, attest_plan, json, seal};
+use crate::event::{IntakeCounts, Tier};
 use crate::ids::{Digest, Name};
 use crate::key::{KeyUse, PublicKey};
 use crate::merkle::empty_root;
@@ -40,6 +42,12 @@ pub(super) struct World {
     pub retrospective: bool,
     pub min_site_n: u64,
     pub sites: Vec<(&'static str, Gave)>,
+    /// Site, one in so many, counts of that tier.
+    pub sampled: Vec<(&'static str, u32, Gave)>,
+    /// What intake counted at each site.
+    pub intake: IntakeCounts,
+    /// Whether the contract has a feature.
+    pub features: bool,
 }
 
 impl World {
@@ -52,6 +60,9 @@ impl World {
             retrospective: false,
             min_site_n: 10,
             sites,
+            sampled: Vec::new(),
+            intake: IntakeCounts::new(),
+            features: false,
         }
     }
 
@@ -84,11 +95,12 @@ impl World {
         let source = format!(
             "contract = \"admission\"\nversion = 1\ntitle = \"Admission to graduate study\"\ntask = \"binary\"\nmodel = {}\n\
              [decision]\nvalues = [\"0\", \"1\"]\nfavourable = {}\n[label]\nvalues = [\"0\", \"1\"]\npositive = \"1\"\n\
-             [[attribute]]\nname = \"gender\"\ncategories = [{}, {}]\n",
+             [[attribute]]\nname = \"gender\"\ncategories = [{}, {}]\n{}",
             quoted(&self.model),
             quoted(&self.favourable),
             quoted(&self.categories[0]),
-            quoted(&self.categories[1])
+            quoted(&self.categories[1]),
+            if self.features { "[[feature]]\nname = \"grade <b>\"\ntype = \"text\"\n" } else { "" }
         );
         contract::from_toml(&source).expect("a contract")
     }
@@ -151,22 +163,23 @@ impl World {
         let published = &registry.plan(&plan).expect("a plan").plan;
         let contract = registry.contract_of(published).expect("a contract");
         let groups = published.slices[0].groups(contract);
-        let (whole, cells) = match gave {
-            Gave::Nothing => return None,
-            Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
-            Gave::Counts(counts) => {
-                let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-                (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
-            }
+        if matches!(gave, Gave::Nothing) {
+            return None;
+        }
+        let tiers = self.sampled.iter().filter(|(of, ..)| *of == site).map(|(_, n, gave)| (Tier::Sampled(*n), gave));
+        let strata = [(Tier::Full, gave)].into_iter().chain(tiers).map(|(tier, gave)| {
+            let slices = slices(gave, &groups);
+            ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
+        });
+        let strata: Vec<_> = strata.collect();
+        let whole = strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
+        let events = whole.flatten().flatten().sum();
+        let one = |feature: &Feature| FeatureQuality {
+            feature: feature.name.clone(),
+            missing: Cell::Value(0),
+            violations: Cell::Suppressed,
         };
-        let released = |group: Vec<String>, counts| ReleasedGroup { group, counts, scores: None };
-        let slices = vec![
-            ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Cell::Value(whole))] },
-            ReleasedSlice {
-                attributes: vec!["gender".to_owned()],
-                groups: groups.into_iter().zip(cells).map(|(group, counts)| released(group, counts)).collect(),
-            },
-        ];
+        let features: Vec<_> = contract.features.iter().map(one).collect();
         let window = published.all_windows()[0];
         let text = ReleaseText {
             format: RELEASE_FORMAT,
@@ -175,9 +188,11 @@ impl World {
             window,
             rule: RULE.to_owned(),
             k: 1,
-            events: whole.iter().flatten().sum(),
+            events,
             outcomes: 0,
-            strata: vec![ReleasedStratum { model_version: "v1".to_owned(), tier: Tier::Full, slices }],
+            intake: self.intake.clone(),
+            quality: self.features.then_some(Quality { events: Cell::Value(events), features }),
+            strata,
         };
         let journal = contract.journal_logs().map(|log| {
             let origin = journal_origin(&federation(), &name(site), 0, &log);
@@ -233,4 +248,22 @@ fn key(party: u8, number: u8) -> SigningKey {
 fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
     let keys = uses.iter().zip(0..).map(|(usage, at)| RosterKey { usage: *usage, key: PublicKey::of(&key(seed, at)) });
     Valid::new(RosterText { format: FORMAT, party, keys: keys.collect() }).expect("an entry")
+}
+
+/// What a site gave of one tier: the slice without attributes, and the one of both categories.
+fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
+    let (whole, cells) = match gave {
+        Gave::Nothing => (block([0, 0]), vec![Cell::Value(block([0, 0])); groups.len()]),
+        Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
+        Gave::Counts(counts) => {
+            let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
+            (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
+        }
+    };
+    let released = |group: Vec<String>, counts| ReleasedGroup { group, counts, scores: None };
+    let groups = groups.iter().cloned().zip(cells).map(|(group, counts)| released(group, counts));
+    vec![
+        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Cell::Value(whole))] },
+        ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect() },
+    ]
 }

@@ -1,0 +1,60 @@
+//! `status`: what this site holds, and how far its releases are.
+
+use crate::leave::listed;
+use crate::outbox::Kind;
+use crate::site::{Decision, Site};
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::Digest;
+use fedaudit_core::time::Window;
+use fedaudit_link::say;
+
+pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
+    let decisions = site.decisions()?;
+    let mut releases = listed(&mut site)?;
+    releases.retain(|listed| listed.kind == Kind::Release);
+    let plan_name = |digest: &Digest| {
+        let published = site.mirror.registry().plan(digest).map(|published| published.plan.plan.to_string());
+        published.unwrap_or_else(|_| digest.short())
+    };
+    let rows: Vec<(String, Window, &str, Option<String>)> =
+        releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
+    let enrolled = site.enrolled();
+    let sources = site.journal.sources()?;
+    let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
+    if json {
+        let releases: Vec<_> = rows
+            .iter()
+            .map(|(plan, window, state, why)| serde_json::json!({ "plan": plan, "window": window, "state": state, "reason": why }))
+            .collect();
+        let status = serde_json::json!({
+            "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
+            "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
+            "sources": sources.iter().map(|source| serde_json::json!({
+                "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
+            })).collect::<Vec<_>>(),
+        });
+        say!("{status}");
+        return Ok(());
+    }
+    say!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
+    if !enrolled {
+        say!("approval by governance is pending, as far as this home's copy of the registry goes");
+    }
+    say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
+    for (plan, window, state, why) in rows {
+        say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
+    }
+    for source in &sources {
+        let missing: u64 = source.missing.iter().map(|(first, last)| last - first + 1).sum();
+        let ranges: Vec<_> = source.missing.iter().take(3).map(|(first, last)| format!("{first} to {last}")).collect();
+        let more = if source.missing.len() > ranges.len() { ", ..." } else { "" };
+        let gaps = if missing == 0 { String::new() } else { format!(": {}{more}", ranges.join(", ")) };
+        say!(
+            "source {} of {}: last event {}; {missing} numbers missing{gaps}",
+            source.name,
+            source.contract,
+            source.seen
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! A release computed again: the raw aggregate from the journal, held against the digest that was signed, and what
+//! disclosure control lets out of it, held against what left.
+
+use crate::journal::aggregate;
+use crate::outbox::{Kind, Outgoing};
+use crate::site::{Site, refused};
+use fedaudit_core::contract::Contract;
+use fedaudit_core::disclosure::disclose;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::Plan;
+use fedaudit_core::verify::{self, VerifiedRelease};
+
+/// What was compared, and is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reproduced {
+    /// Sizes of the predictions and the outcomes log that the release was computed from.
+    pub sizes: [u64; 2],
+    /// The salted digest of the raw aggregate.
+    pub raw: Digest,
+    /// Digest of the artifact that left.
+    pub artifact: Digest,
+}
+
+/// Computes a release again, from the sizes that it names.
+///
+/// # Errors
+/// The journal or the rule gives something else now: what, and for which window.
+pub fn reproduce(site: &mut Site, release: &Outgoing) -> Result<Reproduced, Fault> {
+    if release.kind != Kind::Release {
+        let what = format!("{} is an abstention: there is nothing to compute", Digest::of(&release.envelope));
+        return Err(Fault::new(Blame::Operator, what, "`release list` shows the releases"));
+    }
+    let registry = site.mirror.registry();
+    let verified = verify::release(&release.envelope, &release.artifact, registry).map_err(refused)?;
+    let plan = registry.plan(&release.plan).map_err(refused)?.plan.clone();
+    let contract = registry.contract_of(&plan).map_err(refused)?.clone();
+    let (aggregate, sizes) = raw(site, &plan, &contract, release, &verified)?;
+    let name = &site.enrolment.site;
+    let now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?;
+    if *now != *verified.text() {
+        let what = format!("disclosure control gives another release {} of {} now", release.sequence, release.window);
+        return Err(damaged(what));
+    }
+    Ok(Reproduced { sizes, raw: verified.claim().raw, artifact: Digest::of(&release.artifact) })
+}
+
+/// The raw aggregate of a release, computed again and held against the digest that was signed, and the sizes of the logs
+/// that it was computed from.
+///
+/// # Errors
+/// The journal gives something else now.
+pub(crate) fn raw(
+    site: &mut Site,
+    plan: &Plan,
+    contract: &Contract,
+    release: &Outgoing,
+    verified: &VerifiedRelease,
+) -> Result<(fedaudit_core::aggregate::Aggregate, [u64; 2]), Fault> {
+    let mut sizes = [0; 2];
+    for (size, checkpoint) in sizes.iter_mut().zip(verified.journal()) {
+        *size = checkpoint.size;
+    }
+    let aggregate = aggregate(&mut site.journal, plan, contract, release.window, sizes[0], sizes[1])?;
+    if aggregate.salted_digest(&release.salt).ok() != Some(verified.claim().raw) {
+        let (number, window) = (release.sequence, release.window);
+        return Err(damaged(format!("the journal does not give release {number} of {window} any more")));
+    }
+    Ok((aggregate, sizes))
+}
+
+/// Compares the journal with every checkpoint of it that ever left; how many.
+///
+/// # Errors
+/// The first that it does not continue.
+pub fn check_left(site: &mut Site) -> Result<usize, Fault> {
+    let mut count = 0;
+    for release in site.outbox.releases()? {
+        for checkpoint in crate::drive::named_checkpoints(site, &release)? {
+            let log = crate::drive::log_of(site, &checkpoint.origin);
+            let own = if site.journal.size(&log)? < checkpoint.size {
+                None
+            } else {
+                Some(site.journal.checkpoint(&log, checkpoint.size, &checkpoint.origin)?.root)
+            };
+            if own != Some(checkpoint.root) {
+                let what = format!(
+                    "{log} does not continue the checkpoint of {} records that left with release {} of {}",
+                    checkpoint.size, release.sequence, release.window
+                );
+                return Err(damaged(what));
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+fn damaged(what: impl Into<String>) -> Fault {
+    let hint = "run `fedaudit-agent journal verify`: it names what is damaged; nothing was signed";
+    Fault::new(Blame::Site, what.into(), hint)
+}

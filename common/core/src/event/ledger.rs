@@ -1,0 +1,151 @@
+//! What a site did, for its own audit.
+
+use crate::ids::{Digest, Name};
+use crate::time::{Time, Window};
+use serde::{Deserialize, Serialize};
+
+/// What a site did, for its own audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LedgerEntry {
+    /// The journal begins.
+    Genesis {
+        /// The federation.
+        federation: Name,
+        /// The site.
+        site: Name,
+        /// The epoch, from 1.
+        epoch: u32,
+    },
+    /// A model version gets its code.
+    ModelVersion {
+        /// The code, counted from 0.
+        code: u32,
+        /// The model's id.
+        model: String,
+        /// The version's text.
+        version: String,
+        /// SHA-256 of the model, if the source tells it.
+        digest: Option<Digest>,
+        /// SHA-256 of the manifest of the data that it was trained on, if the source tells it.
+        dataset: Option<Digest>,
+    },
+    /// A file was imported.
+    Import {
+        /// SHA-256 of the file's bytes.
+        file: Digest,
+        /// Events that were new.
+        events: u64,
+        /// Outcomes that were new.
+        outcomes: u64,
+        /// Rows that were there already.
+        duplicates: u64,
+        /// Rows refused.
+        rejected: u64,
+    },
+    /// A plan was accepted: the standing approval of its releases.
+    Accepted {
+        /// The plan.
+        plan: Digest,
+    },
+    /// A plan was refused.
+    Refused {
+        /// The plan.
+        plan: Digest,
+        /// Why.
+        reason: String,
+    },
+    /// A release was signed.
+    Released {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Its number within site and plan, from 0.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+        /// Salt of the raw aggregate's digest.
+        salt: [u8; 16],
+    },
+    /// An abstention stands: it was signed, or taken up again after it was withdrawn.
+    Abstained {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Its number within site and plan.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
+    /// An abstention was withdrawn here: the window is released when it is due, and the release will say so.
+    Withdrawn {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+    },
+    /// A text of few values (caller, class, source) gets its code.
+    Term {
+        /// The code, counted from 0.
+        code: u32,
+        /// The text.
+        text: String,
+    },
+    /// A sampling tier begins.
+    Sampling {
+        /// Its code, counted from 1; 0 is the tier of which every event is journaled.
+        tier: u32,
+        /// One event in so many is journaled.
+        one_in: u32,
+        /// SHA-256 of the secret that chooses them, committed before the first choice.
+        commitment: Digest,
+    },
+    /// Sequence numbers of a source did not come; those that come later are told by their events.
+    Gap {
+        /// Code of the source ([`LedgerEntry::Term`]).
+        source: u32,
+        /// First number missing.
+        first: u64,
+        /// Last number missing.
+        last: u64,
+    },
+    /// A segment was closed; nothing is written to it any more.
+    Sealed {
+        /// Its number, from 1.
+        segment: u32,
+        /// Name, size and root of each log, as of its end.
+        logs: Vec<(String, u64, Digest)>,
+    },
+    /// A sealed segment was written to the archive.
+    Archived {
+        /// Its number.
+        segment: u32,
+        /// Name within the archive and SHA-256 of each file.
+        files: Vec<(String, Digest)>,
+    },
+    /// Records of a sealed segment were deleted; the roots of their blocks stay.
+    Deleted {
+        /// Its number.
+        segment: u32,
+        /// Whether they went from the archive as well.
+        archive: bool,
+    },
+    /// Nothing is deleted from here on, until the hold is lifted.
+    Held {
+        /// Why.
+        reason: String,
+    },
+    /// A hold was lifted.
+    HoldLifted {
+        /// Why.
+        reason: String,
+    },
+    /// What identified a subject was destroyed. Who it was is not said.
+    Erased {
+        /// When.
+        at: Time,
+        /// Events of the subject that can no longer be told to be.
+        events: u64,
+    },
+}

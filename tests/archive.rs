@@ -1,0 +1,9 @@
+//! What comes and goes as Parquet: files to import, and the archive of the journal, read and written by pyarrow as well.
+//! And what a backup gives back.
+
+#[path = "archive/backup.rs"]
+mod backup;
+#[path = "archive/cold.rs"]
+mod cold;
+#[path = "archive/import.rs"]
+mod import;
