@@ -62,10 +62,12 @@ impl Intake {
     /// # Errors
     /// An address that cannot be had, a token that cannot be read, or a journal that cannot be opened.
     pub async fn start(home: &Home, config: &IntakeConfig, registry: &Registry) -> Result<Intake, Fault> {
+        // Before anything is promised in the ledger.
+        let place = config.place()?;
         let token = token::load_or_create(&home.dir)?;
         let mut journal = Journal::open(&home.dir)?;
         let policy = Policy::prepare(&mut journal, home, config)?;
-        let bound = Bound::bind(&home.dir, &config.place()?).await?;
+        let bound = Bound::bind(&home.dir, &place).await?;
         let address = bound.address();
         let queue = Arc::new(Queue::new(config.queue_events));
         let shared = Arc::new(Shared::new(token, Arc::clone(&queue), Contracts::of(registry)));
