@@ -222,8 +222,8 @@ fn what_was_sampled_and_what_never_came_stands_in_the_report() {
 fn numbered(n: u32) -> serde_json::Value {
     json!({
         "contract": "loans", "event_id": format!("numbered-{n}"), "occurred_at": "2026-05-04T10:00:00Z",
-        "model_version": "v1", "decision": if n % 3 == 0 { "grant" } else { "deny" }, "score": 0.5,
-        "risk_tier": if n % 5 == 0 { "high" } else { "low" }, "source": "gateway", "sequence": n,
+        "model_version": "v1", "decision": if n.is_multiple_of(3) { "grant" } else { "deny" }, "score": 0.5,
+        "risk_tier": if n.is_multiple_of(5) { "high" } else { "low" }, "source": "gateway", "sequence": n,
         "attributes": {"sex": "female"}
     })
 }

@@ -122,6 +122,11 @@ impl Db {
         }
     }
 
+    /// Moves what is committed from the write-ahead log to its place, without waiting for anybody.
+    pub fn move_log(&self) -> Result<(), Fault> {
+        self.run("move the log of", |c| c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())))
+    }
+
     /// Checks the file's pages and indices, without a word about what is in them.
     pub fn check_pages(&self) -> Result<(), Fault> {
         let answer: String = self.run("check", |c| c.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;

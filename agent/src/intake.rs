@@ -34,6 +34,7 @@ use http::Shared;
 use listen::Bound;
 use queue::Queue;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -47,6 +48,8 @@ pub struct Intake {
     server: task::JoinHandle<()>,
     stop: oneshot::Sender<()>,
     writer: JoinHandle<()>,
+    tidying: JoinHandle<()>,
+    stop_tidying: Arc<AtomicBool>,
     /// Registry entries that the contracts were taken from.
     registry_size: u64,
     /// Where it listens, for people.
@@ -59,17 +62,21 @@ impl Intake {
     /// # Errors
     /// An address that cannot be had, a token that cannot be read, or a journal that cannot be opened.
     pub async fn start(home: &Home, config: &IntakeConfig, registry: &Registry) -> Result<Intake, Fault> {
+        // Before anything is promised in the ledger.
+        let place = config.place()?;
         let token = token::load_or_create(&home.dir)?;
         let mut journal = Journal::open(&home.dir)?;
         let policy = Policy::prepare(&mut journal, home, config)?;
-        let bound = Bound::bind(&home.dir, &config.place()?).await?;
+        let bound = Bound::bind(&home.dir, &place).await?;
         let address = bound.address();
         let queue = Arc::new(Queue::new(config.queue_events));
         let shared = Arc::new(Shared::new(token, Arc::clone(&queue), Contracts::of(registry)));
+        let stop_tidying = Arc::new(AtomicBool::new(false));
+        let tidying = writer::start_tidying(Journal::open(&home.dir)?, Arc::clone(&stop_tidying))?;
         let writer = writer::start(journal, policy, queue)?;
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listen::serve(bound, http::router(Arc::clone(&shared)), stopped));
-        Ok(Intake { shared, server, stop, writer, registry_size: registry.size(), address })
+        Ok(Intake { shared, server, stop, writer, tidying, stop_tidying, registry_size: registry.size(), address })
     }
 
     /// Takes in contracts that were published since.
@@ -99,7 +106,9 @@ impl Intake {
             abort.abort();
         }
         self.shared.queue.close();
-        task::spawn_blocking(move || self.writer.join()).await.ok().and_then(Result::ok).ok_or_else(died)
+        self.stop_tidying.store(true, Ordering::Relaxed);
+        let join = move || self.tidying.join().and_then(|()| self.writer.join());
+        task::spawn_blocking(join).await.ok().and_then(Result::ok).ok_or_else(died)
     }
 }
 

@@ -135,6 +135,17 @@ impl Journal {
         self
     }
 
+    /// Moves what is committed from the write-ahead logs to its place, as far as that keeps nobody waiting: whoever
+    /// writes then finds little of it left to do.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn tidy_logs(&mut self) -> Result<(), Fault> {
+        self.notice_segments()?;
+        last_of(&self.segments)?.db.move_log()?;
+        self.sidecar.db.move_log()
+    }
+
     /// The sources that number their events, and the numbers that never came.
     ///
     /// # Errors

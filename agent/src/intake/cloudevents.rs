@@ -218,6 +218,7 @@ impl Attributes {
 
 /// The labels of a feedback.
 fn labels(known: &Known, id: String, truth: Vec<super::served::Row>, at: Time) -> Result<Vec<Item>, String> {
+    convert::check_count(&truth)?;
     let count = truth.len();
     let label = |(nth, row)| {
         let label = convert::label(known, row)?;

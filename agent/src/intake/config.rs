@@ -67,6 +67,12 @@ impl IntakeConfig {
             let what = format!("[intake] sample: `{tier}` is one in less than 2");
             return refuse(what, "leave out the tiers of which every event is journaled");
         }
+        if self.horizon_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return refuse(
+                "[intake] horizon_days is not from 1 to 36500".to_owned(),
+                "leave it out to have no horizon",
+            );
+        }
         match (&self.listen, &self.socket) {
             (Some(listen), None) => match listen.parse::<SocketAddr>() {
                 Ok(address) if address.ip().is_loopback() => Ok(Place::Tcp(address)),

@@ -2,6 +2,7 @@
 
 use super::contracts::Known;
 use super::json::coded;
+use super::limits::EVENTS_PER_REQUEST;
 use super::pair::{Answered, Asked};
 use super::scalar::Scalar;
 use super::served::Row;
@@ -11,7 +12,16 @@ use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decis
 /// The instances of a request: features in the contract's order, or by their names. An attribute is taken from the value
 /// of its name, and is `unknown` where there is none.
 pub(super) fn asked(known: &Known, rows: Vec<Row>) -> Result<Vec<Asked>, String> {
+    check_count(&rows)?;
     rows.into_iter().map(|row| instance(known, row)).collect()
+}
+
+/// A message is one request, whatever it holds.
+pub(super) fn check_count(rows: &[Row]) -> Result<(), String> {
+    match rows.len() {
+        many if many > EVENTS_PER_REQUEST => Err(format!("{many} instances; at most {EVENTS_PER_REQUEST}")),
+        _ => Ok(()),
+    }
 }
 
 fn instance(known: &Known, row: Row) -> Result<Asked, String> {
@@ -54,6 +64,7 @@ fn instance(known: &Known, row: Row) -> Result<Asked, String> {
 /// decision; another number is the score; two are the confidences of the contract's two decisions, of which the second
 /// is the score. A score alone is decided by the contract's threshold.
 pub(super) fn answered(known: &Known, rows: Vec<Row>) -> Result<Vec<Answered>, String> {
+    check_count(&rows)?;
     rows.into_iter().map(|row| answer(known, row)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The bodies that model servers exchange, as rows of values: KServe's v1 protocol (`instances`, `predictions`), the open
 //! inference protocol (v2: `inputs`, `outputs`) and Seldon's (`data`).
 
+use super::limits::{EVENTS_PER_REQUEST, TERM_CHARS};
 use super::scalar::{Pairs, Scalar};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -123,6 +124,9 @@ impl<'a> Data<'a> {
             }
             _ => return Err("`data` without `ndarray` or `tensor`".to_owned()),
         };
+        if rows.len() > EVENTS_PER_REQUEST || self.names.iter().any(|name| name.len() > TERM_CHARS) {
+            return Err(format!("at most {EVENTS_PER_REQUEST} instances, and names of {TERM_CHARS} bytes"));
+        }
         let named = |row| match row {
             Row::Ordered(values) if values.len() == self.names.len() => {
                 Row::Named(self.names.iter().cloned().zip(values).collect())
@@ -145,6 +149,9 @@ fn rows_of_tensors(mut tensors: Vec<Tensor>) -> Result<Vec<Row>, Strange> {
                 <[Scalar; 1]>::try_from(row).map_or_else(Row::Ordered, |[one]| Row::Named(vec![(name.clone(), one)]))
             })
             .collect());
+    }
+    if let Some(long) = tensors.iter().find(|tensor| tensor.name.len() > TERM_CHARS) {
+        return Err(format!("a tensor's name of {} bytes; at most {TERM_CHARS}", long.name.len()));
     }
     let mut rows: Vec<Vec<(String, Scalar)>> = Vec::new();
     for (nth, Tensor { name, shape, data }) in tensors.into_iter().enumerate() {
@@ -199,6 +206,10 @@ fn flat(json: Json) -> Result<Vec<Scalar>, Strange> {
 /// Cuts values into as many rows as the first dimension says; without shape each is a row.
 fn cut<'a>(values: Vec<Scalar<'a>>, shape: &[u64]) -> Result<Vec<Vec<Scalar<'a>>>, Strange> {
     let rows = shape.first().map_or(values.len(), |rows| usize::try_from(*rows).unwrap_or(usize::MAX));
+    // A dimension is the sender's word; rows without a value would be memory for nothing.
+    if rows > values.len() || rows > EVENTS_PER_REQUEST {
+        return Err(format!("a shape of {rows} rows for {} values; at most {EVENTS_PER_REQUEST} rows", values.len()));
+    }
     let width = values.len().checked_div(rows).unwrap_or(0);
     let whole = shape.iter().try_fold(1_u64, |all, of| all.checked_mul(*of));
     if whole.is_some_and(|whole| !shape.is_empty() && whole != values.len() as u64)

@@ -16,6 +16,7 @@ use fedaudit_link::home::{now, os_random};
 use rand::SeedableRng as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -135,6 +136,25 @@ impl Drop for Abandon {
     }
 }
 
+/// Keeps the write-ahead logs short beside the thread that writes, until `stop` is set: a sender would wait for it.
+///
+/// # Errors
+/// The operating system has no thread left.
+pub(crate) fn start_tidying(mut journal: Journal, stop: Arc<AtomicBool>) -> Result<JoinHandle<()>, Fault> {
+    let work = move || {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(TIDY);
+            if let Err(fault) = journal.tidy_logs() {
+                // The thread that writes meets the same trouble, and tells senders.
+                tracing::warn!(what = %fault.what, "intake");
+            }
+        }
+    };
+    std::thread::Builder::new().name("intake-logs".to_owned()).spawn(work).map_err(|error| {
+        Fault::new(Blame::Operator, format!("no thread for intake: {error}"), "check the limits of this user")
+    })
+}
+
 fn run(mut journal: Journal, mut policy: Policy, queue: &Queue) {
     let mut rng = StdRng::from_seed(os_random());
     let mut troubled = false;
@@ -218,3 +238,5 @@ fn record(
 
 /// How long the thread waits before it looks whether the journal can be written again.
 const QUIET: Duration = Duration::from_secs(2);
+/// Between two looks at the write-ahead logs.
+const TIDY: Duration = Duration::from_millis(200);

@@ -143,11 +143,17 @@ pub fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
     if [row.score_q, row.threshold_q].into_iter().flatten().any(|q| q > SCORE_ONE || contract.score.is_none()) {
         return Err("the score or its threshold is outside the contract".to_owned());
     }
-    if let Some((source, _)) = &row.source {
+    if let Some((source, number)) = &row.source {
         check_name("source", source)?;
+        if i64::try_from(*number).is_err() {
+            return Err(format!("sequence {number}; at most {}", i64::MAX));
+        }
     }
-    for text in [&row.caller, &row.risk_tier, &row.subject, &row.explanation].into_iter().flatten() {
-        check_name("caller, risk_tier, subject or explanation", text)?;
+    for text in [&row.caller, &row.risk_tier, &row.subject].into_iter().flatten() {
+        check_name("caller, risk_tier or subject", text)?;
+    }
+    if row.explanation.as_ref().is_some_and(|text| text.is_empty() || text.len() > EXPLANATION_BYTES) {
+        return Err(format!("explanation is blank or has more than {EXPLANATION_BYTES} bytes"));
     }
     if row.outputs.len() > OUTPUTS || row.outputs.iter().any(|(_, confidence)| *confidence > SCORE_ONE) {
         return Err(format!("at most {OUTPUTS} outputs, with confidences from 0 to 1"));
@@ -195,5 +201,7 @@ pub(super) fn check_name(field: &str, text: &str) -> Result<(), String> {
     }
 }
 
+/// Bytes of the place of an explanation: 1,000 characters.
+const EXPLANATION_BYTES: usize = 4_000;
 /// Outputs of an event that are kept.
 pub const OUTPUTS: usize = 16;

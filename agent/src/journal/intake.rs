@@ -272,7 +272,8 @@ impl<'a> Intake<'a> {
             Followed::InTurn => {}
             Followed::After(missing) => {
                 let missing = i64::try_from(missing).unwrap_or(i64::MAX);
-                *self.tallies.entry((hour, TallyKind::MissingSequence)).or_default() += missing;
+                let tally = self.tallies.entry((hour, TallyKind::MissingSequence)).or_default();
+                *tally = tally.saturating_add(missing);
             }
             Followed::Late(counted) => {
                 self.count(row.occurred_at, TallyKind::OutOfOrder);
@@ -313,7 +314,12 @@ impl<'a> Intake<'a> {
             outcome.previous = identity.and_then(|identity| identity.outcome);
         }
         let mut before = outcome.previous;
+        let mut changes = 0;
         while let Some(position) = before {
+            changes += 1;
+            if changes > LABEL_CHANGES {
+                return Ok(RowResult::Rejected(format!("the label was changed {LABEL_CHANGES} times already")));
+            }
             let log = self.outcomes.get(batch)?;
             let earlier = batch.outcome(log, position)?;
             if (earlier.label, earlier.labelled_at) == (outcome.label, outcome.labelled_at) {
@@ -372,3 +378,6 @@ impl<'a> Intake<'a> {
 fn gone(event_id: &str) -> String {
     format!("event `{}` has left this journal, as its retention says", event_id.escape_debug())
 }
+
+/// Labels that an event may have had: each new one is held against all of them.
+const LABEL_CHANGES: u32 = 1_000;

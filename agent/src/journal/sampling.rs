@@ -45,6 +45,7 @@ impl Journal {
         one_in: &BTreeMap<String, u32>,
         rng: &mut StdRng,
     ) -> Result<Sampling, Fault> {
+        self.roll_over(false, rng)?;
         let commitment = Digest(Sha256::digest(secret).into());
         let mut known = BTreeMap::new();
         self.ledger(|_, entry| {

@@ -10,6 +10,9 @@ use fedaudit_core::time::Time;
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::HashMap;
 
+/// Numbers that a source may leave out at once; more of them, and it has begun to count anew.
+const GAP: u64 = 1_000_000;
+
 /// The sources of a batch, as far as it has met them.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -68,7 +71,12 @@ impl Sources {
             return Ok(Followed::InTurn);
         };
         source.seen = source.seen.max(at);
-        let followed = if number < source.next {
+        let far = number.saturating_sub(source.next) > GAP;
+        let followed = if far {
+            // A source that counts anew, such as by the clock: nobody lost that many.
+            source.next = number.saturating_add(1);
+            Followed::InTurn
+        } else if number < source.next {
             Followed::Late(sidecar.fill(contract, name, number)?)
         } else {
             let missing = number - source.next;

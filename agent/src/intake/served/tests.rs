@@ -79,3 +79,12 @@ fn other_bodies_are_strange() {
     }
     assert!(answered(r#"{"instances":[1]}"#).is_err() && asked("[1]", 1).is_err());
 }
+
+#[test]
+fn a_shape_asks_for_no_more_rows_than_there_are_values() {
+    for shape in [&[1_000_000_000_000, 0][..], &[u64::MAX, 0], &[2], &[3, 3]] {
+        assert!(cut(vec![Scalar::Integer(1)], shape).is_err(), "{shape:?}");
+    }
+    assert!(cut(Vec::new(), &[1_000_000_000_000, 0]).is_err());
+    assert_eq!(cut(vec![Scalar::Integer(1)], &[1, 1]).map(|rows| rows.len()), Ok(1));
+}

@@ -66,6 +66,9 @@ impl Intake<'_> {
             let Some(position) = ids.get(&ids.key(Kind::Event, self.known.id, name.as_bytes()))? else { continue };
             known += 1;
             let log = self.predictions.get(batch)?;
+            if batch.is_gone(log, position) {
+                return Ok(Some(RowResult::Rejected(super::gone(&name))));
+            }
             let stored = batch.prediction(log, position)?;
             let version = batch.heads.dictionary.models.get(stored.model_version as usize);
             let event = EventRow {

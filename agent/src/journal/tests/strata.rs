@@ -65,3 +65,30 @@ fn tiers_tallies_and_features_reach_the_release() {
     let feature = serde_json::json!({ "feature": "grade", "missing": { "value": 25 }, "violations": { "value": 25 } });
     assert_eq!(quality, serde_json::json!({ "events": { "value": 500 - left_out }, "features": [feature] }));
 }
+
+#[test]
+fn a_source_that_counts_anew_has_not_lost_the_numbers_between() {
+    let (_home, mut journal) = new();
+    let contract = contract::from_toml(CONTRACT).expect("valid");
+    let rules = Rules { count: true, ..Rules::default() };
+    let numbers = [1, 5, 1_700_000_000_000_000_000, 1_700_000_000_000_000_003, 3, i64::MAX as u64 + 1];
+    let rows = numbers.into_iter().enumerate().map(|(n, number)| EventRow {
+        occurred_at: Time(n as i64),
+        model_version: "v1".to_owned(),
+        source: Some(("clock".to_owned(), number)),
+        ..event(n as u64 * 3)
+    });
+    let rows: Vec<_> = rows.collect();
+    let results =
+        journal.record(&contract, rows.iter().map(Item::Event), rules, &mut rng(2), |_| None).expect("written");
+    assert_eq!(counts(&results), [5, 0, 0, 1]);
+    let sizes = [0, 1].map(|log| journal.size(LOGS[log]).expect("a size"));
+    let raw = aggregate(&mut journal, &plan(), &contract, hours(0, 1), sizes[0], sizes[1]).expect("an answer");
+    let name = Name::new("a").expect("a name");
+    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 1)).expect("fits");
+    // 2, 3, 4 and two by the clock; 3 came after all.
+    let expected = [(TallyKind::OutOfOrder, 1), (TallyKind::MissingSequence, 4), (TallyKind::Refused, 1)];
+    assert_eq!(release.intake, expected.into());
+    let missing: Vec<_> = journal.sources().expect("read").into_iter().flat_map(|source| source.missing).collect();
+    assert_eq!(missing, [(2, 2), (4, 4), (1_700_000_000_000_000_001, 1_700_000_000_000_000_002)]);
+}
