@@ -96,10 +96,15 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// Deletes what a crash left in the sidecar.
+    /// Deletes what a crash left in the sidecar. Runs of ids that reach beyond the journal are of a later one that was
+    /// put back: they would find records that are not there, or are others by now.
     fn sweep(&self) -> Result<(), Fault> {
         for known in self.sidecar.contracts()? {
-            self.sidecar.sweep(known.id, self.heads.size(&predictions_log(&known.key)))?;
+            let sizes = [predictions_log(&known.key), outcomes_log(&known.key)].map(|log| self.heads.size(&log));
+            if known.indexed[0] > sizes[0] || known.indexed[1] > sizes[1] {
+                self.sidecar.forget_runs()?;
+            }
+            self.sidecar.sweep(known.id, sizes[0])?;
         }
         Ok(())
     }
@@ -195,7 +200,15 @@ impl<'a> Batch<'a> {
         match &mut self.ids.ids {
             Some(ids) => Ok(ids),
             none => {
-                let ids = Ids::load(&self.ids.folder, self.sidecar, self.ids.open_limit)?;
+                let load = || Ids::load(&self.ids.folder, self.sidecar, self.ids.open_limit);
+                let ids = match load() {
+                    Ok(ids) => ids,
+                    // A file is lost or damaged; all that it said stands elsewhere.
+                    Err(_) => {
+                        self.sidecar.forget_runs()?;
+                        load()?
+                    }
+                };
                 ids.clear_strays();
                 Ok(none.insert(ids))
             }
@@ -215,14 +228,22 @@ impl<'a> Batch<'a> {
         let ids = self.ids()?;
         let covered = ids.covered.get(&known.id).copied().unwrap_or_default();
         let mut came_with_events = HashSet::new();
-        sidecar.identities(known.id, &(covered[0]..sizes[0]), &mut |position, identity| {
-            came_with_events.extend(identity.outcome);
-            ids.put(ids.key(Kind::Event, known.id, identity.event_id.as_bytes()), position);
-            if let Some(subject) = &identity.subject {
-                ids.put_subject(ids.key(Kind::Subject, known.id, subject.id.as_bytes()), position, subject.key);
-            }
-            Ok(())
-        })?;
+        let mut from = covered[0];
+        while from < sizes[0] {
+            let to = sizes[0].min(from + COVERED_AT_ONCE);
+            sidecar.identities(known.id, &(from..to), &mut |position, identity| {
+                came_with_events.extend(identity.outcome);
+                ids.put(ids.key(Kind::Event, known.id, identity.event_id.as_bytes()), position);
+                if let Some(subject) = &identity.subject {
+                    ids.put_subject(ids.key(Kind::Subject, known.id, subject.id.as_bytes()), position, subject.key);
+                }
+                Ok(())
+            })?;
+            // All runs may be made again here, and they do not fit into memory.
+            ids.covered.insert(known.id, [to, covered[1]]);
+            ids.seal_if_full(sidecar)?;
+            from = to;
+        }
         if let Some(row) = last.log(&outcomes)? {
             // What has left the journal is refused before its labels are looked for.
             let gone = super::sealed::gone(segments, &outcomes)?;
@@ -308,6 +329,9 @@ impl<'a> Batch<'a> {
         if self.stop == Some(step) { Err(Fault::new(Blame::Site, "stopped by a test", "-")) } else { Ok(()) }
     }
 }
+
+/// Positions of which the ids are taken up at once.
+const COVERED_AT_ONCE: u64 = 100_000;
 
 /// The predictions log of a contract key.
 pub(super) fn predictions_log(key: &str) -> String {

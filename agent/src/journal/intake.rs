@@ -1,6 +1,7 @@
 //! Taking in events and labels: what is new, what is there already, and what contradicts it.
 
 mod add;
+mod compare;
 mod pairs;
 
 use super::batch::{Batch, outcomes_log, predictions_log};
@@ -11,7 +12,7 @@ use super::sequence::{Followed, Sources};
 use super::sidecar::Known;
 use super::{Journal, StdRng};
 use fedaudit_core::contract::{Contract, ContractText};
-use fedaudit_core::event::{FULL_TIER, LedgerEntry, Outcome, Prediction, Record, Tally, TallyKind, feature_hmac};
+use fedaudit_core::event::{FULL_TIER, LedgerEntry, Outcome, Record, Tally, TallyKind};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::time::Time;
 use std::collections::BTreeMap;
@@ -208,6 +209,9 @@ impl<'a> Intake<'a> {
             if let Some((_, false)) = tier {
                 return Ok(RowResult::Sampled);
             }
+            if let Err(reason) = add::has_codes(batch, row) {
+                return Ok(RowResult::Rejected(reason));
+            }
             let position = self.add(batch, row, tier.map_or(FULL_TIER, |(tier, _)| tier), rng)?;
             batch.ids()?.put(key, position);
             if let Some((label, labelled_at)) = row.outcome {
@@ -322,7 +326,9 @@ impl<'a> Intake<'a> {
             }
             let log = self.outcomes.get(batch)?;
             let earlier = batch.outcome(log, position)?;
-            if (earlier.label, earlier.labelled_at) == (outcome.label, outcome.labelled_at) {
+            let same =
+                |a: &Outcome, b: &Outcome| (a.label, a.labelled_at, a.weight) == (b.label, b.labelled_at, b.weight);
+            if same(&earlier, &outcome) {
                 return Ok(RowResult::Duplicate);
             }
             before = earlier.previous;
@@ -341,36 +347,6 @@ impl<'a> Intake<'a> {
         let ids = batch.ids()?;
         ids.put(ids.key(Kind::Label, self.known.id, &prediction), position);
         Ok(())
-    }
-
-    /// Which field of a row differs from what is journaled.
-    fn difference(
-        &self,
-        batch: &mut Batch,
-        stored: &Prediction,
-        position: u64,
-        row: &EventRow,
-    ) -> Result<Option<String>, Fault> {
-        let version = batch.heads.dictionary.models.get(stored.model_version as usize);
-        let same_version = version.is_some_and(|m| m.model == self.contract.model && m.version == row.model_version);
-        let fields = [
-            ("occurred_at", stored.occurred_at == row.occurred_at),
-            ("model version", same_version),
-            ("decision", stored.decision == row.decision),
-            ("score", stored.score_q == row.score_q),
-        ];
-        if let Some((field, _)) = fields.iter().find(|(_, same)| !same) {
-            return Ok(Some((*field).to_owned()));
-        }
-        let mut attributes = self.contract.attributes.iter().zip(stored.attributes.iter().zip(&row.attributes));
-        if let Some((attribute, _)) = attributes.find(|(_, (a, b))| a != b) {
-            return Ok(Some(format!("attribute `{}`", attribute.name)));
-        }
-        let Some((canonical, hmac)) = row.canonical.zip(stored.feature_hmac) else { return Ok(None) };
-        let Some(identity) = batch.identity(self.known.id, position)? else { return Ok(None) };
-        let key = identity.subject.map(|subject| subject.key);
-        let same = feature_hmac(&identity.salt, key.as_ref(), &canonical) == hmac;
-        Ok((!same).then(|| "set of features".to_owned()))
     }
 }
 

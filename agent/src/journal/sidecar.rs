@@ -166,6 +166,15 @@ impl Sidecar {
         })
     }
 
+    /// Forgets the runs of sorted ids, which are then made again: one is lost, or they know more than the journal.
+    pub fn forget_runs(&self) -> Result<(), Fault> {
+        self.db.run("write", |c| {
+            c.execute("DELETE FROM run", [])?;
+            c.execute("UPDATE contract SET predictions_indexed = 0, outcomes_indexed = 0", [])?;
+            c.execute("UPDATE state SET erasures = erasures + 1", []).map(|_| ())
+        })
+    }
+
     /// Deletes what is said of positions from `size` on: a crash left it before their records were durable. Nothing
     /// beyond `size` is vouched for any more: should a journal that is longer come back, this file is behind it.
     pub fn sweep(&self, contract: i64, size: u64) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use crate::journal::events::EventRow;
 use crate::journal::ids::Kind;
 use crate::journal::segment::Model;
 use fedaudit_core::event::{LedgerEntry, Output, Prediction, Record, feature_hmac, token};
-use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::fault::Fault;
 use rand::{Rng as _, RngExt as _};
 use serde::Serialize;
 
@@ -110,7 +110,7 @@ impl Intake<'_> {
         let models = &batch.heads.dictionary.models;
         let same = |m: &Model| m.model == *model && m.version == row.model_version && [m.digest, m.dataset] == digests;
         let at = models.iter().position(same);
-        let code = code_of(at.unwrap_or(models.len()), "model versions")?;
+        let code = code_of(at.unwrap_or(models.len()));
         if at.is_none() {
             let (model, version) = (model.clone(), row.model_version.clone());
             let [digest, dataset] = digests;
@@ -121,26 +121,37 @@ impl Intake<'_> {
     }
 }
 
+/// Whether the journal has codes left for the texts of a row: one sender that names each event anew must not keep others
+/// from being heard.
+pub(super) fn has_codes(batch: &Batch, row: &EventRow) -> Result<(), String> {
+    let texts = [&row.caller, &row.risk_tier].into_iter().flatten().chain(row.outputs.iter().map(|(class, _)| class));
+    let new = texts.filter(|text| !batch.heads.terms.contains_key(*text)).count();
+    if new > 0 && batch.heads.dictionary.terms.len() + new > TERMS {
+        let hint = "these are meant to have few values: send what names one event in `event_id` only";
+        return Err(format!(
+            "the journal would have more than {TERMS} callers, risk tiers and classes of outputs; {hint}"
+        ));
+    }
+    if batch.heads.dictionary.models.len() >= TERMS {
+        return Err(format!("the journal has {TERMS} model versions; begin another home"));
+    }
+    Ok(())
+}
+
 /// The code of a text; the ledger defines it before its first use, in the same transaction.
 fn term(batch: &mut Batch, text: &str, rng: &mut StdRng) -> Result<u32, Fault> {
     if let Some(code) = batch.heads.terms.get(text) {
         return Ok(*code);
     }
-    let code = code_of(batch.heads.dictionary.terms.len(), "callers, risk tiers and classes of outputs")?;
+    let code = code_of(batch.heads.dictionary.terms.len());
     batch.put_ledger(LedgerEntry::Term { code, text: text.to_owned() }, rng)?;
     Ok(code)
 }
 
-fn code_of(place: usize, what: &str) -> Result<u32, Fault> {
-    u32::try_from(place).ok().filter(|code| *code < TERMS).ok_or_else(|| {
-        let what = format!("the journal would have more than {TERMS} {what}");
-        Fault::new(
-            Blame::Input,
-            what,
-            "these are meant to have few values: send an id of each event in `event_id` only",
-        )
-    })
+/// A place in a dictionary as a code; [`has_codes`] was asked.
+fn code_of(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// Different texts of one kind that a journal takes.
-const TERMS: u32 = 65_536;
+/// Different texts, and model versions, that a journal takes.
+const TERMS: usize = 65_536;
