@@ -326,8 +326,9 @@ fn a_million_rows_are_drafted_in_little_memory() {
     assert!(said.contains("all 1000000 rows fit the contract"), "{output:?}");
     // What was drafted from all of it takes all of a part.
     let (part, map) = (newcomer.dir.path().join("part.csv"), newcomer.folder().join("map.toml"));
-    write(&part, PLAIN, 8, 200_000, Row::plain);
+    // Ten minutes apart, they end before today: what is dated ahead is refused.
+    write(&part, PLAIN, 8, 80_000, Row::plain);
     let said = Site::new(&newcomer).import(&part, Some(&map)).good();
-    let counts = "200000 rows, 200000 new events, 200000 new outcomes, 0 duplicates, 0 rejected";
+    let counts = "80000 rows, 80000 new events, 80000 new outcomes, 0 duplicates, 0 rejected";
     assert!(said.out.contains(counts), "{said:?}");
 }

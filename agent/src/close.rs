@@ -58,6 +58,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
                 if closed == 0 {
                     check_outbox(site)?;
                 }
+                site.journal.count_silence(&contract, window.end, &mut site.rng)?;
                 let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
                 let answer = answer(site, &question)?;
                 sign(site, &question, answer, None, now)?;

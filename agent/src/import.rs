@@ -24,6 +24,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::CSV_LINE_BYTES;
 use fedaudit_core::time::{Time, Window};
+use fedaudit_link::home::now;
 use input::Input;
 use lines::{Lines, is_lines};
 pub use map::Map;
@@ -193,7 +194,7 @@ impl Import<'_> {
         let results = self.journal.record(
             self.reading.contract,
             batch.rows.iter().map(Item::Event),
-            Rules::default(),
+            Rules { now: Some(now()), ..Rules::default() },
             self.rng,
             |results| {
                 results.iter().for_each(|result| summary.count(result));

@@ -30,6 +30,7 @@ use contracts::Contracts;
 use fedaudit_core::contract::Contract;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::roster::Registry;
+use fedaudit_core::time::Time;
 use http::Shared;
 use listen::Bound;
 use queue::Queue;
@@ -118,13 +119,17 @@ impl Intake {
 /// Nothing in it, or too many lines.
 pub fn events_of_lines(contract: &Contract, lines: &[u8]) -> Result<(Vec<EventRow>, usize), Fault> {
     let contracts = Contracts::only(contract.clone());
-    let rows = body::read(json::Kind::Predictions, body::Format::Lines, lines, &contracts);
+    let rows = body::read(json::Kind::Predictions, body::Format::Lines, lines, &contracts, Time(0));
     let rows = rows.map_err(|useless| {
         Fault::new(Blame::Input, format!("the lines cannot be read: {useless:?}"), "see schemas/intake.md")
     })?;
-    let items = rows.groups.into_iter().flat_map(|group| group.items);
-    let events = items.filter_map(|item| if let writer::Item::Event(row) = item { Some(row) } else { None });
-    Ok((events.collect(), rows.rejected.len()))
+    let items: Vec<_> = rows.groups.into_iter().flat_map(|group| group.items).collect();
+    let lines = items.len() + rows.rejected.len();
+    let events =
+        items.into_iter().filter_map(|item| if let writer::Item::Event(row) = item { Some(row) } else { None });
+    let events: Vec<_> = events.collect();
+    let refused = lines - events.len();
+    Ok((events, refused))
 }
 
 fn died() -> Fault {

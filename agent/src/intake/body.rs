@@ -4,6 +4,7 @@ use super::contracts::{Contracts, Known};
 use super::json::{self, Bad, Kind};
 use super::limits::{EVENTS_PER_REQUEST, REASON_CHARS};
 use super::writer::{Group, Item};
+use fedaudit_core::time::Time;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -18,16 +19,18 @@ pub(crate) enum Format {
 }
 
 /// What a body holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rows {
     /// What can be taken, by contract.
     pub groups: Vec<Group>,
     /// The line of each item of each group.
     pub lines: Vec<Vec<u32>>,
-    /// What cannot.
+    /// What cannot, and is not counted: nobody knows under which contract.
     pub rejected: Vec<Reject>,
     /// Lines of the body: room for so many is made at once.
     expected: usize,
+    /// When it is read.
+    now: Time,
 }
 
 /// A line that was not taken.
@@ -49,8 +52,9 @@ pub(crate) enum Useless {
 }
 
 /// Reads a body.
-pub(crate) fn read(kind: Kind, format: Format, body: &[u8], contracts: &Contracts) -> Result<Rows, Useless> {
-    let mut rows = Rows::default();
+pub(crate) fn read(kind: Kind, format: Format, body: &[u8], contracts: &Contracts, now: Time) -> Result<Rows, Useless> {
+    let (groups, lines, rejected) = Default::default();
+    let mut rows = Rows { groups, lines, rejected, expected: 0, now };
     match (format, body.trim_ascii_start().first()) {
         (_, None) => return Err(Useless::Malformed("the body is empty".to_owned())),
         (Format::Lines, _) => rows.read_lines(kind, body, contracts)?,
@@ -65,7 +69,7 @@ pub(crate) fn read(kind: Kind, format: Format, body: &[u8], contracts: &Contract
             }
         }
         (Format::Json, _) => match json::read(kind, body, contracts) {
-            Err(Bad::Syntax(error)) => return Err(Useless::Malformed(error)),
+            Err(Bad { json: false, what }) => return Err(Useless::Malformed(what)),
             read => rows.add(1, read)?,
         },
     }
@@ -94,12 +98,12 @@ impl Rows {
         self.add(line, json::read(kind, json, contracts))
     }
 
-    fn add(&mut self, line: u32, read: Result<(&Arc<Known>, Item), Bad>) -> Result<(), Useless> {
+    fn add(&mut self, line: u32, read: Result<(&Arc<Known>, Result<Item, String>), Bad>) -> Result<(), Useless> {
         if self.rejected.len() + self.lines.iter().map(Vec::len).sum::<usize>() >= EVENTS_PER_REQUEST {
             return Err(Useless::Long);
         }
         match read {
-            Err(Bad::Syntax(reason) | Bad::Content(reason)) => self.rejected.push(Reject::new(line, &reason)),
+            Err(bad) => self.rejected.push(Reject::new(line, &bad.what)),
             Ok((contract, item)) => {
                 let at = self.groups.iter().position(|group| Arc::ptr_eq(&group.contract, contract));
                 let at = at.unwrap_or_else(|| {
@@ -109,7 +113,7 @@ impl Rows {
                     self.groups.len() - 1
                 });
                 if let (Some(group), Some(lines)) = (self.groups.get_mut(at), self.lines.get_mut(at)) {
-                    group.items.push(item);
+                    group.items.push(item.unwrap_or_else(|reason| Item::Refused(self.now, reason)));
                     lines.push(line);
                 }
             }
@@ -134,8 +138,13 @@ mod tests {
     use crate::intake::json::tests::contracts;
 
     fn lines(format: Format, body: &str) -> Result<(Vec<u32>, Vec<u32>), Useless> {
-        let rows = read(Kind::Outcomes, format, body.as_bytes(), &contracts())?;
-        Ok((rows.lines.concat(), rows.rejected.iter().map(|reject| reject.line).collect()))
+        let rows = read(Kind::Outcomes, format, body.as_bytes(), &contracts(), Time(0))?;
+        // Of one contract all belong to it, what is rejected too.
+        let items = rows.groups.iter().flat_map(|group| &group.items).zip(rows.lines.concat());
+        let (refused, taken): (Vec<_>, Vec<_>) = items.partition(|(item, _)| matches!(item, Item::Refused(..)));
+        let [taken, mut refused] = [taken, refused].map(|of| of.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
+        refused.extend(rows.rejected.iter().map(|reject| reject.line));
+        Ok((taken, refused))
     }
 
     const GOOD: &str = r#"{"event_id":"e","label":"1","labelled_at":"2026-01-01T00:00:00Z"}"#;
@@ -144,7 +153,7 @@ mod tests {
     fn lines_and_elements_stand_for_themselves() {
         assert_eq!(lines(Format::Json, GOOD), Ok((vec![1], vec![])));
         assert_eq!(lines(Format::Json, &format!(" [{GOOD}, {{}}, 7,\n{GOOD}] ")), Ok((vec![1, 4], vec![2, 3])));
-        assert_eq!(lines(Format::Lines, &format!("{GOOD}\r\n\n{{\n{GOOD}\n[]\n\n")), Ok((vec![1, 4], vec![3, 5])));
+        assert_eq!(lines(Format::Lines, &format!("{GOOD}\r\n\n{{\n{GOOD}\n[]\n\n")), Ok((vec![1, 4], vec![5, 3])));
         assert_eq!(lines(Format::Json, r#"{"event_id":7}"#), Ok((vec![], vec![1])));
     }
 

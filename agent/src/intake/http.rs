@@ -116,7 +116,7 @@ async fn taken(shared: &Shared, kind: Kind, request: Request) -> Result<Response
     let format = format(&head.headers)?;
     let (body, room) = arrive(shared, &head.headers, body).await?;
     let contracts = shared.contracts();
-    let read = move || body::read(kind, format, &body, &contracts);
+    let read = move || body::read(kind, format, &body, &contracts, now());
     let Rows { groups, lines, rejected, .. } = shared.read(&room, read).await?.map_err(useless)?;
     let mut answer = Answer { rejected, ..Answer::default() };
     if !groups.is_empty() {

@@ -27,33 +27,41 @@ pub(crate) enum Kind {
 
 /// Why an object is none.
 #[derive(Debug)]
-pub(crate) enum Bad {
-    /// It is not JSON.
-    Syntax(String),
-    /// It is not such an object, or not one of the contract.
-    Content(String),
+pub(crate) struct Bad {
+    /// Whether it is JSON.
+    pub json: bool,
+    /// What is wrong.
+    pub what: String,
 }
 
 impl Bad {
-    fn into_text(self) -> String {
-        match self {
-            Bad::Syntax(what) | Bad::Content(what) => what,
-        }
+    fn content(what: String) -> Self {
+        Bad { json: true, what }
     }
 }
 
-/// Reads one object.
-pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Result<(&'a Arc<Known>, Item), Bad> {
-    match kind {
-        Kind::Predictions => {
-            let event: Event = parse(json)?;
-            let known = contracts.find(event.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
-            Ok((known, Item::Event(event.row(known).map_err(Bad::Content)?)))
-        }
-        Kind::Outcomes => {
-            let outcome: Outcome = parse(json)?;
-            let known = contracts.find(outcome.contract.as_ref().map(Text::as_str)).map_err(Bad::Content)?;
-            Ok((known, Item::Label(outcome.row(&known.contract).map_err(Bad::Content)?)))
+/// Reads one object: its contract, and what it says or what is wrong with that.
+///
+/// # Errors
+/// It names no contract, and there are several.
+pub(crate) fn read<'a>(
+    kind: Kind,
+    json: &[u8],
+    contracts: &'a Contracts,
+) -> Result<(&'a Arc<Known>, Result<Item, String>), Bad> {
+    let find = |name: Option<&Text>| contracts.find(name.map(Text::as_str)).map_err(Bad::content);
+    let read = match kind {
+        Kind::Predictions => parse(json)
+            .map(|event: Event| find(event.contract.as_ref()).map(|known| (known, event.row(known).map(Item::Event)))),
+        Kind::Outcomes => parse(json).map(|outcome: Outcome| {
+            find(outcome.contract.as_ref()).map(|known| (known, outcome.row(&known.contract).map(Item::Label)))
+        }),
+    };
+    match read {
+        Ok(read) => read,
+        // It did not come so far as to name its contract, so it is counted where there is but one.
+        Err(bad) => {
+            contracts.find(None).ok().filter(|_| bad.json).map(|known| (known, Err(bad.what.clone()))).ok_or(bad)
         }
     }
 }
@@ -64,7 +72,7 @@ pub(crate) fn read<'a>(kind: Kind, json: &[u8], contracts: &'a Contracts) -> Res
 /// What is wrong with it.
 pub(crate) fn event(json: &[u8], known: &Known) -> Result<EventRow, String> {
     let contract = &known.contract;
-    let event: Event = parse(json).map_err(Bad::into_text)?;
+    let event: Event = parse(json).map_err(|bad: Bad| bad.what)?;
     match event.contract.as_ref().map(Text::as_str).filter(|name| *name != contract.contract.as_str()) {
         Some(other) => Err(format!("contract `{}`; the file is read by {}", other.escape_debug(), contract.contract)),
         None => event.row(known),
@@ -73,11 +81,8 @@ pub(crate) fn event(json: &[u8], known: &Known) -> Result<EventRow, String> {
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Bad> {
     // Once for all: the parser would look at each string again.
-    let json = std::str::from_utf8(json).map_err(|_| Bad::Syntax("not UTF-8".to_owned()))?;
-    serde_json::from_str(json).map_err(|error| match error.is_data() {
-        true => Bad::Content(told(&error)),
-        false => Bad::Syntax(told(&error)),
-    })
+    let json = std::str::from_utf8(json).map_err(|_| Bad { json: false, what: "not UTF-8".to_owned() })?;
+    serde_json::from_str(json).map_err(|error| Bad { json: error.is_data(), what: told(&error) })
 }
 
 /// An error of the parser without what does not help: the line is the sender's, and 25 keys are in the document.

@@ -99,15 +99,15 @@ impl Policy {
     fn released_until(&mut self, journal: &mut Journal, known: &Known) -> Result<Option<Time>, Fault> {
         let size = journal.size(LEDGER)?;
         if self.released.0 != size {
-            let mut until = BTreeMap::new();
-            journal.ledger(|_, entry| {
+            let (from, until) = (self.released.0, &mut self.released.1);
+            journal.ledger_from(from, |_, entry| {
                 if let LedgerEntry::Released { plan, window, .. } = entry {
                     let end = until.entry(plan).or_insert(window.end);
                     *end = window.end.max(*end);
                 }
                 Ok(())
             })?;
-            self.released = (size, until);
+            self.released.0 = size;
         }
         Ok(known.plans.iter().filter_map(|plan| self.released.1.get(plan)).max().copied())
     }
@@ -230,9 +230,10 @@ fn record(
         Item::Half(id, half) => journal::Item::Half(id, half),
         Item::Refused(at, reason) => journal::Item::Refused(*at, reason),
     });
-    let horizon = policy.horizon_days.map(|days| now().plus_ns(-i64::from(days) * 24 * HOUR_NS));
+    let now = now();
+    let horizon = policy.horizon_days.map(|days| now.plus_ns(-i64::from(days) * 24 * HOUR_NS));
     let released_until = policy.released_until(journal, known)?;
-    let rules = Rules { count: true, horizon, released_until, sampling: policy.sampling.as_ref() };
+    let rules = Rules { count: true, now: Some(now), horizon, released_until, sampling: policy.sampling.as_ref() };
     journal.record(&known.contract, items, rules, rng, |_| None)
 }
 

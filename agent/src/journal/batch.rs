@@ -10,14 +10,13 @@ use super::head::{Head, Heads};
 use super::ids::{Ids, Kind};
 use super::read;
 use super::segment::{Model, Segment};
-use super::sidecar::{Identity, Known, Pending, Sidecar};
+use super::sidecar::{Around, Identity, Known, Pending, Sidecar};
 use super::{StdRng, last_of};
 use fedaudit_core::event::{LedgerEntry, Outcome, Prediction, Record, SALT_BYTES};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::merkle::empty_root;
 use rand::Rng as _;
 use serde::Serialize;
-use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -31,6 +30,8 @@ pub(super) struct Batch<'a> {
     identities: Pending,
     /// The chunk that was read last: what comes again mostly comes in the order in which it came.
     recent: Option<Recent>,
+    /// And the chunk of identities, with their contract.
+    known: Option<(i64, Around)>,
     #[cfg(test)]
     stop: Option<Step>,
 }
@@ -85,6 +86,7 @@ impl<'a> Batch<'a> {
             ids,
             identities: Pending::default(),
             recent: None,
+            known: None,
             #[cfg(test)]
             stop: None,
         };
@@ -227,12 +229,10 @@ impl<'a> Batch<'a> {
         }
         let ids = self.ids()?;
         let covered = ids.covered.get(&known.id).copied().unwrap_or_default();
-        let mut came_with_events = HashSet::new();
         let mut from = covered[0];
         while from < sizes[0] {
             let to = sizes[0].min(from + COVERED_AT_ONCE);
             sidecar.identities(known.id, &(from..to), &mut |position, identity| {
-                came_with_events.extend(identity.outcome);
                 ids.put(ids.key(Kind::Event, known.id, identity.event_id.as_bytes()), position);
                 if let Some(subject) = &identity.subject {
                     ids.put_subject(ids.key(Kind::Subject, known.id, subject.id.as_bytes()), position, subject.key);
@@ -247,15 +247,28 @@ impl<'a> Batch<'a> {
         if let Some(row) = last.log(&outcomes)? {
             // What has left the journal is refused before its labels are looked for.
             let gone = super::sealed::gone(segments, &outcomes)?;
-            let from = gone.iter().fold(covered[1], |from, (_, range)| from.max(range.end));
-            read::scan(segments, &row, from..sizes[1], &mut |position, bytes| {
-                if let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)?
-                    && !came_with_events.contains(&position)
-                {
-                    ids.put(ids.key(Kind::Label, known.id, &outcome.prediction.to_be_bytes()), position);
-                }
-                Ok(())
-            })?;
+            let mut from = gone.iter().fold(covered[1], |from, (_, range)| from.max(range.end));
+            let mut around = Around::default();
+            while from < sizes[1] {
+                let to = sizes[1].min(from + COVERED_AT_ONCE);
+                read::scan(segments, &row, from..to, &mut |position, bytes| {
+                    let Record::Outcome(outcome) = read::decode(&last.db.path, &row, position, bytes)? else {
+                        return Ok(());
+                    };
+                    let prediction = outcome.prediction;
+                    if !around.covers(prediction) {
+                        around = sidecar.around(known.id, prediction)?;
+                    }
+                    let identity = around.identity(sidecar, prediction)?;
+                    if identity.and_then(|identity| identity.outcome) != Some(position) {
+                        ids.put(ids.key(Kind::Label, known.id, &prediction.to_be_bytes()), position);
+                    }
+                    Ok(())
+                })?;
+                ids.covered.insert(known.id, [sizes[0], to]);
+                ids.seal_if_full(sidecar)?;
+                from = to;
+            }
         }
         ids.covered.insert(known.id, sizes);
         Ok(())
@@ -269,7 +282,10 @@ impl<'a> Batch<'a> {
     /// What identifies the event at a position; nothing if it was erased.
     pub fn identity(&mut self, contract: i64, position: u64) -> Result<Option<Identity>, Fault> {
         self.sidecar.flush(&mut self.identities)?;
-        self.sidecar.identity(contract, position)
+        if !self.known.as_ref().is_some_and(|(of, known)| *of == contract && known.covers(position)) {
+            self.known = Some((contract, self.sidecar.around(contract, position)?));
+        }
+        self.known.as_ref().map_or(Ok(None), |(_, known)| known.identity(self.sidecar, position))
     }
 
     /// The prediction at a position of a log.

@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Subject = 2,
     /// A prediction's position: the position of its last outcome.
     Label = 3,
+    /// An event id that sampling left out.
+    Skipped = 4,
 }
 
 /// The ids of a journal.
@@ -61,7 +63,8 @@ impl Ids {
         let runs = runs.collect::<Result<_, _>>()?;
         let (secret, erasures) = sidecar.state()?;
         // Room for all at once: a table that grows moves everything, and memory that is not touched takes none.
-        let open = HashMap::with_capacity_and_hasher(open_limit, BuildHasherDefault::default());
+        let mut open = HashMap::with_capacity_and_hasher(open_limit, BuildHasherDefault::default());
+        open.extend(sidecar.skipped()?.into_iter().map(|key| (key, 0)));
         let subjects = HashMap::default();
         Ok(Ids { folder: folder.to_owned(), secret, open, subjects, runs, covered, open_limit, erasures })
     }
@@ -122,12 +125,15 @@ impl Ids {
         if self.open.len() < self.open_limit {
             return Ok(());
         }
+        // Another program may have left out some.
+        self.open.extend(sidecar.skipped()?.into_iter().map(|key| (key, 0)));
         let mut entries: Vec<_> = self.open.iter().map(|(key, value)| (*key, *value)).collect();
         entries.sort_unstable();
         let run = self.write(sidecar, None, 0, entries.len(), &mut entries.into_iter().map(Ok))?;
         self.runs.push(run);
         self.open.clear();
         self.subjects.clear();
+        sidecar.db.run("write", |c| c.execute("DELETE FROM skipped", []))?;
         for (contract, covered) in &self.covered {
             sidecar.set_indexed(*contract, *covered)?;
         }

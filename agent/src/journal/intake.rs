@@ -2,27 +2,31 @@
 
 mod add;
 mod compare;
+mod gaps;
 mod pairs;
+mod waiting;
 
 use super::batch::{Batch, outcomes_log, predictions_log};
 use super::events::{EventRow, Item, LabelRow, RowResult, check, check_label, check_name};
-use super::ids::Kind;
+use super::ids::{Key, Kind};
 use super::sampling::Sampling;
-use super::sequence::{Followed, Sources};
+use super::sequence::Sources;
 use super::sidecar::Known;
 use super::{Journal, StdRng};
 use fedaudit_core::contract::{Contract, ContractText};
 use fedaudit_core::event::{FULL_TIER, LedgerEntry, Outcome, Record, Tally, TallyKind};
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::time::Time;
+use fedaudit_core::time::{HOUR_NS, Time};
 use std::collections::BTreeMap;
 
 /// How items are taken in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules<'a> {
-    /// Whether what is no event (duplicates, conflicts, refusals) is counted in the journal. An import is not: taking a
-    /// file in twice changes nothing.
+    /// Whether what is no event (duplicates, conflicts, refusals, numbers that a source left out) is counted in the
+    /// journal. An import is not: taking a file in twice changes nothing.
     pub count: bool,
+    /// This machine's time: what is dated far after it is refused, and what has waited for too long is forgotten.
+    pub now: Option<Time>,
     /// Events before this are refused: ids are unique from here on only.
     pub horizon: Option<Time>,
     /// Until when windows have been released: events before come late.
@@ -99,6 +103,8 @@ struct Intake<'a> {
     version: Option<(u32, String, [Option<fedaudit_core::ids::Digest>; 2])>,
     tallies: BTreeMap<(Time, TallyKind), i64>,
     sources: Sources,
+    /// Keys of events that sampling leaves out.
+    skipped: Vec<Key>,
     /// Whether labels wait for their events.
     waiting: bool,
 }
@@ -140,6 +146,9 @@ impl<'a> Intake<'a> {
         let sidecar = batch.sidecar;
         batch.ids()?.seal_if_full(sidecar)?;
         let (predictions, outcomes) = (Place::of(predictions_log(&key)), Place::of(outcomes_log(&key)));
+        if let Some(now) = rules.now {
+            sidecar.forget_halves(now)?;
+        }
         let waiting = sidecar.any_half(known.id)?;
         Ok(Intake {
             contract,
@@ -150,6 +159,7 @@ impl<'a> Intake<'a> {
             version: None,
             tallies: BTreeMap::new(),
             sources: Sources::default(),
+            skipped: Vec::new(),
             waiting,
         })
     }
@@ -157,19 +167,39 @@ impl<'a> Intake<'a> {
     /// Writes what was counted; the ids of the batch are covered from here on.
     fn end(&mut self, batch: &mut Batch, rng: &mut StdRng) -> Result<(), Fault> {
         for ((hour, kind), change) in std::mem::take(&mut self.tallies) {
-            if self.rules.count && change != 0 {
+            if change != 0 {
                 let log = self.predictions.get(batch)?;
                 batch.put(log, &Record::Tally(Tally { hour, kind, change }), rng)?;
             }
         }
         self.sources.keep(batch.sidecar, self.known.id)?;
+        if !self.skipped.is_empty() {
+            batch.sidecar.add_skipped(self.known.id, &self.skipped)?;
+        }
         let sizes = [&self.predictions, &self.outcomes].map(|log| batch.size(&log.name));
         batch.ids()?.covered.insert(self.known.id, sizes);
         Ok(())
     }
 
     fn count(&mut self, at: Time, kind: TallyKind) {
-        *self.tallies.entry((at.hour_start(), kind)).or_default() += 1;
+        if self.rules.count {
+            self.change(at.hour_start(), kind, 1);
+        }
+    }
+
+    fn change(&mut self, hour: Time, kind: TallyKind, by: i64) {
+        let tally = self.tallies.entry((hour, kind)).or_default();
+        *tally = tally.saturating_add(by);
+    }
+
+    /// Whether this machine's clock can stand for a time: what lies far ahead would keep its segment from ever being old.
+    fn check_time(&self, name: &str, at: Time) -> Result<(), String> {
+        match self.rules.now {
+            Some(now) if at > now.plus_ns(AHEAD_NS) => {
+                Err(format!("{name} {at} is more than a day after this machine's clock, {now}: one of them is wrong"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take(&mut self, batch: &mut Batch, item: Item, rng: &mut StdRng) -> Result<RowResult, Fault> {
@@ -181,16 +211,18 @@ impl<'a> Intake<'a> {
         };
         match &result {
             RowResult::Duplicate => self.count(at, TallyKind::Duplicate),
-            RowResult::Sampled => self.count(at, TallyKind::Sampled),
             RowResult::Waiting => self.count(at, TallyKind::OutcomeWithoutEvent),
             RowResult::Rejected(_) => self.count(at, TallyKind::Refused),
-            RowResult::Event { .. } | RowResult::Outcome => {}
+            RowResult::Event { .. } | RowResult::Outcome | RowResult::Sampled => {}
         }
         Ok(result)
     }
 
     fn take_event(&mut self, batch: &mut Batch, row: &EventRow, rng: &mut StdRng) -> Result<RowResult, Fault> {
-        if let Err(reason) = check(self.contract, row) {
+        let labelled_at = row.outcome.map_or(row.occurred_at, |(_, labelled_at)| labelled_at);
+        let timely = || self.check_time("occurred_at", row.occurred_at);
+        let checked = check(self.contract, row).and_then(|()| timely());
+        if let Err(reason) = checked.and_then(|()| self.check_time("labelled_at", labelled_at)) {
             return Ok(RowResult::Rejected(reason));
         }
         if let Some(horizon) = self.rules.horizon.filter(|horizon| row.occurred_at < *horizon) {
@@ -202,15 +234,18 @@ impl<'a> Intake<'a> {
         let key = ids.key(Kind::Event, self.known.id, row.event_id.as_bytes());
         let Some(position) = ids.get(&key)? else {
             let tier = self.rules.sampling.and_then(|sampling| sampling.tier_of(row));
-            self.follow(batch, row)?;
+            if tier.is_some() && self.skipped_key(batch, &row.event_id)?.1 {
+                return Ok(RowResult::Duplicate);
+            }
+            if let Err(reason) = add::has_codes(batch, row) {
+                return Ok(RowResult::Rejected(reason));
+            }
+            self.follow(batch, row, rng)?;
             if self.rules.released_until.is_some_and(|until| row.occurred_at < until) {
                 self.count(row.occurred_at, TallyKind::Late);
             }
             if let Some((_, false)) = tier {
-                return Ok(RowResult::Sampled);
-            }
-            if let Err(reason) = add::has_codes(batch, row) {
-                return Ok(RowResult::Rejected(reason));
+                return self.skip(batch, row);
             }
             let position = self.add(batch, row, tier.map_or(FULL_TIER, |(tier, _)| tier), rng)?;
             batch.ids()?.put(key, position);
@@ -241,7 +276,8 @@ impl<'a> Intake<'a> {
     fn take_label(&mut self, batch: &mut Batch, row: &LabelRow, rng: &mut StdRng) -> Result<RowResult, Fault> {
         let LabelRow { event_id, label, labelled_at, weight } = row;
         let checked = check_name("event_id", event_id)
-            .and_then(|()| check_label(self.contract, *label, *labelled_at, *labelled_at));
+            .and_then(|()| check_label(self.contract, *label, *labelled_at, *labelled_at))
+            .and_then(|()| self.check_time("labelled_at", *labelled_at));
         if let Err(reason) =
             checked.and_then(|()| if *weight == 0 { Err("weight is 0; at least 1".to_owned()) } else { Ok(()) })
         {
@@ -249,8 +285,11 @@ impl<'a> Intake<'a> {
         }
         let ids = batch.ids()?;
         let Some(prediction) = ids.get(&ids.key(Kind::Event, self.known.id, event_id.as_bytes()))? else {
+            if self.rules.sampling.is_some() && self.skipped_key(batch, event_id)?.1 {
+                return Ok(RowResult::Sampled);
+            }
             self.waiting = true;
-            let new = batch.sidecar.add_label(self.known.id, row, self.rules.count)?;
+            let new = batch.sidecar.add_label(self.known.id, row, (self.rules.count, self.rules.now))?;
             return Ok(if new { RowResult::Waiting } else { RowResult::Duplicate });
         };
         let log = self.predictions.get(batch)?;
@@ -266,47 +305,6 @@ impl<'a> Intake<'a> {
             Outcome { prediction, label: *label, labelled_at: *labelled_at, weight: *weight, previous: None },
             rng,
         )
-    }
-
-    /// Counts what the event's number says of others.
-    fn follow(&mut self, batch: &Batch, row: &EventRow) -> Result<(), Fault> {
-        let Some((source, number)) = &row.source else { return Ok(()) };
-        let hour = row.occurred_at.hour_start();
-        match self.sources.follow(batch.sidecar, self.known.id, source, *number, row.occurred_at)? {
-            Followed::InTurn => {}
-            Followed::After(missing) => {
-                let missing = i64::try_from(missing).unwrap_or(i64::MAX);
-                let tally = self.tallies.entry((hour, TallyKind::MissingSequence)).or_default();
-                *tally = tally.saturating_add(missing);
-            }
-            Followed::Late(counted) => {
-                self.count(row.occurred_at, TallyKind::OutOfOrder);
-                if let Some(hour) = counted {
-                    *self.tallies.entry((hour, TallyKind::MissingSequence)).or_default() -= 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Labels that came before their event.
-    fn take_waiting(
-        &mut self,
-        batch: &mut Batch,
-        row: &EventRow,
-        prediction: u64,
-        rng: &mut StdRng,
-    ) -> Result<(), Fault> {
-        for waited in batch.sidecar.take_labels(self.known.id, &row.event_id)? {
-            let LabelRow { label, labelled_at, weight, .. } = waited;
-            *self.tallies.entry((labelled_at.hour_start(), TallyKind::OutcomeWithoutEvent)).or_default() -= 1;
-            if check_label(self.contract, label, labelled_at, row.occurred_at).is_ok() {
-                self.label(batch, Outcome { prediction, label, labelled_at, weight, previous: None }, rng)?;
-            } else {
-                self.count(labelled_at, TallyKind::Refused);
-            }
-        }
-        Ok(())
     }
 
     /// A label of an event that is there.
@@ -355,5 +353,7 @@ fn gone(event_id: &str) -> String {
     format!("event `{}` has left this journal, as its retention says", event_id.escape_debug())
 }
 
+/// How far ahead of this machine's clock an event may be dated.
+const AHEAD_NS: i64 = 24 * HOUR_NS;
 /// Labels that an event may have had: each new one is held against all of them.
 const LABEL_CHANGES: u32 = 1_000;

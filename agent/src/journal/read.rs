@@ -74,10 +74,22 @@ impl Journal {
     ///
     /// # Errors
     /// The journal is damaged, or what `f` fails with.
-    pub fn ledger(&mut self, mut f: impl FnMut(u64, LedgerEntry) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub fn ledger(&mut self, f: impl FnMut(u64, LedgerEntry) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.ledger_from(0, f)
+    }
+
+    /// As [`Journal::ledger`], from a position on.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn ledger_from(
+        &mut self,
+        from: u64,
+        mut f: impl FnMut(u64, LedgerEntry) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let Some(row) = self.row(LEDGER)? else { return Ok(()) };
         let path = &last_of(&self.segments)?.db.path;
-        scan(&self.segments, &row, 0..row.size, &mut |position, bytes| match decode(path, &row, position, bytes)? {
+        scan(&self.segments, &row, from..row.size, &mut |position, bytes| match decode(path, &row, position, bytes)? {
             Record::Ledger(entry) => f(position, entry),
             Record::Pad => Ok(()),
             _ => Err(misplaced(LEDGER, position)),

@@ -6,12 +6,16 @@
 use super::sidecar::Sidecar;
 use crate::db::{count, int};
 use fedaudit_core::fault::Fault;
-use fedaudit_core::time::Time;
+use fedaudit_core::time::{HOUR_NS, Time};
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Numbers that a source may leave out at once; more of them, and it has begun to count anew.
 const GAP: u64 = 1_000_000;
+
+/// Hours after its last event in which a source is silent; then it is one that is no more.
+const SILENT_HOURS: i64 = 31 * 24;
 
 /// The sources of a batch, as far as it has met them.
 #[derive(Debug, Default)]
@@ -26,6 +30,25 @@ struct Source {
     next: u64,
     /// Latest event.
     seen: Time,
+    /// Until when its silence was counted.
+    quiet: Time,
+}
+
+impl Source {
+    /// The silence from the hour after the latest event to that of `until`, as far as it has not been counted; it is now.
+    fn silence(&mut self, until: Time) -> Range<Time> {
+        let seen = self.seen.hour_start();
+        let from = seen.plus_ns(HOUR_NS).max(self.quiet);
+        let end = until.hour_start().min(seen.plus_ns(SILENT_HOURS * HOUR_NS)).max(from);
+        self.quiet = end;
+        from..end
+    }
+}
+
+/// The hours of a silence.
+pub(super) fn hours(silence: Range<Time>) -> impl Iterator<Item = Time> {
+    std::iter::successors(Some(silence.start), |hour| Some(hour.plus_ns(HOUR_NS)))
+        .take_while(move |hour| *hour < silence.end)
 }
 
 /// What a number says of the numbers before it.
@@ -53,7 +76,7 @@ pub struct SourceReport {
 }
 
 impl Sources {
-    /// Takes in the number of an event that is new.
+    /// Takes in the number of an event that is new; with the source's silence before it.
     pub fn follow(
         &mut self,
         sidecar: &Sidecar,
@@ -61,15 +84,17 @@ impl Sources {
         name: &str,
         number: u64,
         at: Time,
-    ) -> Result<Followed, Fault> {
+    ) -> Result<(Followed, Range<Time>), Fault> {
         let stored = match self.known.get(name) {
             Some(source) => Some(*source),
             None => sidecar.source(contract, name)?,
         };
         let Some(mut source) = stored else {
-            self.known.insert(name.to_owned(), Source { next: number.saturating_add(1), seen: at });
-            return Ok(Followed::InTurn);
+            self.known
+                .insert(name.to_owned(), Source { next: number.saturating_add(1), seen: at, quiet: at.hour_start() });
+            return Ok((Followed::InTurn, at..at));
         };
+        let silence = source.silence(at);
         source.seen = source.seen.max(at);
         let far = number.saturating_sub(source.next) > GAP;
         let followed = if far {
@@ -87,28 +112,50 @@ impl Sources {
             if missing > 0 { Followed::After(missing) } else { Followed::InTurn }
         };
         self.known.insert(name.to_owned(), source);
-        Ok(followed)
+        Ok((followed, silence))
+    }
+
+    /// The silence of each source until a time, as far as it has not been counted.
+    pub fn silent(&mut self, sidecar: &Sidecar, contract: i64, until: Time) -> Result<Vec<Range<Time>>, Fault> {
+        let stored: Vec<(String, Source)> = sidecar.db.run("read", |c| {
+            let sql = "SELECT next, seen, quiet, name FROM source WHERE contract = ?";
+            c.prepare_cached(sql)?.query_map([contract], |row| Ok((row.get(3)?, source(row)?)))?.collect()
+        })?;
+        let mut silences = Vec::new();
+        for (name, mut source) in stored {
+            let silence = source.silence(until);
+            if !silence.is_empty() {
+                silences.push(silence);
+                self.known.insert(name, source);
+            }
+        }
+        Ok(silences)
     }
 
     /// Writes where the sources are now.
     pub fn keep(&mut self, sidecar: &Sidecar, contract: i64) -> Result<(), Fault> {
-        let sql = "INSERT INTO source (contract, name, next, seen, since) SELECT id, ?2, ?3, ?4, size FROM contract WHERE id = ?1
-                   ON CONFLICT DO UPDATE SET was_next = next, was_seen = seen, next = excluded.next,
-                     seen = excluded.seen, since = excluded.since";
+        let sql = "INSERT INTO source (contract, name, next, seen, quiet, since)
+                   SELECT id, ?2, ?3, ?4, ?5, size FROM contract WHERE id = ?1
+                   ON CONFLICT DO UPDATE SET was_next = next, was_seen = seen, was_quiet = quiet, next = excluded.next,
+                     seen = excluded.seen, quiet = excluded.quiet, since = excluded.since";
         self.known.drain().try_for_each(|(name, source)| {
             sidecar.db.run("write", |c| {
                 let mut statement = c.prepare_cached(sql)?;
-                statement.execute(params![contract, name, int(source.next), source.seen.0]).map(|_| ())
+                statement.execute(params![contract, name, int(source.next), source.seen.0, source.quiet.0]).map(|_| ())
             })
         })
     }
 }
 
+fn source(row: &rusqlite::Row) -> rusqlite::Result<Source> {
+    Ok(Source { next: count(row.get(0)?), seen: Time(row.get(1)?), quiet: Time(row.get(2)?) })
+}
+
 impl Sidecar {
     fn source(&self, contract: i64, name: &str) -> Result<Option<Source>, Fault> {
         self.db.run("read", |c| {
-            let mut statement = c.prepare_cached("SELECT next, seen FROM source WHERE contract = ? AND name = ?")?;
-            let source = |row: &rusqlite::Row| Ok(Source { next: count(row.get(0)?), seen: Time(row.get(1)?) });
+            let sql = "SELECT next, seen, quiet FROM source WHERE contract = ? AND name = ?";
+            let mut statement = c.prepare_cached(sql)?;
             statement.query_row(params![contract, name], source).optional()
         })
     }
@@ -151,7 +198,7 @@ impl Sidecar {
         self.db.run("write", |c| {
             for sql in [
                 "DELETE FROM source WHERE contract = ? AND since >= ? AND was_next IS NULL",
-                "UPDATE source SET next = was_next, seen = was_seen, since = -1 WHERE contract = ? AND since >= ?",
+                "UPDATE source SET next = was_next, seen = was_seen, quiet = was_quiet, since = -1 WHERE contract = ? AND since >= ?",
                 "DELETE FROM gap WHERE contract = ? AND since >= ?",
                 "DELETE FROM gap WHERE contract = ? AND until < ?",
                 "UPDATE gap SET until = NULL WHERE contract = ? AND until >= ?",

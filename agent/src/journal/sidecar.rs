@@ -67,6 +67,30 @@ impl Identity {
     }
 }
 
+/// A chunk of identities that was read.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    bytes: Vec<u8>,
+    /// Positions, ascending, and where the postcard of each stands.
+    places: Vec<(u64, Range<usize>)>,
+}
+
+impl Around {
+    /// Whether the chunk says of a position whether there is an identity.
+    pub fn covers(&self, position: u64) -> bool {
+        let [first, last] = [self.places.first(), self.places.last()].map(|place| place.map(|(at, _)| *at));
+        first.is_some_and(|first| first <= position) && last.is_some_and(|last| position <= last)
+    }
+
+    /// What identifies the event at `position`; nothing if it was erased.
+    pub fn identity(&self, of: &Sidecar, position: u64) -> Result<Option<Identity>, Fault> {
+        let found = self.places.binary_search_by_key(&position, |(at, _)| *at).ok();
+        let body = found.and_then(|at| self.bytes.get(self.places.get(at)?.1.clone()));
+        let body = body.filter(|body| body.first().is_some_and(|byte| *byte != ERASED));
+        body.map(codec::decode_own).transpose().map_err(|e| of.wrong(position, &e.to_string()))
+    }
+}
+
 /// Identities on their way into the sidecar.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -218,14 +242,20 @@ impl Sidecar {
         Ok(())
     }
 
-    /// What identifies the event at `position`; nothing if it was erased.
-    pub fn identity(&self, contract: i64, position: u64) -> Result<Option<Identity>, Fault> {
-        let mut found = None;
-        self.identities(contract, &(position..position + 1), &mut |_, identity| {
-            found = Some(identity);
+    /// The chunk in which the identity of the event at `position` stands, if it does.
+    pub fn around(&self, contract: i64, position: u64) -> Result<Around, Fault> {
+        let mut around = Around::default();
+        self.chunks(contract, &(position..position + 1), &mut |first, bytes| {
+            let (mut places, mut end) = (Vec::new(), 0);
+            for entry in each(bytes) {
+                let (at, body) = self.place(first, entry)?;
+                end += 2 + OFFSET_BYTES + body.len();
+                places.push((at, end - body.len()..end));
+            }
+            around = Around { bytes: bytes.to_vec(), places };
             Ok(())
         })?;
-        Ok(found)
+        Ok(around)
     }
 
     /// Hands what identifies the events of a range of positions to `f`, in order.
@@ -251,16 +281,12 @@ impl Sidecar {
     pub fn erase(&self, contract: i64, positions: &[u64]) -> Result<u64, Fault> {
         let mut erased = 0;
         for &at in positions {
-            let mut found = None;
-            self.chunks(contract, &(at..at + 1), &mut |first, bytes| {
-                if let Some(body) = self.body_of(first, bytes, at)? {
-                    let mut bytes = bytes.to_vec();
-                    bytes[body].fill(ERASED);
-                    found = Some((first, bytes));
-                }
-                Ok(())
-            })?;
-            if let Some((first, bytes)) = found {
+            let Around { mut bytes, places } = self.around(contract, at)?;
+            let first = places.first().map_or(at, |(first, _)| *first);
+            let place = places.into_iter().find(|(position, _)| *position == at);
+            let body = place.and_then(|(_, place)| bytes.get_mut(place));
+            if let Some(body) = body.filter(|body| body.first().is_some_and(|byte| *byte != ERASED)) {
+                body.fill(ERASED);
                 self.db.run("erase in", |c| {
                     let mut statement = c.prepare_cached("UPDATE identity SET bytes = ? WHERE key = ?")?;
                     statement.execute(params![bytes, key(contract, first)])
@@ -291,19 +317,6 @@ impl Sidecar {
         fault.map_or(Ok(()), Err)
     }
 
-    /// Where in a chunk the identity of the event at `at` stands, unless it is not there or erased.
-    fn body_of(&self, first: u64, bytes: &[u8], at: u64) -> Result<Option<Range<usize>>, Fault> {
-        let mut end = 0;
-        for entry in each(bytes) {
-            let (position, body) = self.place(first, entry)?;
-            end += 2 + OFFSET_BYTES + body.len();
-            if position == at && body.first().is_some_and(|byte| *byte != ERASED) {
-                return Ok(Some(end - body.len()..end));
-            }
-        }
-        Ok(None)
-    }
-
     /// Position and postcard of an entry.
     fn place<'a>(&self, first: u64, entry: Option<&'a [u8]>) -> Result<(u64, &'a [u8]), Fault> {
         let (offset, body) = entry
@@ -329,7 +342,8 @@ const OFFSET_BYTES: usize = 4;
 /// Contract versions of one journal: their ids fit into two bytes.
 const CONTRACTS: i64 = 65_535;
 /// Identities are chunks, as records are: the key is the contract's id << 44 | the position of the first. `half` holds
-/// messages that wait for another one of the same event; `run` names the files of sorted ids.
+/// messages that wait for another one of the same event; `skipped` what sampling left out and no run holds yet; `run`
+/// names the files of sorted ids.
 const SCHEMA: &str = "
 CREATE TABLE state (id INTEGER PRIMARY KEY, secret BLOB NOT NULL, erasures INTEGER NOT NULL) STRICT;
 CREATE TABLE contract (
@@ -339,18 +353,20 @@ CREATE TABLE contract (
 CREATE TABLE identity (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE half (
   id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, event_id TEXT NOT NULL, side INTEGER NOT NULL,
-  hour INTEGER NOT NULL, bytes BLOB NOT NULL, since INTEGER, until INTEGER
+  hour INTEGER NOT NULL, bytes BLOB NOT NULL, since INTEGER, until INTEGER, came INTEGER
 ) STRICT;
 CREATE INDEX half_by_event ON half (contract, event_id, side);
 CREATE INDEX half_by_since ON half (contract, since);
 CREATE INDEX half_by_until ON half (contract, until);
+CREATE TABLE skipped (id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, since INTEGER NOT NULL, keys BLOB NOT NULL) STRICT;
+CREATE INDEX skipped_by_since ON skipped (contract, since);
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, rank INTEGER NOT NULL UNIQUE, level INTEGER NOT NULL, entries INTEGER NOT NULL,
   digest BLOB NOT NULL
 ) STRICT;
 CREATE TABLE source (
   contract INTEGER NOT NULL, name TEXT NOT NULL, next INTEGER NOT NULL, seen INTEGER NOT NULL,
-  since INTEGER NOT NULL, was_next INTEGER, was_seen INTEGER,
+  since INTEGER NOT NULL, was_next INTEGER, was_seen INTEGER, quiet INTEGER NOT NULL, was_quiet INTEGER,
   PRIMARY KEY (contract, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX source_by_since ON source (contract, since);

@@ -58,6 +58,7 @@ TALLIES = [
     "outcome-without-event",
     "changed-outcome",
     "refused",
+    "silent-source",
 ]
 
 

@@ -52,17 +52,17 @@ pub(crate) fn contracts() -> Contracts {
 
 fn event(json: &str) -> Result<EventRow, String> {
     match read(Kind::Predictions, json.as_bytes(), &contracts()) {
-        Ok((_, Item::Event(row))) => Ok(row),
-        Ok(_) => panic!("a label"),
-        Err(Bad::Syntax(reason) | Bad::Content(reason)) => Err(reason),
+        Ok((_, Ok(Item::Event(row)))) => Ok(row),
+        Ok((_, Ok(_))) => panic!("a label"),
+        Ok((_, Err(what))) | Err(Bad { what, .. }) => Err(what),
     }
 }
 
 fn outcome(json: &str) -> Result<LabelRow, String> {
     match read(Kind::Outcomes, json.as_bytes(), &contracts()) {
-        Ok((_, Item::Label(row))) => Ok(row),
-        Ok(_) => panic!("an event"),
-        Err(Bad::Syntax(reason) | Bad::Content(reason)) => Err(reason),
+        Ok((_, Ok(Item::Label(row)))) => Ok(row),
+        Ok((_, Ok(_))) => panic!("an event"),
+        Ok((_, Err(what))) | Err(Bad { what, .. }) => Err(what),
     }
 }
 
@@ -200,7 +200,7 @@ fn of_several_contracts_one_must_be_named() {
     let both = Contracts::with([from_toml(TOML).expect("a contract"), other]);
     let said = |contracts: &Contracts, json: &str| match read(Kind::Predictions, json.as_bytes(), contracts) {
         Ok((known, _)) => known.contract.contract.to_string(),
-        Err(Bad::Syntax(reason) | Bad::Content(reason)) => reason,
+        Err(bad) => bad.what,
     };
     let (bare, named) = (format!("{{{LEAST}}}"), format!("{{{LEAST},\"contract\":\"cards\"}}"));
     assert_eq!(said(&both, &named), "cards");

@@ -124,12 +124,14 @@ impl Intake<'_> {
 /// Whether the journal has codes left for the texts of a row: one sender that names each event anew must not keep others
 /// from being heard.
 pub(super) fn has_codes(batch: &Batch, row: &EventRow) -> Result<(), String> {
-    let texts = [&row.caller, &row.risk_tier].into_iter().flatten().chain(row.outputs.iter().map(|(class, _)| class));
+    let source = row.source.as_ref().map(|(source, _)| source);
+    let texts = [row.caller.as_ref(), row.risk_tier.as_ref(), source].into_iter().flatten();
+    let texts = texts.chain(row.outputs.iter().map(|(class, _)| class));
     let new = texts.filter(|text| !batch.heads.terms.contains_key(*text)).count();
     if new > 0 && batch.heads.dictionary.terms.len() + new > TERMS {
         let hint = "these are meant to have few values: send what names one event in `event_id` only";
         return Err(format!(
-            "the journal would have more than {TERMS} callers, risk tiers and classes of outputs; {hint}"
+            "the journal would have more than {TERMS} sources, callers, risk tiers and classes of outputs; {hint}"
         ));
     }
     if batch.heads.dictionary.models.len() >= TERMS {
@@ -139,7 +141,7 @@ pub(super) fn has_codes(batch: &Batch, row: &EventRow) -> Result<(), String> {
 }
 
 /// The code of a text; the ledger defines it before its first use, in the same transaction.
-fn term(batch: &mut Batch, text: &str, rng: &mut StdRng) -> Result<u32, Fault> {
+pub(super) fn term(batch: &mut Batch, text: &str, rng: &mut StdRng) -> Result<u32, Fault> {
     if let Some(code) = batch.heads.terms.get(text) {
         return Ok(*code);
     }

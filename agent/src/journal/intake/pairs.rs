@@ -29,6 +29,10 @@ impl Intake<'_> {
             self.count(half.at, TallyKind::Refused);
             return Ok(RowResult::Rejected(reason));
         }
+        if let Err(reason) = self.check_time("time", half.at) {
+            self.count(half.at, TallyKind::Refused);
+            return Ok(RowResult::Rejected(reason));
+        }
         if let Some(result) = self.journaled(batch, id, half)? {
             return Ok(result);
         }
@@ -50,7 +54,7 @@ impl Intake<'_> {
         batch.sidecar.add_half(
             self.known.id,
             id,
-            self.rules.count,
+            (self.rules.count, self.rules.now),
             (half.side(), half.at.hour_start(), &half.encode()?),
         )?;
         self.count(half.at, alone(half));
@@ -63,7 +67,10 @@ impl Intake<'_> {
         for nth in 0..half.instances() {
             let ids = batch.ids()?;
             let name = pair::name(id, nth, half.instances());
-            let Some(position) = ids.get(&ids.key(Kind::Event, self.known.id, name.as_bytes()))? else { continue };
+            let Some(position) = ids.get(&ids.key(Kind::Event, self.known.id, name.as_bytes()))? else {
+                known += usize::from(self.rules.sampling.is_some() && self.skipped_key(batch, &name)?.1);
+                continue;
+            };
             known += 1;
             let log = self.predictions.get(batch)?;
             if batch.is_gone(log, position) {
@@ -103,7 +110,6 @@ impl Intake<'_> {
                 return Ok(Some(self.conflict(half.at, reason)));
             }
         }
-        // Instances that are missing were left out by sampling.
         if known > 0 {
             self.count(half.at, TallyKind::Duplicate);
             return Ok(Some(RowResult::Duplicate));
@@ -122,17 +128,15 @@ impl Intake<'_> {
     ) -> Result<RowResult, Fault> {
         let mut refused = None;
         for row in rows {
-            match self.take_event(batch, row, rng)? {
-                RowResult::Rejected(reason) => {
-                    self.count(row.occurred_at, TallyKind::Refused);
-                    refused.get_or_insert(reason);
-                }
-                RowResult::Sampled => self.count(row.occurred_at, TallyKind::Sampled),
-                _ => {}
+            if let RowResult::Rejected(reason) = self.take_event(batch, row, rng)? {
+                self.count(row.occurred_at, TallyKind::Refused);
+                refused.get_or_insert(reason);
             }
         }
         batch.sidecar.drop_half(waiting.id)?;
-        *self.tallies.entry((waiting.hour, alone(other))).or_default() -= 1;
+        if waiting.counted {
+            self.change(waiting.hour, alone(other), -1);
+        }
         // Where there is no instance, nothing says when.
         self.count(rows.first().map_or(other.at, |row| row.occurred_at), TallyKind::Paired);
         Ok(refused.map_or(RowResult::Event { outcome: false }, RowResult::Rejected))

@@ -157,8 +157,10 @@ pub enum TallyKind {
     OutcomeWithoutEvent,
     /// Outcomes that changed an earlier label.
     ChangedOutcome,
-    /// Events refused: outside the contract, or beyond the horizon of ids.
+    /// Messages refused: outside the contract, dated ahead, or beyond the horizon of ids.
     Refused,
+    /// Hours in which a source that numbers its events sent none.
+    SilentSource,
 }
 
 /// The bytes of a record.

@@ -34,7 +34,7 @@ pub type IntakeCounts = BTreeMap<TallyKind, u64>;
 
 impl TallyKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [TallyKind; 12] = [
+    pub const ALL: [TallyKind; 13] = [
         TallyKind::Paired,
         TallyKind::RequestOnly,
         TallyKind::ResponseOnly,
@@ -47,5 +47,6 @@ impl TallyKind {
         TallyKind::OutcomeWithoutEvent,
         TallyKind::ChangedOutcome,
         TallyKind::Refused,
+        TallyKind::SilentSource,
     ];
 }

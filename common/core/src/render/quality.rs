@@ -167,5 +167,6 @@ fn kind_name(kind: TallyKind) -> &'static str {
         TallyKind::OutcomeWithoutEvent => "Outcomes without event",
         TallyKind::ChangedOutcome => "Changed outcomes",
         TallyKind::Refused => "Refused",
+        TallyKind::SilentSource => "Silent hours of sources",
     }
 }
