@@ -7,3 +7,5 @@ mod backup;
 mod cold;
 #[path = "archive/import.rs"]
 mod import;
+#[path = "archive/reproduce.rs"]
+mod reproduce;

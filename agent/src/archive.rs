@@ -21,6 +21,7 @@ pub(crate) mod names;
 mod retention;
 mod stage;
 mod store;
+mod thaw;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub use command::Command;
 pub(crate) use command::{Rounds, verify};
 pub use retention::Retention;
 pub(crate) use store::digest;
+pub(crate) use thaw::Thaw;
 
 use crate::db::io_fault;
 use crate::journal::sealed::Sealed;

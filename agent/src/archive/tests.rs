@@ -12,6 +12,8 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+mod thaw;
+
 const EVENTS: u64 = 3_000;
 const PREDICTIONS: &str = "predictions/admission/1";
 

@@ -34,6 +34,9 @@ pub(super) enum JournalCommand {
     Reproduce {
         /// The first digits of its digest, as `release list --json` shows them, or `all`.
         release: String,
+        /// The archive's folder, for records that have left the journal; left out, that of config.toml.
+        #[arg(long)]
+        archive: Option<PathBuf>,
     },
     /// Write a proof that the journal holds an event, under a checkpoint that this site signs.
     Prove {
@@ -84,7 +87,7 @@ pub(super) fn run(command: JournalCommand, home: Home) -> Result<(), Fault> {
     match command {
         JournalCommand::Verify { .. } => Ok(()),
         JournalCommand::Retention(command) => command.run(&mut site, now()),
-        JournalCommand::Reproduce { release } => reproduce_named(&mut site, &release),
+        JournalCommand::Reproduce { release, archive } => reproduce_named(&mut site, &release, archive.as_deref()),
         JournalCommand::Prove { event, contract, out } => prove(&mut site, &event, contract.as_deref(), &out),
         JournalCommand::Match { event, contract, features } => {
             match_features(&mut site, &event, contract.as_deref(), &features)
@@ -144,7 +147,7 @@ fn verify(home: Home, archive: Option<&Path>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn reproduce_named(site: &mut Site, wanted: &str) -> Result<(), Fault> {
+fn reproduce_named(site: &mut Site, wanted: &str, archive: Option<&Path>) -> Result<(), Fault> {
     let releases = site.outbox.releases()?;
     let chosen: Vec<_> = releases
         .iter()
@@ -155,14 +158,12 @@ fn reproduce_named(site: &mut Site, wanted: &str) -> Result<(), Fault> {
         let what = format!("{} releases of this site begin with `{wanted}`", chosen.len());
         return Err(Fault::new(Blame::Operator, what, "`release list --json` shows their digests, `envelope`"));
     }
-    for release in chosen {
-        let done = reproduce(site, release)?;
+    reproduce(site, &chosen, archive, |release, done| {
         say!("release {} of {}: reproduced", release.sequence, release.window);
         say!("  {} predictions, {} outcomes, padding included", done.sizes[0], done.sizes[1]);
         say!("  raw aggregate {}: as signed", done.raw);
         say!("  release.json {}: as sent", done.artifact);
-    }
-    Ok(())
+    })
 }
 
 /// The contract that is meant: the only one, or the one named.
