@@ -32,7 +32,9 @@ pub(crate) struct Sealed {
     pub logs: Vec<SealedLog>,
     /// When its newest event occurred.
     pub newest_event: Time,
-    /// When its newest event occurred, or it was closed, whichever is later: from then on it ages.
+    /// When it was closed, by its file.
+    pub closed: Time,
+    /// The later of both: from then on it ages.
     pub newest: Time,
     /// Whether its records are gone, those of the ledger apart.
     pub gone: bool,
@@ -240,7 +242,8 @@ pub(super) fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
         let roots = blocks.into_iter().map(|block| block.root).collect();
         logs.push(SealedLog { name: row.name, range: row.start..row.size, roots, id: row.id });
     }
-    Ok(Sealed { number, logs, newest_event: Time(newest), newest: closed.max(Time(newest)), gone: segment.gone })
+    let newest_event = Time(newest);
+    Ok(Sealed { number, logs, newest_event, closed, newest: closed.max(newest_event), gone: segment.gone })
 }
 
 /// Whether a segment lists records of a log other than the ledger and has none.
