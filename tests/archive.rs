@@ -9,3 +9,5 @@ mod cold;
 mod import;
 #[path = "archive/reproduce.rs"]
 mod reproduce;
+#[path = "archive/erased.rs"]
+mod erased;
