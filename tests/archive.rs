@@ -11,3 +11,5 @@ mod import;
 mod reproduce;
 #[path = "archive/erased.rs"]
 mod erased;
+#[path = "archive/asked.rs"]
+mod asked;
