@@ -13,3 +13,5 @@ mod reproduce;
 mod erased;
 #[path = "archive/asked.rs"]
 mod asked;
+#[path = "archive/once.rs"]
+mod once;
