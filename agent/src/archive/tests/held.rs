@@ -92,8 +92,9 @@ fn an_archive_that_lets_nothing_go_keeps_the_ledger_true() {
 #[test]
 fn an_event_of_the_future_is_named_as_what_keeps_records() {
     let mut site = site();
-    let strange = EventRow { occurred_at: Time(4_102_444_800_000_000_000), ..event(3 * EVENTS) };
-    site.journal.record_events(&contract(), &[strange], &mut rng(7)).expect("written");
+    let strange = EventRow { occurred_at: Time(4_102_444_800_000_000_000), outcome: None, ..event(3 * EVENTS) };
+    let results = site.journal.record_events(&contract(), &[strange], &mut rng(7));
+    assert_eq!(results, Ok(vec![RowResult::Event { outcome: false }]));
     site.journal.seal(&mut rng(9)).expect("sealed");
     assert_eq!(site.run(days(29)), Ok(Done::default()));
     let done = site.run(days(31)).expect("ran");
