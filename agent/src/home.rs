@@ -9,7 +9,7 @@
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
-//! | `archive-staging/` | archive files on their way, see [`crate::archive`] | noticed before a record is deleted |
+//! | `archive-staging/` | archive files on their way, and records read back, see [`crate::archive`] | noticed before a record is deleted, or used |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
 use crate::archive::Retention;
