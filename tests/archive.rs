@@ -7,3 +7,11 @@ mod backup;
 mod cold;
 #[path = "archive/import.rs"]
 mod import;
+#[path = "archive/reproduce.rs"]
+mod reproduce;
+#[path = "archive/erased.rs"]
+mod erased;
+#[path = "archive/asked.rs"]
+mod asked;
+#[path = "archive/once.rs"]
+mod once;

@@ -5,6 +5,7 @@
 //! order are those of [`crate::close`].
 
 use crate::abstain::named;
+use crate::archive::Thaw;
 use crate::close::{Answer, Question, answer, check_outbox, recover, sign};
 use crate::journal::count_transitions;
 use crate::outbox::{Kind, Outgoing, State};
@@ -19,6 +20,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::time::Time;
 use fedaudit_core::verify;
 use fedaudit_link::home::Lock;
+use std::path::PathBuf;
 
 /// `release amend PLAN --window WINDOW --reason TEXT`
 #[derive(Args)]
@@ -31,6 +33,9 @@ pub struct Amend {
     /// Why; signed, and everybody reads it.
     #[arg(long)]
     pub reason: String,
+    /// The archive's folder, for records that have left the journal; left out, that of config.toml.
+    #[arg(long)]
+    pub archive: Option<PathBuf>,
 }
 
 /// Signs a release that replaces the latest one of the window; its number.
@@ -65,19 +70,28 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
     let plan = registry.plan(&digest).map_err(refused)?.plan.clone();
     let contract = registry.contract_of(&plan).map_err(refused)?.clone();
     let question = Question { plan, contract, digest, window };
-    let new = answer(site, &question)?;
-    if text(last)? == *new.release {
-        let what = format!("nothing that is released of {window} would change");
-        return Err(Fault::new(Blame::Operator, what, "import the late events and outcomes first; nothing was signed"));
-    }
-    // Oldest first: what is told by subtraction from any of them counts.
-    for old in &earlier {
-        check_difference(site, &question, old, &new)?;
-    }
+    let mut thaw = Thaw::new(wanted.archive.as_deref());
+    let new = thaw.need(site, &question.contract, window).and_then(|()| answer_again(site, &question, &earlier, last));
+    let closed = thaw.close(site);
+    let new = new.and_then(|new| closed.map(|()| new))?;
     let sequence = crate::close::next_number(site, &digest)?.0;
     sign(site, &question, new, Some(amends), now)?;
     recover(site)?;
     Ok(sequence)
+}
+
+/// The answer now, if it may be told beside the earlier ones.
+fn answer_again(site: &mut Site, question: &Question, earlier: &[Outgoing], last: &Outgoing) -> Result<Answer, Fault> {
+    let new = answer(site, question)?;
+    if text(last)? == *new.release {
+        let what = format!("nothing that is released of {} would change", question.window);
+        return Err(Fault::new(Blame::Operator, what, "import the late events and outcomes first; nothing was signed"));
+    }
+    // Oldest first: what is told by subtraction from any of them counts.
+    for old in earlier {
+        check_difference(site, question, old, &new)?;
+    }
+    Ok(new)
 }
 
 /// What the steward decided last about the plan holds for amendments as it does for closing.

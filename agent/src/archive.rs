@@ -9,8 +9,9 @@
 //! there is not written again, and what the ledger says is deleted is deleted.
 //!
 //! Segments are deleted from the oldest on, none while a window of an accepted plan that reaches into it is open, and
-//! nothing at all during a legal hold. After `delete_after_days` the files go as well: (1) `Deleted` with `archive`,
-//! (2) the files. The roots of all blocks stay in the journal for good.
+//! nothing at all during a legal hold, for which the ledger is read again right before each deletion. After
+//! `delete_after_days` the files go as well: (1) the first of a segment, (2) `Deleted` with `archive`, (3) the others;
+//! after a crash before (2) the first is missed until the next run. The roots of all blocks stay in the journal for good.
 
 mod check;
 mod columns;
@@ -21,6 +22,7 @@ pub(crate) mod names;
 mod retention;
 mod stage;
 mod store;
+mod thaw;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ pub use command::Command;
 pub(crate) use command::{Rounds, verify};
 pub use retention::Retention;
 pub(crate) use store::digest;
+pub(crate) use thaw::Thaw;
 
 use crate::db::io_fault;
 use crate::journal::sealed::Sealed;
@@ -60,6 +63,9 @@ pub struct Archive<'a> {
     pub decrypt: Option<Key>,
     /// From when on events are still needed.
     pub needed: Option<Time>,
+    /// What happens right before a look for a hold.
+    #[cfg(test)]
+    meanwhile: Option<&'a dyn Fn()>,
 }
 
 /// What a run did: numbers of segments.
@@ -131,6 +137,10 @@ impl Archive<'_> {
             if !segment.gone {
                 let files = acts.archived.get(&segment.number).map(Vec::as_slice).unwrap_or_default();
                 check::check(&self.folder, segment, files, self.decrypt.as_ref())?;
+                if let Some(reason) = self.held(journal, &mut acts)? {
+                    done.kept.push((segment.number, reason));
+                    break;
+                }
                 if !acts.deleted.contains(&segment.number) {
                     journal.append(&[LedgerEntry::Deleted { segment: segment.number, archive: false }], rng)?;
                 }
@@ -138,15 +148,12 @@ impl Archive<'_> {
                 done.deleted.push(segment.number);
             }
         }
-        let purge = sealed.iter().filter(|of| self.retention.is_over(of.newest, now));
-        let purge = purge.filter(|of| of.gone || done.deleted.contains(&of.number));
-        for number in purge.map(|segment| segment.number).filter(|_| acts.hold.is_none()).collect::<Vec<_>>() {
-            let files = acts.archived.get(&number).map(Vec::as_slice).unwrap_or_default();
-            if !acts.purged.contains(&number) {
-                journal.append(&[LedgerEntry::Deleted { segment: number, archive: true }], rng)?;
-                done.purged.push(number);
+        let over = sealed.iter().filter(|of| self.retention.is_over(of.newest, now));
+        let over = over.filter(|of| of.gone || done.deleted.contains(&of.number)).map(|segment| segment.number);
+        for number in over.collect::<Vec<_>>() {
+            if !self.purge(journal, number, &mut acts, &mut done, rng)? {
+                break;
             }
-            files.iter().try_for_each(|(name, _)| remove(&self.folder.join(name)))?;
         }
         Ok(done)
     }
@@ -154,14 +161,56 @@ impl Archive<'_> {
     /// Whether a segment's records may leave the journal; if not, why, where it is cold.
     fn may_leave(&self, segment: &Sealed, acts: &Acts, now: Time) -> Result<(), Option<String>> {
         match (&acts.hold, self.needed) {
-            _ if !self.retention.is_cold(segment.newest, now) => Err(None),
+            _ if !self.retention.is_cold(segment.newest, now) => {
+                let newest = segment.newest_event;
+                let why = format!("it was closed at {}, but its newest event is dated {newest}", segment.closed);
+                Err(self.retention.is_cold(segment.closed, now).then(|| why + "; later segments wait for it"))
+            }
             _ if segment.gone => Ok(()),
-            (Some(reason), _) => Err(Some(format!("legal hold: {reason}"))),
+            (Some(reason), _) => Err(Some(on_hold(reason))),
             (None, Some(needed)) if segment.newest_event >= needed => {
                 Err(Some(format!("a window from {needed} on is not released yet")))
             }
             (None, _) => Ok(()),
         }
+    }
+
+    /// Deletes a segment's files, the first of them before the ledger says so: where the archive lets nobody delete it yet,
+    /// the ledger says nothing. False if a hold stands.
+    fn purge(
+        &self,
+        journal: &mut Journal,
+        segment: u32,
+        acts: &mut Acts,
+        done: &mut Done,
+        rng: &mut StdRng,
+    ) -> Result<bool, Fault> {
+        let files = acts.archived.get(&segment).map(Vec::as_slice).unwrap_or_default();
+        let files: Vec<_> = files.iter().map(|(name, _)| self.folder.join(name)).filter(|path| path.exists()).collect();
+        if files.is_empty() && acts.purged.contains(&segment) {
+            return Ok(true);
+        }
+        if self.held(journal, acts)?.is_some() {
+            return Ok(false);
+        }
+        let mut removed = files.iter().take(1).try_for_each(|path| remove(path));
+        if removed.is_ok() && !acts.purged.contains(&segment) {
+            journal.append(&[LedgerEntry::Deleted { segment, archive: true }], rng)?;
+            done.purged.push(segment);
+        }
+        removed = removed.and_then(|()| files.iter().try_for_each(|path| remove(path)));
+        done.kept.extend(removed.err().map(|fault| (segment, fault.what)));
+        Ok(true)
+    }
+
+    /// Why nothing is deleted, if a hold stands by now: checking a segment takes long enough for somebody to say so.
+    fn held(&self, journal: &mut Journal, acts: &mut Acts) -> Result<Option<String>, Fault> {
+        #[cfg(test)]
+        if let Some(meanwhile) = self.meanwhile {
+            meanwhile();
+        }
+        *acts = Acts::read(journal)?;
+        Ok(acts.hold.as_deref().map(on_hold))
     }
 
     fn archive(&self, journal: &Journal, segment: &Sealed, texts: &Texts) -> Result<Vec<(String, Digest)>, Fault> {
@@ -191,6 +240,10 @@ impl Archive<'_> {
     fn unstage(&self, segment: u32) -> Result<(), Fault> {
         remove_folder(&self.staged(segment))
     }
+}
+
+fn on_hold(reason: &str) -> String {
+    format!("legal hold: {reason}")
 }
 
 /// Names of the files below a folder, in order, with `/` between their parts.

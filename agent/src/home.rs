@@ -9,7 +9,7 @@
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
-//! | `archive-staging/` | archive files on their way, see [`crate::archive`] | noticed before a record is deleted |
+//! | `archive-staging/` | archive files on their way, and records read back, see [`crate::archive`] | noticed before a record is deleted, or used |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
 use crate::archive::Retention;
@@ -22,7 +22,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::plan::PlanText;
 use fedaudit_core::roster::Trust;
-use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, os_random, write_atomic};
+use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, os_random, sync_dir, write_atomic};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -158,7 +158,8 @@ impl Home {
         intake::create_token(&partial)?;
         drop(Journal::create(&partial)?);
         crate::outbox::Outbox::create(&partial)?;
-        std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))
+        std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))?;
+        sync_dir(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
     }
 
     /// Opens an existing home.

@@ -22,6 +22,7 @@ mod token;
 mod writer;
 
 pub use config::IntakeConfig;
+pub(crate) use scalar::{Pairs, Scalar};
 pub use token::create_token;
 
 use crate::home::Home;

@@ -24,6 +24,7 @@ pub(crate) mod sealed;
 mod segment;
 mod sequence;
 mod sidecar;
+mod thaw;
 mod verify;
 #[cfg(test)]
 pub(crate) mod tests;

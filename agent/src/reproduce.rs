@@ -1,6 +1,7 @@
 //! A release computed again: the raw aggregate from the journal, held against the digest that was signed, and what
 //! disclosure control lets out of it, held against what left.
 
+use crate::archive::Thaw;
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Outgoing};
 use crate::site::{Site, refused};
@@ -10,6 +11,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::plan::Plan;
 use fedaudit_core::verify::{self, VerifiedRelease};
+use std::path::Path;
 
 /// What was compared, and is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +24,29 @@ pub struct Reproduced {
     pub artifact: Digest,
 }
 
-/// Computes a release again, from the sizes that it names.
+/// Computes releases again, from the sizes that each names, and hands them to `done`. Records that have left the journal
+/// are read from the archive: in `archive`, or where the configuration says.
 ///
 /// # Errors
-/// The journal or the rule gives something else now: what, and for which window.
-pub fn reproduce(site: &mut Site, release: &Outgoing) -> Result<Reproduced, Fault> {
+/// The journal or the rule gives something else now: what, and for which window; or records are in no archive.
+pub fn reproduce(
+    site: &mut Site,
+    releases: &[&Outgoing],
+    archive: Option<&Path>,
+    mut done: impl FnMut(&Outgoing, Reproduced),
+) -> Result<(), Fault> {
+    let mut thaw = Thaw::new(archive);
+    let reproduced = releases.iter().try_for_each(|release| {
+        let reproduced = one(site, release, &mut thaw)?;
+        done(release, reproduced);
+        Ok(())
+    });
+    // The first error is the one to tell.
+    let closed = thaw.close(site);
+    reproduced.and(closed)
+}
+
+fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduced, Fault> {
     if release.kind != Kind::Release {
         let what = format!("{} is an abstention: there is nothing to compute", Digest::of(&release.envelope));
         return Err(Fault::new(Blame::Operator, what, "`release list` shows the releases"));
@@ -35,6 +55,7 @@ pub fn reproduce(site: &mut Site, release: &Outgoing) -> Result<Reproduced, Faul
     let verified = verify::release(&release.envelope, &release.artifact, registry).map_err(refused)?;
     let plan = registry.plan(&release.plan).map_err(refused)?.plan.clone();
     let contract = registry.contract_of(&plan).map_err(refused)?.clone();
+    thaw.need(site, &contract, release.window)?;
     let (aggregate, sizes) = raw(site, &plan, &contract, release, &verified)?;
     let name = &site.enrolment.site;
     let now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?;
@@ -46,7 +67,7 @@ pub fn reproduce(site: &mut Site, release: &Outgoing) -> Result<Reproduced, Faul
 }
 
 /// The raw aggregate of a release, computed again and held against the digest that was signed, and the sizes of the logs
-/// that it was computed from.
+/// that it was computed from. What it needs must be in the journal ([`Thaw`]).
 ///
 /// # Errors
 /// The journal gives something else now.

@@ -86,10 +86,10 @@ impl Site {
         Ok(key)
     }
 
-    /// The ledger's first record; a crash between joining and this one is mended here.
+    /// The ledger's first record, and what a crash left it owing; a crash between joining and this one is mended here.
     fn begin_ledger(&mut self) -> Result<(), Fault> {
         if self.journal.size(LEDGER)? > 0 {
-            return Ok(());
+            return self.journal.settle_erasures(&mut self.rng);
         }
         let (federation, site) = (self.enrolment.federation.clone(), self.enrolment.site.clone());
         self.journal.append(&[LedgerEntry::Genesis { federation, site, epoch: self.enrolment.epoch }], &mut self.rng)

@@ -9,6 +9,9 @@ use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
 use std::path::Path;
 
+/// Takes a record's position and bytes.
+pub(super) type Take<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), String>;
+
 /// Checks the files of a segment: their bytes are those that were archived, each position is there once, each record
 /// hashes to its block's root. Memory: 33 bytes a record of the largest log.
 ///
@@ -22,9 +25,8 @@ pub(super) fn check(
 ) -> Result<(), Fault> {
     let mut strangers: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     for log in &segment.logs {
-        let own: Vec<_> = files.iter().filter(|(name, _)| names::belongs(name, &log.name, segment.number)).collect();
-        strangers.retain(|name| own.iter().all(|(of, _)| of != name));
-        check_log(archive, log, &own, key)?;
+        strangers.retain(|name| !names::belongs(name, &log.name, segment.number));
+        check_log(archive, (segment, log), files, key, &mut |_, _| Ok(()))?;
     }
     match strangers.first() {
         None => Ok(()),
@@ -32,11 +34,18 @@ pub(super) fn check(
     }
 }
 
-fn check_log(archive: &Path, log: &SealedLog, files: &[&(String, Digest)], key: Option<&Key>) -> Result<(), Fault> {
+/// As [`check`] for one log of the segment; its records go by `f`, and only when this returns are they the right ones.
+pub(super) fn check_log(
+    archive: &Path,
+    (segment, log): (&Sealed, &SealedLog),
+    files: &[(String, Digest)],
+    key: Option<&Key>,
+    f: Take,
+) -> Result<(), Fault> {
     let mut leaves = Leaves { log, hashes: vec![None; places(log.range.end - log.range.start)], spans: Vec::new() };
     // A file whose bytes are others is read all the same: its records say where.
     let mut altered = None;
-    for (name, digest) in files {
+    for (name, digest) in files.iter().filter(|(name, _)| names::belongs(name, &log.name, segment.number)) {
         let path = archive.join(name);
         if !path.is_file() {
             let hint =
@@ -49,6 +58,7 @@ fn check_log(archive: &Path, log: &SealedLog, files: &[&(String, Digest)], key: 
         let mut span: Option<(u64, u64)> = None;
         let read = records(&path, name, key, |position, bytes| {
             let position = leaves.take(position, leaf_hash(bytes))?;
+            f(position, bytes)?;
             span = Some(span.map_or((position, position), |(low, high)| (low.min(position), high.max(position))));
             Ok(())
         });

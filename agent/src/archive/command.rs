@@ -1,7 +1,7 @@
 //! `journal archive`, `journal hold`, `journal release-hold`, and the daemon's rounds.
 
 use super::retention::older;
-use super::{Acts, Archive, Done, check, key};
+use super::{Acts, Archive, Done, check, key, thaw};
 use crate::abstain::standing;
 use crate::home::Home;
 use crate::journal::Journal;
@@ -57,6 +57,8 @@ impl Command {
             Command::Hold { reason } => {
                 let reason = reason_of(reason)?;
                 site.journal.append(&[LedgerEntry::Held { reason }], &mut site.rng)?;
+                // A round that runs looks for a hold before each thing that it deletes: when it is over, nothing more is.
+                let _lock = Lock::acquire(&site.home.archive_lock())?;
                 say!("held: nothing is deleted until `journal release-hold`");
                 Ok(())
             }
@@ -109,8 +111,9 @@ fn archive(site: &mut Site, to: Option<&Path>, now: Time) -> Result<Option<Done>
         return Err(Fault::new(Blame::Operator, what, "make it, or mount what belongs there"));
     }
     let _lock = Lock::acquire(&site.home.archive_lock())?;
-    let staging = home.join("archive-staging");
+    let staging = home.join(STAGING);
     create_dir_private(&staging)?;
+    thaw::clear(&staging)?;
     if site.journal.open_since()?.is_some_and(|since| older(since, retention.segment_days, now)) {
         site.journal.seal(&mut site.rng)?;
     }
@@ -123,6 +126,8 @@ fn archive(site: &mut Site, to: Option<&Path>, now: Time) -> Result<Option<Done>
         encrypt,
         decrypt: key::load(&home)?,
         needed: needed(site, now)?,
+        #[cfg(test)]
+        meanwhile: None,
     };
     archive.run(&mut site.journal, now, &mut site.rng).map(Some)
 }
@@ -196,5 +201,7 @@ impl Rounds {
     }
 }
 
+/// Folder of a home in which archive files are made and read.
+pub(super) const STAGING: &str = "archive-staging";
 /// Longest reason of a hold.
 const REASON_CHARS: usize = 1_000;

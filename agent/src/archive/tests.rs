@@ -12,6 +12,9 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+mod held;
+mod thaw;
+
 const EVENTS: u64 = 3_000;
 const PREDICTIONS: &str = "predictions/admission/1";
 
@@ -66,6 +69,7 @@ impl Site {
             encrypt: None,
             decrypt: None,
             needed: None,
+            meanwhile: None,
         };
         edit(&mut archive);
         create_dir_private(&archive.staging).expect("made");

@@ -2,6 +2,7 @@
 
 use crate::archive;
 use crate::home::Home;
+use crate::intake::{Pairs, Scalar};
 use crate::journal::{Found, Journal};
 use crate::reproduce::{check_left, reproduce};
 use crate::site::Site;
@@ -34,6 +35,9 @@ pub(super) enum JournalCommand {
     Reproduce {
         /// The first digits of its digest, as `release list --json` shows them, or `all`.
         release: String,
+        /// The archive's folder, for records that have left the journal; left out, that of config.toml.
+        #[arg(long)]
+        archive: Option<PathBuf>,
     },
     /// Write a proof that the journal holds an event, under a checkpoint that this site signs.
     Prove {
@@ -84,7 +88,7 @@ pub(super) fn run(command: JournalCommand, home: Home) -> Result<(), Fault> {
     match command {
         JournalCommand::Verify { .. } => Ok(()),
         JournalCommand::Retention(command) => command.run(&mut site, now()),
-        JournalCommand::Reproduce { release } => reproduce_named(&mut site, &release),
+        JournalCommand::Reproduce { release, archive } => reproduce_named(&mut site, &release, archive.as_deref()),
         JournalCommand::Prove { event, contract, out } => prove(&mut site, &event, contract.as_deref(), &out),
         JournalCommand::Match { event, contract, features } => {
             match_features(&mut site, &event, contract.as_deref(), &features)
@@ -144,7 +148,7 @@ fn verify(home: Home, archive: Option<&Path>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn reproduce_named(site: &mut Site, wanted: &str) -> Result<(), Fault> {
+fn reproduce_named(site: &mut Site, wanted: &str, archive: Option<&Path>) -> Result<(), Fault> {
     let releases = site.outbox.releases()?;
     let chosen: Vec<_> = releases
         .iter()
@@ -155,14 +159,12 @@ fn reproduce_named(site: &mut Site, wanted: &str) -> Result<(), Fault> {
         let what = format!("{} releases of this site begin with `{wanted}`", chosen.len());
         return Err(Fault::new(Blame::Operator, what, "`release list --json` shows their digests, `envelope`"));
     }
-    for release in chosen {
-        let done = reproduce(site, release)?;
+    reproduce(site, &chosen, archive, |release, done| {
         say!("release {} of {}: reproduced", release.sequence, release.window);
         say!("  {} predictions, {} outcomes, padding included", done.sizes[0], done.sizes[1]);
         say!("  raw aggregate {}: as signed", done.raw);
         say!("  release.json {}: as sent", done.artifact);
-    }
-    Ok(())
+    })
 }
 
 /// The contract that is meant: the only one, or the one named.
@@ -182,30 +184,39 @@ fn contract(site: &Site, wanted: Option<&str>) -> Result<Contract, Fault> {
     }
 }
 
-/// The position of an event, named by its id or by `#` and the position itself.
+/// The position of an event of this journal, named by its id or by `#` and the position itself.
 fn position(site: &mut Site, contract: &Contract, event: &str) -> Result<u64, Fault> {
-    if let Some(number) = event.strip_prefix('#') {
-        return number
-            .parse()
-            .map_err(|_| Fault::new(Blame::Operator, format!("{event} is no position"), "such as #17"));
-    }
-    site.journal.position_of(contract, event)?.ok_or_else(|| {
-        let what = format!("no event is called `{}`, or it was erased", event.escape_debug());
-        Fault::new(Blame::Operator, what, "an erased event is found by its position only: #N")
-    })
+    let position = match event.strip_prefix('#') {
+        Some(number) => {
+            number.parse().map_err(|_| Fault::new(Blame::Operator, format!("{event} is no position"), "such as #17"))?
+        }
+        None => site.journal.position_of(contract, event)?.ok_or_else(|| {
+            let what = format!("no event is called `{}`, or it was erased", event.escape_debug());
+            Fault::new(Blame::Operator, what, "an erased event is found by its position only: #N")
+        })?,
+    };
+    let [log, _] = contract.journal_logs();
+    site.journal.check_event(&log, position)?;
+    Ok(position)
 }
 
 fn prove(site: &mut Site, event: &str, wanted: Option<&str>, out: &Path) -> Result<(), Fault> {
     let contract = contract(site, wanted)?;
     let position = position(site, &contract, event)?;
+    if out.exists() {
+        let what = format!("{} exists", out.display());
+        return Err(Fault::new(Blame::Operator, what, "name a file that does not exist: a proof replaces nothing"));
+    }
+    let key = site.key(KeyUse::Note)?;
     let [log, _] = contract.journal_logs();
+    // Nothing that can fail for another reason than the disk comes after a pad.
     let mut size = site.journal.size(&log)? / BLOCK_RECORDS * BLOCK_RECORDS;
     if position >= size {
         size = site.journal.pad(&log, &mut site.rng)?;
     }
     let (record, hashes) = site.journal.prove(&log, position, size)?;
     let origin = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, &log);
-    let note = site.journal.checkpoint(&log, size, &origin)?.sign(&site.key(KeyUse::Note)?);
+    let note = site.journal.checkpoint(&log, size, &origin)?.sign(&key);
     let checkpoint =
         note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?;
     let proof = LogProof { index: position, extra: Some(record), hashes, checkpoint };
@@ -225,25 +236,17 @@ fn match_features(site: &mut Site, event: &str, wanted: Option<&str>, file: &Pat
         )
     };
     let text = std::fs::read(file).map_err(|e| input(&e))?;
-    let given: std::collections::BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&text).map_err(|e| input(&e))?;
-    if let Some(name) = given.keys().find(|name| !contract.features.iter().any(|feature| feature.name == **name)) {
-        return Err(input(&format!("the contract has no feature `{}`", name.escape_debug())));
+    let given: Pairs<Scalar> = serde_json::from_slice(&text).map_err(|e| input(&e))?;
+    let mut values = vec![None; contract.features.len()];
+    for (name, scalar) in &given.0 {
+        let (name, shown) = (name.as_str(), name.as_str().escape_debug());
+        let slot = contract.features.iter().position(|feature| feature.name == name).and_then(|at| values.get_mut(at));
+        let slot = slot.ok_or_else(|| input(&format!("the contract has no feature `{shown}`")))?;
+        if slot.replace(scalar.value()).is_some() {
+            return Err(input(&format!("twice the feature `{shown}`")));
+        }
     }
-    let mut values = Vec::new();
-    for feature in &contract.features {
-        values.push(match given.get(&feature.name) {
-            None | Some(serde_json::Value::Null) => FeatureValue::Missing,
-            Some(serde_json::Value::Bool(value)) => FeatureValue::Bool(*value),
-            Some(serde_json::Value::String(text)) => FeatureValue::Text(text),
-            Some(serde_json::Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
-                (Some(integer), _) => FeatureValue::Integer(integer),
-                (None, Some(number)) => FeatureValue::Number(number),
-                (None, None) => return Err(input(&format!("`{}` is out of range", feature.name))),
-            },
-            Some(_) => return Err(input(&format!("`{}` is neither number, text, true, false nor null", feature.name))),
-        });
-    }
+    let values: Vec<FeatureValue> = values.into_iter().map(Option::unwrap_or_default).collect();
     let position = position(site, &contract, event)?;
     let matched = site.journal.match_features(&contract.journal_key(), position, &digest(&values))?;
     say!(

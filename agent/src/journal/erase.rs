@@ -7,11 +7,13 @@
 
 use super::batch::{Batch, predictions_log};
 use super::ids::Kind;
-use super::sidecar::{Identity, Known};
-use super::{Journal, StdRng};
-use fedaudit_core::event::{LedgerEntry, Prediction};
+use super::sidecar::{Identity, Known, Sidecar};
+use super::{Journal, LEDGER, StdRng, last_of, read};
+use crate::db::{count, int};
+use fedaudit_core::event::{LedgerEntry, Prediction, Record};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::time::Time;
+use rusqlite::OptionalExtension as _;
 
 /// An event of a subject.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +58,10 @@ impl Journal {
 
     /// Destroys what identifies a subject and their events, on the disk too; of how many events.
     ///
-    /// Crash order: (1) files of ids without the subject's are durable, (2) the sidecar, zeroed, and the ledger's entry are
-    /// committed, (3) the sidecar's write-ahead log is emptied, (4) the old files of ids are removed. A crash before (2)
-    /// leaves all as it was. After (2) erasing once more, which finds no event, does (3) and (4).
+    /// Crash order: (1) files of ids without the subject's are durable, (2) the sidecar, zeroed, is committed, and with it
+    /// what the ledger is to say, (3) the ledger's entry is committed, (4) the sidecar's write-ahead log is emptied, (5) the
+    /// old files of ids are removed. A crash before (2) leaves all as it was. After (2) erasing once more, which finds no
+    /// event, does (3) to (5); (3) is done as well when the site is opened ([`Journal::settle_erasures`]).
     ///
     /// # Errors
     /// The journal cannot be written, or the disk may still hold something: then erase once more.
@@ -78,15 +81,45 @@ impl Journal {
             if events > 0 {
                 let sidecar = batch.sidecar;
                 batch.ids()?.erase(sidecar, &keys)?;
+                batch.sidecar.owe(now, events, batch.size(LEDGER))?;
                 batch.put_ledger(LedgerEntry::Erased { at: now, events }, rng)?;
             }
             Ok(events)
         })?;
+        self.settle_erasures(rng)?;
         self.sidecar.empty_log()?;
         // Another program may have written runs since: read again which there are.
         self.ids.ids = None;
         self.write(|batch| batch.ids().map(|_| ()))?;
         Ok(events)
+    }
+
+    /// Says in the ledger what was erased, where a crash left that out, and forgets what stands there.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn settle_erasures(&mut self, rng: &mut StdRng) -> Result<(), Fault> {
+        // What is put in is durable only at the second look, or the next.
+        while self.sidecar.owed()?.is_some() {
+            self.roll_over(false, rng)?;
+            self.write(|batch| {
+                let Some((at, events, from)) = batch.sidecar.owed()? else { return Ok(()) };
+                let (mut stands, wanted) = (false, Record::Ledger(LedgerEntry::Erased { at, events }));
+                let last = last_of(batch.segments)?;
+                if let Some(row) = last.log(LEDGER)? {
+                    let path = &last.db.path;
+                    read::scan(batch.segments, &row, from.min(row.size)..row.size, &mut |position, bytes| {
+                        stands |= read::decode(path, &row, position, bytes)? == wanted;
+                        Ok(())
+                    })?;
+                }
+                if stands {
+                    return batch.sidecar.settle(at);
+                }
+                batch.put_ledger(LedgerEntry::Erased { at, events }, rng)
+            })?;
+        }
+        Ok(())
     }
 
     /// What identifies the event at a position, and whether `canonical` are its features; none if that was erased, or
@@ -105,6 +138,29 @@ impl Journal {
                 fedaudit_core::event::feature_hmac(&salt, key.as_ref(), canonical) == hmac
             }))
         })
+    }
+}
+
+impl Sidecar {
+    /// Notes that the ledger, of `size` records so far, is to say that events were erased.
+    fn owe(&self, at: Time, events: u64, size: u64) -> Result<(), Fault> {
+        self.db.run("write", |c| {
+            let sql = "INSERT INTO erasure (at, events, ledger) VALUES (?, ?, ?)";
+            c.execute(sql, [at.0, int(events), int(size)]).map(|_| ())
+        })
+    }
+
+    /// The oldest erasure that the ledger may not name: when, of how many events, and from which record on it would.
+    fn owed(&self) -> Result<Option<(Time, u64, u64)>, Fault> {
+        self.db.run("read", |c| {
+            let sql = "SELECT at, events, ledger FROM erasure ORDER BY at LIMIT 1";
+            c.query_row(sql, [], |row| Ok((Time(row.get(0)?), count(row.get(1)?), count(row.get(2)?)))).optional()
+        })
+    }
+
+    /// Forgets an erasure that the ledger names.
+    fn settle(&self, at: Time) -> Result<(), Fault> {
+        self.db.run("write", |c| c.execute("DELETE FROM erasure WHERE at = ?", [at.0]).map(|_| ()))
     }
 }
 

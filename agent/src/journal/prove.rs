@@ -1,12 +1,36 @@
 //! Proofs that a record is in a log.
 
 use super::{BLOCK_LEVEL, Journal, proof_fault, read, subtree};
+use fedaudit_core::event::Record;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{ProofError, inclusion_proof, leaf_hash, node_hash};
 
 impl Journal {
+    /// Whether the record at `position` of a predictions log is an event that this journal holds.
+    ///
+    /// # Errors
+    /// The log does not reach there, it is no event, or it has left the journal: then, where it is.
+    pub fn check_event(&mut self, log: &str, position: u64) -> Result<(), Fault> {
+        let row = self.row(log)?;
+        let size = row.as_ref().map_or(0, |row| row.size);
+        let Some(row) = row.filter(|_| position < size) else {
+            let what = format!("#{position} is outside of {log}, which has {size} records, counted from #0");
+            return Err(Fault::new(Blame::Operator, what, "ask for a position that it has"));
+        };
+        let path = &super::last_of(&self.segments)?.db.path;
+        read::scan(&self.segments, &row, position..position + 1, &mut |_, bytes| match read::decode(
+            path, &row, position, bytes,
+        )? {
+            Record::Prediction(_) => Ok(()),
+            _ => {
+                let what = format!("#{position} of {log} is padding or a count of intake's, no event");
+                Err(Fault::new(Blame::Operator, what, "`journal find` shows positions of events"))
+            }
+        })
+    }
+
     /// The bytes of the record at `position` of a log, and the hashes that lead from it to the root of the log's first
     /// `size` records, its sibling first.
     ///

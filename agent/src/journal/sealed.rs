@@ -32,7 +32,9 @@ pub(crate) struct Sealed {
     pub logs: Vec<SealedLog>,
     /// When its newest event occurred.
     pub newest_event: Time,
-    /// When its newest event occurred, or it was closed, whichever is later: from then on it ages.
+    /// When it was closed, by its file.
+    pub closed: Time,
+    /// The later of both: from then on it ages.
     pub newest: Time,
     /// Whether its records are gone, those of the ledger apart.
     pub gone: bool,
@@ -46,7 +48,8 @@ pub(crate) struct SealedLog {
     pub range: Range<u64>,
     /// Roots of its blocks.
     pub roots: Vec<Digest>,
-    id: i64,
+    /// Its id in all segments.
+    pub id: i64,
 }
 
 impl Journal {
@@ -128,11 +131,7 @@ impl Journal {
     /// Another program reads the segment, or the disk fails; the old file stays.
     pub(crate) fn drop_records(&mut self, number: u32) -> Result<(), Fault> {
         let _lock = Lock::acquire(&self.lock)?;
-        let at = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
-        let closed = self.segments.len().saturating_sub(1);
-        let Some(segment) = self.segments.get_mut(at).filter(|_| at < closed) else {
-            return Err(Fault::new(Blame::Site, format!("segment {number} is not closed"), "report this"));
-        };
+        let segment = self.closed(number)?;
         let path = segment.db.path.clone();
         let busy: i64 =
             segment.db.run("close", |c| c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)))?;
@@ -141,13 +140,7 @@ impl Journal {
             return Err(Fault::new(Blame::Operator, what, "wait for it; the next run goes on"));
         }
         let closed_at = modified(&path)?;
-        let tables = tables(segment)?;
-        Db::create(&path, "", |new| {
-            tables.iter().try_for_each(|(name, schema)| {
-                new.execute_batch(schema)?;
-                copy(&segment.db.connection, new, name)
-            })
-        })?;
+        copy_without_records(segment, &path)?;
         set_modified(&path, closed_at)?;
         for suffix in ["-wal", "-shm"] {
             let mut name = path.clone().into_os_string();
@@ -178,12 +171,29 @@ impl Journal {
     }
 }
 
+/// Writes the file `path`: the segment without its records, those of the ledger apart.
+pub(super) fn copy_without_records(segment: &Segment, path: &Path) -> Result<(), Fault> {
+    let tables = tables(segment)?;
+    Db::create(path, "", |new| {
+        tables.iter().try_for_each(|(name, schema)| {
+            new.execute_batch(schema)?;
+            copy(&segment.db.connection, new, name)
+        })
+    })
+}
+
 /// Opens the file that has the name now. The old one is closed without touching the write-ahead log, which by its name
 /// may be the new one's.
 fn reopen(segment: &mut Segment) -> Result<(), Fault> {
+    let path = segment.db.path.clone();
+    open_instead(segment, &path)
+}
+
+/// Opens another file in the place of a closed segment.
+pub(super) fn open_instead(segment: &mut Segment, path: &Path) -> Result<(), Fault> {
     let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     segment.db.run("close", |c| c.set_db_config(keep, true).map(|_| ()))?;
-    *segment = Segment::open(&segment.db.path)?;
+    *segment = Segment::open(path)?;
     Ok(())
 }
 
@@ -213,7 +223,7 @@ fn copy(old: &rusqlite::Connection, new: &rusqlite::Connection, table: &str) -> 
     Ok(())
 }
 
-fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
+pub(super) fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
     let path = &segment.db.path;
     let closed = time(modified(path)?);
     let mut newest = i64::MIN;
@@ -232,7 +242,8 @@ fn sealed(segment: &Segment, number: u32) -> Result<Sealed, Fault> {
         let roots = blocks.into_iter().map(|block| block.root).collect();
         logs.push(SealedLog { name: row.name, range: row.start..row.size, roots, id: row.id });
     }
-    Ok(Sealed { number, logs, newest_event: Time(newest), newest: closed.max(Time(newest)), gone: segment.gone })
+    let newest_event = Time(newest);
+    Ok(Sealed { number, logs, newest_event, closed, newest: closed.max(newest_event), gone: segment.gone })
 }
 
 /// Whether a segment lists records of a log other than the ledger and has none.

@@ -342,14 +342,15 @@ const OFFSET_BYTES: usize = 4;
 /// Contract versions of one journal: their ids fit into two bytes.
 const CONTRACTS: i64 = 65_535;
 /// Identities are chunks, as records are: the key is the contract's id << 44 | the position of the first. `half` holds
-/// messages that wait for another one of the same event; `skipped` what sampling left out and no run holds yet; `run`
-/// names the files of sorted ids.
+/// messages that wait for another one of the same event; `skipped` what sampling left out and no run holds yet;
+/// `erasure` what the ledger may not say yet; `run` names the files of sorted ids.
 const SCHEMA: &str = "
 CREATE TABLE state (id INTEGER PRIMARY KEY, secret BLOB NOT NULL, erasures INTEGER NOT NULL) STRICT;
 CREATE TABLE contract (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
   predictions_indexed INTEGER NOT NULL, outcomes_indexed INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE erasure (at INTEGER PRIMARY KEY, events INTEGER NOT NULL, ledger INTEGER NOT NULL) STRICT;
 CREATE TABLE identity (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE half (
   id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, event_id TEXT NOT NULL, side INTEGER NOT NULL,

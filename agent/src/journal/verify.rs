@@ -14,6 +14,7 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
+use fedaudit_link::home::Lock;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -71,7 +72,11 @@ impl Journal {
             segment.db.check_pages()?;
         }
         self.sidecar.db.check_pages()?;
-        Ids::verify(&self.ids.folder, &self.sidecar)?;
+        // Files of ids come and go while they are read; under the lock they do not, but others wait for it.
+        if Ids::verify(&self.ids.folder, &self.sidecar).is_err() {
+            let _lock = Lock::acquire(&self.lock)?;
+            Ids::verify(&self.ids.folder, &self.sidecar)?;
+        }
         let last = last_of(&self.segments)?;
         // One state of the newest file throughout; the others do not change. The sidecar is read later, and so is
         // never behind it.

@@ -137,6 +137,50 @@ fn a_journal_set_back_and_forth_takes_no_events_twice() {
     assert!(error.what.contains("older than the journal"), "{error}");
 }
 
+/// What the ledger says of erasures.
+fn erased(journal: &mut Journal) -> Vec<u64> {
+    let mut found = Vec::new();
+    let entry = |_, entry| {
+        if let LedgerEntry::Erased { events, .. } = entry {
+            found.push(events);
+        }
+        Ok(())
+    };
+    journal.ledger(entry).expect("read");
+    found
+}
+
+#[test]
+fn an_erasure_stands_in_the_ledger_once_whatever_step_is_lost() {
+    let of = |n: u64, person: &str| EventRow { subject: Some(person.to_owned()), ..event(n) };
+    for step in [Step::Sidecar, Step::Journal, Step::Answer] {
+        for again in [false, true] {
+            let (home, mut journal) = new();
+            let rows = [of(0, "ann"), of(1, "bea"), of(2, "ann")];
+            journal.record_events(&contract(), &rows, &mut rng(1)).expect("written");
+            assert_eq!(journal.erase("bea", Time(1), &mut rng(2)), Ok(1));
+            journal.stop = Some(step);
+            journal.erase("ann", Time(2), &mut rng(2)).expect_err("stopped");
+            let mut journal = Journal::open(home.path()).expect("opened");
+            // Others write to the ledger before the site is opened again.
+            journal.append(&[LedgerEntry::Held { reason: "case 7".to_owned() }], &mut rng(3)).expect("written");
+            assert_eq!(erased(&mut journal), if step == Step::Answer { vec![1, 2] } else { vec![1] }, "{step:?}");
+            if again {
+                let left = if step == Step::Sidecar { 2 } else { 0 };
+                assert_eq!(journal.erase("ann", Time(3), &mut rng(4)), Ok(left), "{step:?}");
+            } else {
+                journal.settle_erasures(&mut rng(4)).expect("written");
+            }
+            let expected = if step == Step::Sidecar && !again { vec![1] } else { vec![1, 2] };
+            assert_eq!(erased(&mut journal), expected, "{step:?}");
+            journal.settle_erasures(&mut rng(5)).expect("nothing is owed");
+            assert_eq!(erased(&mut journal), expected, "{step:?}");
+            let report = journal.verify().expect("whole");
+            assert_eq!(report.erased, expected.iter().sum::<u64>(), "{step:?}");
+        }
+    }
+}
+
 /// Two sides of a conversation, and a label of its event.
 fn conversation() -> [Item<'static>; 3] {
     let half = |said| Half { key: Digest([9; 32]), at: Time(HOUR_NS), said };
