@@ -8,6 +8,8 @@ mod cloudevents;
 mod document;
 #[path = "intake/durable.rs"]
 mod durable;
+#[path = "intake/trouble.rs"]
+mod trouble;
 
 use document::Seen;
 use fedaudit_link::home::Lock;

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod forge;
 pub mod http;
 pub mod intake;
+pub mod load;
 pub mod raw;
 pub mod world;
 
