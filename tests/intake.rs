@@ -8,6 +8,8 @@ mod cloudevents;
 mod document;
 #[path = "intake/durable.rs"]
 mod durable;
+#[path = "intake/readme.rs"]
+mod readme;
 #[path = "intake/trouble.rs"]
 mod trouble;
 

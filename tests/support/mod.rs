@@ -11,6 +11,7 @@ pub mod http;
 pub mod intake;
 pub mod load;
 pub mod raw;
+pub mod readme;
 pub mod world;
 
 use std::ffi::OsStr;
