@@ -2,6 +2,8 @@
 
 #[path = "intake/client.rs"]
 mod client;
+#[path = "intake/clock.rs"]
+mod clock;
 #[path = "intake/cloudevents.rs"]
 mod cloudevents;
 #[path = "intake/document.rs"]
