@@ -1,6 +1,6 @@
 //! What a site can show of its own journal, and what it can destroy: through the real program, on raw files.
 
-use fedaudit_tests::intake::{self, Desk, LOANS, SITE};
+use fedaudit_tests::intake::{self, Desk, LOANS, LOANS_PLAN, SITE};
 use fedaudit_tests::{client, python};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,7 @@ fn desk() -> Desk {
     let features = "\n[[feature]]\nname = \"income\"\ntype = \"number\"\nmin = 0.0\nmax = 1e6\nedges = [2e4]\n";
     std::fs::write(&contract, LOANS.replace("version = 1", "version = 2") + features).expect("writes");
     desk.world.aggregator(&["contract", "publish", &contract.to_string_lossy()]).good();
-    let plan = desk.world.scratch("plan-loans.toml");
-    std::fs::write(&plan, PLAN).expect("writes");
-    desk.world.aggregator(&["plan", "publish", &plan.to_string_lossy()]).good();
-    desk.world.agent(SITE, &["plan", "list"]).good();
+    desk.publish(LOANS_PLAN);
     desk
 }
 
@@ -145,24 +142,6 @@ fn a_proof_of_an_event_is_checked_by_an_outside_tool() {
         assert!(!python("tests/at_home/check_proof.py", &[&file, &key]).content);
     }
 }
-
-const PLAN: &str = r#"
-plan = "loans-may"
-version = 1
-title = "Are women and men granted loans alike?"
-contract = "loans"
-model_versions = ["v1"]
-required_sites = ["dept-a"]
-[windows]
-start = "2026-05-04T00:00:00Z"
-end = "2026-05-05T00:00:00Z"
-release_after_hours = 24
-[disclosure]
-k = 5
-[[slice]]
-attributes = ["sex"]
-reference = ["male"]
-"#;
 
 #[test]
 fn what_was_sampled_and_what_never_came_stands_in_the_report() {

@@ -2,12 +2,18 @@
 
 #[path = "intake/client.rs"]
 mod client;
+#[path = "intake/clock.rs"]
+mod clock;
 #[path = "intake/cloudevents.rs"]
 mod cloudevents;
 #[path = "intake/document.rs"]
 mod document;
 #[path = "intake/durable.rs"]
 mod durable;
+#[path = "intake/readme.rs"]
+mod readme;
+#[path = "intake/trouble.rs"]
+mod trouble;
 
 use document::Seen;
 use fedaudit_link::home::Lock;

@@ -7,36 +7,10 @@ mod world;
 
 use fedaudit_core::codec;
 use fedaudit_core::report::Report;
-use fedaudit_tests::{program, programs, run};
+use fedaudit_tests::{program, programs, readme, run};
 use files::{PLAIN, Row, WHOLE, write};
 use std::process::Command;
 use world::{Newcomer, Site, documents, draft, pack, text};
-
-/// The commands that the README's second screen shows, each with what it prints there.
-fn second_screen() -> Vec<(String, Vec<String>)> {
-    let readme = include_str!("../README.md");
-    let section = readme.split("\n## ").find(|section| section.starts_with("Your own data")).expect("a section");
-    let mut commands: Vec<(String, Vec<String>)> = Vec::new();
-    for line in section.lines().filter_map(|line| line.strip_prefix("    ")) {
-        match (line.strip_prefix("$ "), commands.last_mut()) {
-            (Some(command), _) => commands.push((command.to_owned(), Vec::new())),
-            (None, Some((_, printed))) => printed.push(line.trim_end().to_owned()),
-            (None, None) => {}
-        }
-    }
-    commands
-}
-
-/// A line as it is each time: without digests, seconds and sizes.
-fn same_each_time(line: &str) -> String {
-    let measured = ["bytes)", " s in all", "verified in"].iter().any(|unit| line.contains(unit));
-    let word = |word: &str| {
-        let digest = word.split('/').any(|part| part.trim_end_matches(',').len() == 64);
-        let number = measured && word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
-        if digest || number { "*".to_owned() } else { word.to_owned() }
-    };
-    line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
-}
 
 #[test]
 fn four_commands_of_the_readme_lead_to_a_verified_report() {
@@ -48,7 +22,7 @@ fn four_commands_of_the_readme_lead_to_a_verified_report() {
     let path = std::env::join_paths(
         [programs()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
     );
-    let commands = second_screen();
+    let commands = readme::commands("Your own data");
     assert_eq!(commands.len(), 4, "{commands:#?}");
     for (command, shown) in commands {
         let mut shell = Command::new("sh");
@@ -56,10 +30,7 @@ fn four_commands_of_the_readme_lead_to_a_verified_report() {
         let output = shell.env("PATH", path.as_ref().expect("a path")).env("EDITOR", "true").output().expect("starts");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{command}: {printed}{}", String::from_utf8_lossy(&output.stderr));
-        let printed: Vec<_> = printed.lines().map(same_each_time).collect();
-        for line in shown.iter().filter(|line| !line.is_empty() && line.trim() != "...") {
-            assert!(printed.contains(&same_each_time(line)), "the README shows `{line}`; printed is {printed:#?}");
-        }
+        readme::check(&shown, &printed);
     }
     let report: Report =
         codec::from_json(&std::fs::read(dir.path().join("report/report.json")).expect("written")).expect("a report");

@@ -7,23 +7,16 @@
 mod disk;
 
 use disk::{Disk, Op, restore, tree};
-use fedaudit_tests::http::Http;
-use fedaudit_tests::intake::{Desk, SITE, event, lines, post};
-use fedaudit_tests::program;
+use fedaudit_tests::intake::{Desk, SITE, event, lines};
+use fedaudit_tests::load::{LOGS, Load};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const SENDERS: u64 = 4;
-const BATCH: u64 = 7;
 const NDJSON: &str = "application/x-ndjson";
-const LOGS: [(&str, &str); 2] = [("/v1/predictions", "predictions/loans/1"), ("/v1/outcomes", "outcomes/loans/1")];
 /// Bytes of the header of SQLite's write-ahead log.
 const WAL_HEADER: usize = 32;
 /// Bytes of the log that a session adds. SQLite begins a write-ahead log again from the front after some 32 MB, and there
@@ -33,29 +26,11 @@ const SESSIONS: [u64; 3] = [80 << 20, 2 << 20, 2 << 20];
 /// A subject with one event, erased after the first session.
 const GONE: &str = "p-gone";
 
-/// An event, or the outcome of one.
-fn item(path: &str, nth: u64) -> Value {
-    let id = format!("e-{nth}");
-    if path == LOGS[0].0 {
-        return event(&id);
-    }
-    json!({"contract": "loans", "event_id": id, "label": "repaid", "labelled_at": "2026-05-06T00:00:00Z"})
-}
-
-fn body(path: &str, numbers: impl Iterator<Item = u64>) -> String {
-    lines(&numbers.map(|nth| item(path, nth)).collect::<Vec<_>>())
-}
-
-/// What was answered: how long the log was when the answer had come, the path, and the first of the batch.
-type Answered = (u64, &'static str, u64);
-
 /// An agent under load whose every change to files is written down.
 struct Recording {
     desk: Desk,
     log: PathBuf,
-    next: AtomicU64,
-    answered: Mutex<Vec<Answered>>,
-    stop: AtomicBool,
+    load: Load,
     /// How long the log was when the event of [`GONE`] was answered, before its erasure, and after.
     gone: [u64; 3],
 }
@@ -67,10 +42,9 @@ impl Recording {
         desk.stop();
         let disk = Disk::of(&desk.home());
         let log = desk.world.scratch("power.log");
-        let (next, answered, stop) = Default::default();
-        let mut recording = Recording { desk, log, next, answered, stop, gone: [0; 3] };
+        let mut recording = Recording { desk, log, load: Load::default(), gone: [0; 3] };
         for (nth, more) in SESSIONS.into_iter().enumerate() {
-            let mut run = recording.watched();
+            let mut run = recording.desk.watched(&recording.log);
             run.arg("run");
             recording.desk.start_by(run);
             if nth == 0 {
@@ -92,53 +66,22 @@ impl Recording {
     }
 
     fn command(&self, args: [&str; 2]) {
-        assert!(self.watched().args(args).status().expect("starts").success(), "{args:?}");
-    }
-
-    /// The agent, with what it does written down.
-    fn watched(&self) -> Command {
-        let shim = self.desk.world.scratch("shim.so");
-        if !shim.exists() {
-            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/power/shim.c");
-            let mut compile = Command::new("cc");
-            compile.args(["-shared", "-fPIC", "-O2", "-pthread", "-o"]).arg(&shim).arg(source);
-            assert!(compile.status().expect("tests/setup asks for a C compiler").success());
-        }
-        let mut command = Command::new(program("fedaudit-agent"));
-        command.env("LD_PRELOAD", shim).env("FEDAUDIT_POWER_LOG", &self.log).arg("--home").arg(self.desk.home());
-        command
+        assert!(self.desk.watched(&self.log).args(args).status().expect("starts").success(), "{args:?}");
     }
 
     /// Sends until the log has `more` further bytes; then the daemon is told to stop. A kill would tear a change from
     /// its record.
     fn load(&mut self, more: u64) {
-        let (address, token) = (self.desk.address.clone(), self.desk.token.clone());
-        self.stop.store(false, Ordering::Relaxed);
-        let (log, next, answered, stop) = (&self.log, &self.next, &self.answered, &self.stop);
-        let desk = &mut self.desk;
-        std::thread::scope(|scope| {
-            for _ in 0..SENDERS {
-                scope.spawn(|| {
-                    send(&address, &token, stop, next, |path, first| {
-                        answered.lock().expect("no sender panics").push((length(log), path, first));
-                    })
-                });
-            }
+        let log = &self.log;
+        let clock = || length(log);
+        self.load.run(&mut self.desk, clock, |desk| {
             let (from, until) = (length(log), Instant::now() + Duration::from_secs(120));
             while length(log) < from + more {
                 assert!(Instant::now() < until, "nothing is answered any more: {}", desk.log());
                 std::thread::sleep(Duration::from_millis(1));
             }
             desk.stop();
-            stop.store(true, Ordering::Relaxed);
         });
-    }
-
-    /// What was answered while the log was no longer than `at`, by path.
-    fn answered(&self, at: u64, path: &str) -> Vec<u64> {
-        let answered = self.answered.lock().expect("no sender panics");
-        let of = answered.iter().filter(|(known, of, _)| *known <= at && *of == path);
-        of.flat_map(|(_, _, first)| *first..first + BATCH).collect()
     }
 
     /// What is missing of what was answered at `at`; why the home is of no use; or nothing, and the journal is whole and
@@ -155,42 +98,10 @@ impl Recording {
             return Err(format!("{found} events of a subject that has one from {:?}", self.gone));
         }
         self.desk.start();
-        let sent = self.next.load(Ordering::Relaxed);
-        for (path, log) in LOGS {
-            let answered = self.answered(at, path);
-            for numbers in answered.chunks(1_000) {
-                let answer = self.desk.post(path, NDJSON, &body(path, numbers.iter().copied())).json();
-                if answer["duplicates"].as_u64() != Some(numbers.len() as u64) {
-                    return Err(format!("{log}: answered, and not there: {answer}"));
-                }
-            }
-            for first in (0..sent).step_by(10_000) {
-                let rest = body(path, first..sent.min(first + 10_000));
-                assert_eq!(self.desk.post(path, NDJSON, &rest).status, 200);
-            }
-            let gone = u64::from(found == 1 || at >= self.gone[0]) * u64::from(path == LOGS[0].0);
-            assert_eq!(self.desk.journaled(log), sent + gone, "each once");
-        }
+        self.load.missing(&self.desk, at)?;
+        self.load.complete(&self.desk, u64::from(found == 1 || at >= self.gone[0]));
         self.desk.kill();
         Ok(())
-    }
-}
-
-/// Sends batches of new events, and their outcomes, until there is no answer.
-fn send(address: &str, token: &str, stop: &AtomicBool, next: &AtomicU64, answered: impl Fn(&'static str, u64)) {
-    let Ok(mut http) = Http::connect(address) else { return };
-    while !stop.load(Ordering::Relaxed) {
-        let first = next.fetch_add(BATCH, Ordering::Relaxed);
-        for (path, _) in LOGS {
-            match post(&mut http, token, path, NDJSON, &body(path, first..first + BATCH)) {
-                Ok(answer) if answer.status == 200 => {
-                    assert_eq!(answer.json()["taken"], BATCH, "{answer:?}");
-                    answered(path, first);
-                }
-                Ok(answer) => assert_eq!(answer.status, 503, "{answer:?}"),
-                Err(_) => return,
-            }
-        }
     }
 }
 
@@ -239,7 +150,7 @@ fn what_was_answered_outlives_a_loss_of_power() {
 
     let mut rng = StdRng::seed_from_u64(losses());
     // Right after an answer, anywhere, and right after an erasure.
-    let answers: Vec<u64> = recording.answered.lock().expect("no sender panics").iter().map(|(at, ..)| *at).collect();
+    let answers = recording.load.answers();
     let erased = recording.gone[2];
     let point = |nth: u64, rng: &mut StdRng| match nth % 8 {
         1 => erased,

@@ -9,6 +9,8 @@
 
 #[path = "journal/events.rs"]
 mod events;
+#[path = "journal/find.rs"]
+mod find;
 
 use events::{CONTRACT, PLAN, write_lines};
 use fedaudit_agent::import::{Map, Reading, import_file};
@@ -27,6 +29,11 @@ fn main() {
         && flag == "--close"
     {
         return close_alone(Path::new(home), month.parse().expect("a month"), events.parse().expect("a number"));
+    }
+    if let [_, flag, home, subject, expected, files] = &args[..]
+        && flag == "--find"
+    {
+        return find::alone(Path::new(home), subject, expected.parse().expect("a number"), files);
     }
     let events = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000_u64);
     let folder = tempfile::tempdir().expect("a folder");
@@ -49,6 +56,10 @@ fn main() {
 
     let seconds = timed("opened again", 1, || drop(Journal::open(&home).expect("opened")));
     println!("  {:.1} ms", seconds * 1e3);
+    let rows = ["predictions/loans/1", "outcomes/loans/1"].map(|log| journal.size(log).expect("a size"));
+    timed("verified", rows.iter().sum(), || drop(journal.verify().expect("whole")));
+    find::bench(folder.path(), events, &mut rng);
+    many_segments(&folder.path().join("many"), &contract, &mut rng);
     close(&home, 0, events);
     for months in [10, 30] {
         // Older windows, so that the newest is the first still: history grows behind it.
@@ -66,9 +77,6 @@ fn main() {
             break;
         }
     }
-    let rows = ["predictions/loans/1", "outcomes/loans/1"].map(|log| journal.size(log).expect("a size"));
-    timed("verified", rows.iter().sum(), || drop(journal.verify().expect("whole")));
-    many_segments(&folder.path().join("many"), &contract, &mut rng);
 }
 
 /// A home with a hundred segments that are closed.

@@ -3,7 +3,11 @@
  *
  * A record is four 64-bit numbers (what, inode, offset, length) and `length` bytes. It is written after the call, under a
  * lock that the call is made under as well: the order of the records is the order of the calls. What this file does not
- * know it does not let pass. */
+ * know it does not let pass.
+ *
+ * It makes trouble as well, where FEDAUDIT_POWER_TROUBLE names a folder: while a file `read-only` is in it nothing can be
+ * written, and each file `sync` in it is one sync that fails. The clock is ahead by as many seconds as the file says that
+ * FEDAUDIT_POWER_CLOCK names. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +22,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CREATE = 1, WRITE, TRUNCATE, SYNC, SYNC_FOLDER, RENAME, LINK, UNLINK, FOLDER };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int out = -1;
+static char read_only[PATH_MAX], bad_sync[PATH_MAX];
 
 static void die(const char *what) {
     dprintf(2, "power/shim.c: %s\n", what);
@@ -34,6 +40,37 @@ __attribute__((constructor)) static void start(void) {
     const char *path = getenv("FEDAUDIT_POWER_LOG");
     if (path) out = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (out < 0) die("FEDAUDIT_POWER_LOG names no file");
+    const char *folder = getenv("FEDAUDIT_POWER_TROUBLE");
+    if (!folder) return;
+    snprintf(read_only, sizeof read_only, "%s/read-only", folder);
+    snprintf(bad_sync, sizeof bad_sync, "%s/sync", folder);
+}
+
+int clock_gettime(clockid_t which, struct timespec *time) {
+    int failed = syscall(SYS_clock_gettime, which, time);
+    const char *path = which == CLOCK_REALTIME ? getenv("FEDAUDIT_POWER_CLOCK") : 0;
+    if (failed || !path) return failed;
+    char ahead[32] = "";
+    int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || syscall(SYS_read, fd, ahead, sizeof ahead - 1) < 0) die("FEDAUDIT_POWER_CLOCK names no file");
+    syscall(SYS_close, fd);
+    time->tv_sec += atol(ahead);
+    return 0;
+}
+
+/* Whether the call that changes something is to fail. */
+static int refused(void) {
+    if (!*read_only || syscall(SYS_faccessat, AT_FDCWD, read_only, F_OK)) return 0;
+    errno = EROFS;
+    return 1;
+}
+
+/* The same of a sync: each file is one that fails. */
+static int sync_refused(void) {
+    if (refused()) return 1;
+    if (!*bad_sync || syscall(SYS_unlinkat, AT_FDCWD, bad_sync, 0)) return 0;
+    errno = EIO;
+    return 1;
 }
 
 static void put(uint64_t what, uint64_t inode, uint64_t offset, const void *bytes, size_t length) {
@@ -82,6 +119,7 @@ static void put_names(uint64_t what, int from_folder, const char *from, int to_f
 }
 
 static int opened(int folder, const char *path, int flags, mode_t mode) {
+    if ((flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)) && strncmp(path, "/dev/", 5) && refused()) return -1;
     if (!(flags & (O_CREAT | O_TRUNC))) return syscall(SYS_openat, folder, path, flags, mode);
     if ((flags & O_TMPFILE) == O_TMPFILE) die("O_TMPFILE");
     pthread_mutex_lock(&lock);
@@ -109,6 +147,7 @@ int openat64(int folder, const char *path, int flags, ...) { MODE(flags); return
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     struct stat file = facts(fd);
     if (!S_ISREG(file.st_mode)) return syscall(SYS_writev, fd, parts, count);
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     ssize_t written = syscall(SYS_writev, fd, parts, count);
     off_t at = written > 0 ? lseek(fd, 0, SEEK_CUR) - written : 0;
@@ -129,6 +168,7 @@ ssize_t write(int fd, const void *bytes, size_t length) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset) {
     struct stat file = facts(fd);
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     ssize_t written = syscall(SYS_pwrite64, fd, bytes, length, offset);
     if (written > 0 && S_ISREG(file.st_mode)) put(WRITE, file.st_ino, offset, bytes, written);
@@ -139,6 +179,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset) {
 ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) { return pwrite64(fd, bytes, length, offset); }
 
 int ftruncate64(int fd, off_t length) {
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(SYS_ftruncate, fd, length);
     if (!failed) put(TRUNCATE, facts(fd).st_ino, length, "", 0);
@@ -150,6 +191,7 @@ int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
 
 static int synced(int fd, long call) {
     struct stat file = facts(fd);
+    if (sync_refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(call, fd);
     if (!failed && S_ISREG(file.st_mode)) put(SYNC, file.st_ino, 0, "", 0);
@@ -163,6 +205,7 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags) {
     if (flags & ~1u) die("a rename that is none"); /* 1: RENAME_NOREPLACE */
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
     if (!failed) put_names(RENAME, from_folder, from, to_folder, to);
@@ -177,6 +220,7 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to) {
 int rename(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
     if (!failed) put_names(LINK, from_folder, from, to_folder, to);
@@ -187,6 +231,7 @@ int linkat(int from_folder, const char *from, int to_folder, const char *to, int
 int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 int unlinkat(int folder, const char *path, int flags) {
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(SYS_unlinkat, folder, path, flags);
     if (!failed) put_name(UNLINK, folder, path, 0, 0);
@@ -198,6 +243,7 @@ int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 
 int mkdirat(int folder, const char *path, mode_t mode) {
+    if (refused()) return -1;
     pthread_mutex_lock(&lock);
     int failed = syscall(SYS_mkdirat, folder, path, mode);
     if (!failed) put_name(FOLDER, folder, path, 0, 0);

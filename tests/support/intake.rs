@@ -48,6 +48,25 @@ type = "category"
 categories = ["female", "male"]
 "#;
 
+/// What is asked of a day of their events.
+pub const LOANS_PLAN: &str = r#"
+plan = "loans-may"
+version = 1
+title = "Are women and men granted loans alike?"
+contract = "loans"
+model_versions = ["v1"]
+required_sites = ["dept-a"]
+[windows]
+start = "2026-05-04T00:00:00Z"
+end = "2026-05-05T00:00:00Z"
+release_after_hours = 24
+[disclosure]
+k = 5
+[[slice]]
+attributes = ["sex"]
+reference = ["male"]
+"#;
+
 /// The site of these tests.
 pub const SITE: &str = "dept-a";
 
@@ -91,6 +110,17 @@ impl Desk {
         self.world.site(SITE)
     }
 
+    /// Publishes a plan, and has the site learn of it.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn publish(&self, plan: &str) {
+        let file = self.world.scratch("plan-loans.toml");
+        std::fs::write(&file, plan).expect("writes");
+        self.world.aggregator(&["plan", "publish", &file.to_string_lossy()]).good();
+        self.world.agent(SITE, &["plan", "list"]).good();
+    }
+
     /// Writes the `[intake]` table.
     ///
     /// # Panics
@@ -110,6 +140,23 @@ impl Desk {
         let mut command = Command::new(program("fedaudit-agent"));
         command.arg("--home").arg(self.home()).arg("run");
         self.start_by(command);
+    }
+
+    /// The agent with `power/shim.c` before the C library, which writes down at `log` what is done to files.
+    ///
+    /// # Panics
+    /// There is no C compiler.
+    pub fn watched(&self, log: &Path) -> Command {
+        let shim = self.world.scratch("shim.so");
+        if !shim.exists() {
+            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/power/shim.c");
+            let mut compile = Command::new("cc");
+            compile.args(["-shared", "-fPIC", "-O2", "-pthread", "-o"]).arg(&shim).arg(source);
+            assert!(compile.status().expect("tests/setup asks for a C compiler").success());
+        }
+        let mut command = Command::new(program("fedaudit-agent"));
+        command.env("LD_PRELOAD", shim).env("FEDAUDIT_POWER_LOG", log).arg("--home").arg(self.home());
+        command
     }
 
     /// Starts the daemon by a command that runs it in the end.

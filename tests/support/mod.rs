@@ -9,7 +9,9 @@ pub mod figures;
 pub mod forge;
 pub mod http;
 pub mod intake;
+pub mod load;
 pub mod raw;
+pub mod readme;
 pub mod world;
 
 use std::ffi::OsStr;

@@ -85,11 +85,15 @@ pub const WINDOW_NS: i64 = 24 * 3_600_000_000_000;
 
 /// Writes `count` events, the first with number `from`; bytes written. As many make a day.
 pub fn write_lines(path: &Path, from: u64, count: u64) -> u64 {
+    write(path, (from..from + count).map(|n| line(n, count)))
+}
+
+/// Writes lines to a new file; how many bytes.
+pub fn write(path: &Path, lines: impl Iterator<Item = String>) -> u64 {
     let file = std::fs::File::create(path).expect("a file");
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let mut bytes = 0;
-    for n in from..from + count {
-        let line = line(n, count);
+    for line in lines {
         bytes += line.len() as u64;
         out.write_all(line.as_bytes()).expect("written");
     }
