@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const KINDS: [TallyKind; 6] = [
+const KINDS: [TallyKind; 7] = [
     TallyKind::Paired,
     TallyKind::RequestOnly,
     TallyKind::ResponseOnly,
     TallyKind::Conflicting,
     TallyKind::Duplicate,
     TallyKind::OutcomeWithoutEvent,
+    TallyKind::Sampled,
 ];
 
 #[derive(Clone)]
@@ -83,7 +84,7 @@ fn send(http: &mut Http, token: &str, path: &str, message: &Message) -> Answer {
 }
 
 /// What the journal holds, once the daemon is down.
-fn journaled(desk: &mut Desk) -> (Vec<Prediction>, [i64; 6]) {
+fn journaled(desk: &mut Desk) -> (Vec<Prediction>, [i64; 7]) {
     desk.stop();
     let contract = from_toml(LOANS).expect("a contract");
     let mut journal = Journal::open(&desk.home()).expect("opens");
@@ -121,7 +122,7 @@ fn recorded_conversations_become_events_in_codes() {
     }
     assert_eq!([desk.journaled("predictions/loans/1"), desk.journaled("outcomes/loans/1")], expected);
     let (predictions, counts) = journaled(&mut desk);
-    assert_eq!(counts, [25, 0, 0, 0, 0, 0], "{KINDS:?}");
+    assert_eq!(counts, [25, 0, 0, 0, 0, 0, 0], "{KINDS:?}");
     // The fourth of KServe v1: [35, "female"] -> 0.375, below the threshold of 0.5.
     let fourth = &predictions[3];
     assert_eq!((fourth.decision, fourth.score_q), (0, Some(3 << 29)));
@@ -141,7 +142,7 @@ fn recorded_conversations_become_events_in_codes() {
 /// A replay: what was sent, in which order, and what must be counted of it.
 struct Replay {
     messages: Vec<Message>,
-    counts: [i64; 6],
+    counts: [i64; 7],
     events: usize,
     outcomes: u64,
 }
@@ -184,6 +185,7 @@ fn replay(rng: &mut StdRng) -> Replay {
         conflicts,
         doubles,
         unheard.len() as i64,
+        0,
     ];
     let events = parts.iter().filter(|(_, parts)| whole(parts)).map(|(id, _)| instances(id)).sum();
     Replay { messages, counts, events, outcomes: heard.len() as u64 }
@@ -203,7 +205,7 @@ fn contradicted(message: &Message) -> Option<Message> {
 }
 
 /// What the site's release of the whole time says of intake, as it stands in the report.
-fn reported(desk: &Desk) -> [i64; 6] {
+fn reported(desk: &Desk) -> [i64; 7] {
     desk.world.agent(SITE, &["plan", "accept", "loans-may"]).good();
     desk.world.agent(SITE, &["run", "--once"]).good();
     let out = desk.world.scratch("report");
@@ -241,6 +243,26 @@ fn shuffled_doubled_contradicted_and_half_missing_the_counts_are_exact() {
         assert_eq!((predictions.len(), counts), (replay.events, replay.counts), "round {round}: {KINDS:?}");
         assert_eq!(reported(&desk), replay.counts, "round {round}: {KINDS:?}");
     }
+}
+
+#[test]
+fn conversations_of_a_sampled_risk_tier_are_left_out_and_counted_once() {
+    let mut desk = Desk::open(TCP);
+    desk.stop();
+    desk.configure("listen = \"127.0.0.1:0\"\nsample = { low = 2 }");
+    desk.start();
+    let (messages, about) = recorded("kserve-v1.json");
+    for message in messages.iter().chain(&messages) {
+        let join = if message.query.is_empty() { '?' } else { '&' };
+        let message = Message { query: format!("{}{join}risk_tier=low", message.query), ..message.clone() };
+        send(&mut desk.http(), &desk.token, "/v1/cloudevents", &message);
+    }
+    let (predictions, counts) = journaled(&mut desk);
+    let events = about["events"].as_i64().expect("a count");
+    let conversations = messages.iter().filter(|message| message.of.1 == Part::Request).count() as i64;
+    assert_eq!(predictions.len() as i64 + counts[6], events, "{counts:?}");
+    assert_eq!(counts[..6], [conversations, 0, 0, 0, messages.len() as i64, 0], "{KINDS:?}");
+    assert!(predictions.iter().all(|prediction| prediction.tier > 0), "all are of the sampled tier");
 }
 
 #[test]
@@ -283,5 +305,5 @@ fn what_is_no_message_of_a_logger_is_told_or_counted() {
     strange.body = json!({"predictions": [[0.1, 0.2, 0.7]]}).to_string();
     let answer = ask(&strange, &bearer);
     assert!(answer.status == 200 && answer.body.contains("an answer of 3 numbers"), "{answer:?}");
-    assert_eq!(journaled(&mut desk).1, [0, 1, 0, 0, 0, 0]);
+    assert_eq!(journaled(&mut desk).1, [0, 1, 0, 0, 0, 0, 0]);
 }

@@ -25,6 +25,8 @@ pub(super) struct Asked {
     pub contract: Option<String>,
     /// `model_version=TEXT`, where the protocol has none.
     pub model_version: Option<String>,
+    /// `risk_tier=TEXT`: of all requests that come to this address, so that they can be sampled.
+    pub risk_tier: Option<String>,
 }
 
 impl Asked {
@@ -36,6 +38,7 @@ impl Asked {
             match key {
                 "contract" => asked.contract = value,
                 "model_version" => asked.model_version = value,
+                "risk_tier" => asked.risk_tier = value,
                 _ => {}
             }
         }
@@ -195,7 +198,7 @@ impl Attributes {
             let version = version.or_else(|| asked.model_version.clone()).unwrap_or_else(|| self.version());
             Said::Response(version, convert::answered(known, body.answered()?)?)
         };
-        Ok(vec![Item::Half(id, Half { key: self.key(data), at, said })])
+        Ok(vec![Item::Half(id, Half { key: self.key(data), at, risk_tier: asked.risk_tier.clone(), said })])
     }
 
     /// What is known of the version where nobody says it.

@@ -17,6 +17,8 @@ pub struct Half {
     pub key: Digest,
     /// When the logger sent it, by its own clock; ours where it does not say.
     pub at: Time,
+    /// Risk tier of what came to its address; that of the request counts.
+    pub risk_tier: Option<String>,
     /// What it said.
     pub said: Said,
 }
@@ -97,6 +99,7 @@ impl Half {
             Said::Request(asked) => {
                 if let Some(Asked { attributes, features, canonical }) = asked.get(nth).cloned() {
                     event.occurred_at = self.at;
+                    event.risk_tier.clone_from(&self.risk_tier);
                     (event.attributes, event.features, event.canonical) = (attributes, features, canonical);
                 }
             }
@@ -143,13 +146,18 @@ mod tests {
 
     fn request(instances: u16) -> Half {
         let asked = |nth| Asked { attributes: vec![nth], features: vec![7, nth], canonical: Some([9; 32]) };
-        Half { key: Digest([1; 32]), at: Time(5), said: Said::Request((0..instances).map(asked).collect()) }
+        Half {
+            key: Digest([1; 32]),
+            at: Time(5),
+            risk_tier: Some("low".to_owned()),
+            said: Said::Request((0..instances).map(asked).collect()),
+        }
     }
 
     fn response(instances: u8) -> Half {
         let answered = |nth| Answered { decision: nth, score_q: Some(u64::from(nth)), outputs: vec![] };
         let said = Said::Response("v1".to_owned(), (0..instances).map(answered).collect());
-        Half { key: Digest([2; 32]), at: Time(6), said }
+        Half { key: Digest([2; 32]), at: Time(6), risk_tier: None, said }
     }
 
     #[test]
@@ -163,7 +171,8 @@ mod tests {
             (rows[1].model_version.as_str(), rows[1].score_q, &rows[1].features[..]),
             ("v1", Some(1), &[7, 1][..])
         );
-        assert_eq!(join("c", &request(1), &response(1)).expect("joins")[0].event_id, "c");
+        let row = &join("c", &request(1), &response(1)).expect("joins")[0];
+        assert_eq!((row.event_id.as_str(), row.risk_tier.as_deref()), ("c", Some("low")));
     }
 
     #[test]

@@ -63,10 +63,13 @@ impl postcard::ser_flavors::Flavor for Onto<'_> {
 /// # Errors
 /// Bytes that do not decode, or too many.
 pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes::<T>(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(CodecError::Trailing(rest.len())),
-        Err(error) => Err(CodecError::Decode(error.to_string())),
+    // Not `take_from_bytes`: it moves the value, and records are large.
+    let failed = |error: postcard::Error| CodecError::Decode(error.to_string());
+    let mut deserializer = postcard::Deserializer::from_bytes(bytes);
+    let value = T::deserialize(&mut deserializer).map_err(failed)?;
+    match deserializer.finalize().map_err(failed)?.len() {
+        0 => Ok(value),
+        rest => Err(CodecError::Trailing(rest)),
     }
 }
 

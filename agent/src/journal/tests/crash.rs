@@ -183,7 +183,7 @@ fn an_erasure_stands_in_the_ledger_once_whatever_step_is_lost() {
 
 /// Two sides of a conversation, and a label of its event.
 fn conversation() -> [Item<'static>; 3] {
-    let half = |said| Half { key: Digest([9; 32]), at: Time(HOUR_NS), said };
+    let half = |said| Half { key: Digest([9; 32]), at: Time(HOUR_NS), risk_tier: None, said };
     let asked = Asked { attributes: vec![1], features: Vec::new(), canonical: None };
     let answered = Answered { decision: 1, ..Answered::default() };
     let request = Box::leak(Box::new(half(Said::Request(vec![asked]))));
