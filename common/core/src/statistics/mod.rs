@@ -17,6 +17,7 @@
 
 mod calibration;
 mod contingency;
+mod drift;
 mod groups;
 mod homogeneity;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod meta;
 #[cfg(test)]
 mod oracle;
 mod proportion;
+mod quantile;
 mod ranking;
 mod ratio;
 mod simpson;
@@ -34,15 +36,17 @@ mod weighted;
 
 pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expected_calibration_error, mean_of_sums};
 pub use contingency::{odds_ratio, pearson_chi2};
+pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, Wasserstein, drift, ks_bounds, wasserstein_1};
 pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
+pub use quantile::{Quantile, ValueBin, quantile};
 pub use ranking::{Auc, auc};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use simpson::{Simpson, simpson};
-pub use tail::{chi2_upper_tail, normal_quantile, student_quantile};
+pub use tail::{chi2_quantile, chi2_upper_tail, normal_quantile, student_quantile};
 pub use weighted::{WeightedRate, newcombe_effective, weighted_rate, wilson_effective};
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +75,8 @@ pub enum NotEstimable {
     TooFewStudies,
     /// Fewer than two groups, or categories, have events.
     TooFewGroups,
+    /// Too few events for this figure.
+    TooFewEvents,
     /// A count exceeds the total that contains it.
     CountExceedsTotal,
     /// The rows of a table differ in length.
@@ -97,6 +103,7 @@ impl NotEstimable {
             NotEstimable::TooFewStrata => "too_few_strata",
             NotEstimable::TooFewStudies => "too_few_studies",
             NotEstimable::TooFewGroups => "too_few_groups",
+            NotEstimable::TooFewEvents => "too_few_events",
             NotEstimable::CountExceedsTotal => "count_exceeds_total",
             NotEstimable::UnequalRows => "unequal_rows",
             NotEstimable::InvalidLevel => "invalid_level",
@@ -198,6 +205,7 @@ mod tests {
             TooFewStrata,
             TooFewStudies,
             TooFewGroups,
+            TooFewEvents,
             CountExceedsTotal,
             UnequalRows,
             InvalidLevel,
