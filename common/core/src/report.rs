@@ -5,9 +5,12 @@
 
 mod absent;
 mod compile;
+mod drift;
 mod figure;
 mod group;
 mod histogram;
+mod impact;
+mod operations;
 mod pair;
 mod parity;
 mod quality;
@@ -17,8 +20,11 @@ mod story;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
 pub use compile::{Input, compile};
+pub use drift::{Distribution, FeatureDrift, ScopeDrift};
 pub use figure::{Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
+pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
+pub use operations::{Mean, OperationFigures, Quantiles};
 pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
 pub use parity::{Gap, OutcomeParity, Parity};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
@@ -90,6 +96,14 @@ pub struct Report {
     pub scopes: Vec<Scope>,
     /// Rates over all tiers, of each model version of which events were sampled.
     pub weighted: Vec<WeightedFigures>,
+    /// The window that others are compared with; absent where the plan names none that the report adds.
+    pub reference_window: Option<Window>,
+    /// Features of each other window against it.
+    pub feature_drift: Vec<FeatureDrift>,
+    /// What events took; absent where none took anything.
+    pub operations: Option<OperationFigures>,
+    /// The policy packs that the plan names.
+    pub packs: Vec<PackFigures>,
 }
 
 /// A contract or plan.
@@ -209,6 +223,8 @@ pub struct Scope {
     pub slices: Vec<SliceFigures>,
     /// All events of each window that the report adds, in order.
     pub windows: Vec<WindowFigures>,
+    /// Each other window against the reference window.
+    pub drift: Vec<ScopeDrift>,
 }
 
 impl Scope {

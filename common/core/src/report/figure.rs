@@ -57,6 +57,23 @@ pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
     }
 }
 
+/// A figure with an interval, or the reason why it has none, and with bounds that are certain.
+pub(super) fn bounded(
+    estimate: Result<(f64, Result<Interval, NotEstimable>, Interval), NotEstimable>,
+    method: &str,
+) -> Figure {
+    match figure(estimate.map(|(value, interval, _)| (value, interval)), method) {
+        Figure::Estimate(found) => {
+            let bounds = estimate.ok().map(|(_, _, bounds)| bounds);
+            Figure::Estimate(Estimate {
+                bounds: bounds.filter(|b| b.lower.is_finite() && b.upper.is_finite()),
+                ..found
+            })
+        }
+        other => other,
+    }
+}
+
 /// The proportion `x / n` with Wilson's interval.
 pub(super) fn proportion(x: u64, n: u64) -> Figure {
     figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")

@@ -104,6 +104,18 @@ impl Histogram {
     }
 }
 
+/// Events by bin, whatever their label, at `bins` bins.
+pub(super) fn all_counts(scores: &Scores, bins: u32) -> Vec<u64> {
+    let mut counts = vec![0; bins as usize];
+    let width = (scores.bins / bins.max(1)).max(1);
+    for Bin(bin, count, _) in scores.histogram.iter().flatten() {
+        if let Some(sum) = counts.get_mut((bin / width) as usize) {
+            *sum += count;
+        }
+    }
+    counts
+}
+
 /// q as a share of the range.
 fn unit(q: u128) -> f64 {
     q as f64 / SCORE_ONE as f64

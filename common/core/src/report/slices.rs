@@ -91,6 +91,11 @@ pub(super) fn site_counts<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Cou
     (state == State::Released).then_some(sum.groups)
 }
 
+/// The counts of a slice by group, if they are visible.
+pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
+    slice.groups.iter().map(|group| group.counts.value().copied()).collect()
+}
+
 /// The figures of `slice`, the `part`'s slice at every site.
 pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
     let mut pooled = Sum::default();
