@@ -3,10 +3,12 @@
 //! A pure function of the report, byte for byte: a verifier recomputes the page and compares it. Names and titles are
 //! untrusted text; they are escaped, and characters that would reorder their neighbours are made visible.
 
+mod drift;
 mod forest;
 mod format;
 mod open;
 mod outcomes;
+mod packs;
 mod provenance;
 mod quality;
 mod tables;
@@ -41,6 +43,8 @@ pub fn html(report: &Report) -> String {
                     (sites(report))
                     (quality::section(report))
                     (scopes(report))
+                    (drift::section(report))
+                    (packs::section(report))
                     (provenance::provenance(report))
                     (provenance::limits(report))
                 }
@@ -107,6 +111,9 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
+                @if report.reference_window.is_some() { li { a href="#drift" { "Drift" } } }
+                @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
+                @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
                 li { a href="#provenance" { "Provenance" } }
                 li { a href="#limits" { "Limits" } }
             }

@@ -17,6 +17,7 @@ mod quality;
 mod sampled;
 mod slices;
 mod story;
+mod tables;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
 pub use compile::{Input, compile};
@@ -29,6 +30,7 @@ pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFi
 pub use parity::{Gap, OutcomeParity, Parity};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
+pub use tables::tables;
 
 use crate::codec;
 use crate::disclosure::Quality;
