@@ -1,7 +1,7 @@
 //! How far a distribution has moved from a reference window: counts in the same bins, twice.
 
 use super::tail::chi2_quantile;
-use super::{Chi2Test, Interval, NotEstimable, pearson_chi2};
+use super::{Bounded, Chi2Test, Interval, NotEstimable, pearson_chi2};
 
 /// Distances are told on at most so many bins: with more of them chance alone looks like drift.
 pub const DRIFT_BINS: usize = 20;
@@ -113,23 +113,15 @@ pub fn ks_bounds(reference: &[u64], current: &[u64]) -> Result<Interval, NotEsti
     Ok(Interval { lower: share(lower), upper: share(upper) })
 }
 
-/// Wasserstein-1 distance, in the unit of the values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wasserstein {
-    /// The distance if every event stood in the middle of its bin.
-    pub value: f64,
-    /// Where the distance of the values themselves must lie: no event is further from the middle than half its bin.
-    pub bounds: Interval,
-}
-
-/// How far events have to be moved, on average, to make one window into the other (Vaserstein 1969; Kantorovich 1942).
+/// Wasserstein-1 distance: how far events have to be moved, on average, to make one window into the other (Vaserstein 1969; Kantorovich 1942).
 ///
-/// `edges` are those of the bins, ascending, one more than bins.
+/// The value is that of events in the middle of their bins; none is further from there than half its bin. In the unit of
+/// `edges`, which are those of the bins, ascending, one more than bins.
 ///
 /// # Errors
 /// Those of [`drift`]; `UnequalRows` for another number of edges; `NotFinite` for an edge that is not finite or not above the
 /// one before.
-pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Result<Wasserstein, NotEstimable> {
+pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Result<Bounded, NotEstimable> {
     if reference.len() != current.len() || edges.len() != reference.len() + 1 {
         return Err(NotEstimable::UnequalRows);
     }
@@ -146,7 +138,7 @@ pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Resul
         (ahead, last) = (ahead + p - q, Some(middle));
     }
     let bounds = Interval { lower: (value - hidden).max(0.0), upper: value + hidden };
-    if bounds.upper.is_finite() { Ok(Wasserstein { value, bounds }) } else { Err(NotEstimable::NotFinite) }
+    if bounds.upper.is_finite() { Ok(Bounded { value, bounds }) } else { Err(NotEstimable::NotFinite) }
 }
 
 /// At most [`DRIFT_BINS`] bins, and the last `apart` ones.

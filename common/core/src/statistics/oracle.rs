@@ -176,12 +176,15 @@ fn scores_match() {
     for case in cases("scores") {
         let events: Vec<[u64; 2]> =
             case["events"].as_array().expect("a list").iter().map(|e| [counts(e)[0], counts(e)[1]]).collect();
-        let mut bins = [CalibrationBin { n: 0, positives: 0, score_sum: 0.0 }; 10];
+        let mut bins = [CalibrationBin::default(); 10];
         let (mut squares, mut positive_sum) = (0.0, 0.0);
         for [label, thousandths] in &events {
             let score = *thousandths as f64 / 1000.0;
             let bin = &mut bins[(thousandths.saturating_sub(1) / 100) as usize];
-            *bin = CalibrationBin { n: bin.n + 1, positives: bin.positives + label, score_sum: bin.score_sum + score };
+            bin.n += 1;
+            bin.positives += label;
+            bin.score_sum += score;
+            bin.positive_score_sum += score * *label as f64;
             squares += score * score;
             positive_sum += score * *label as f64;
         }

@@ -1,26 +1,20 @@
 //! Quantiles from a histogram.
 
-use super::{Estimate, Interval, NotEstimable, normal_quantile};
+use super::{BoundedEstimate, Estimate, Interval, NotEstimable, normal_quantile};
 
 /// A bin: lower edge, upper edge, events.
 pub type ValueBin = (f64, f64, u64);
 
-/// A quantile of values of which only the bins are known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quantile {
-    /// The middle of the bin that holds it. Interval free of distribution, from the ranks n q -+ z sqrt(n q (1 - q)), rounded up, of
-    /// order statistics (Conover 1999), each taken at the outer edge of its bin; `TooFewEvents` if a rank is not there.
-    pub estimate: Estimate,
-    /// That bin: the quantile of the values themselves lies in it. In a log-linear histogram it is 1 % wide.
-    pub bounds: Interval,
-}
-
 /// The smallest value that at least a share `q` of the events does not exceed (inverse of the empirical distribution;
 /// Hyndman and Fan 1996, type 1). `bins` ascend.
 ///
+/// The value is the middle of its bin, the bounds are the bin. Interval free of distribution, from the ranks
+/// n q -+ z sqrt(n q (1 - q)) of order statistics, rounded up (Conover 1999), each taken at the outer edge of its bin;
+/// `TooFewEvents` if there is no such rank.
+///
 /// # Errors
 /// `EmptyDenominator` without events; `InvalidLevel` unless 0 < `q` < 1, or for `level`; `NotFinite` if the bin is unbounded.
-pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<Quantile, NotEstimable> {
+pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<BoundedEstimate, NotEstimable> {
     let z = normal_quantile(level)?;
     if !(q > 0.0 && q < 1.0) {
         return Err(NotEstimable::InvalidLevel);
@@ -55,5 +49,5 @@ pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<Quantile, NotEs
         let finite = interval.lower.is_finite() && interval.upper.is_finite();
         if finite { Ok(interval) } else { Err(NotEstimable::NotFinite) }
     });
-    Ok(Quantile { estimate: Estimate { value, interval }, bounds: Interval { lower, upper } })
+    Ok(BoundedEstimate { estimate: Estimate { value, interval }, bounds: Interval { lower, upper } })
 }
