@@ -4,6 +4,8 @@
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
 mod absent;
+mod across;
+mod calibration;
 mod compile;
 mod figure;
 mod group;
@@ -11,16 +13,20 @@ mod histogram;
 mod pair;
 mod parity;
 mod quality;
+mod ranking;
 mod sampled;
 mod slices;
 mod story;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
+pub use across::PooledFigures;
+pub use calibration::CalibrationFigures;
 pub use compile::{Input, compile};
 pub use figure::{Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
-pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
+pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, SimpsonFigures, SiteContrast};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use ranking::{RankingFigures, ScoreContrast};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
 

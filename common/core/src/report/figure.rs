@@ -57,6 +57,14 @@ pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
     }
 }
 
+/// The figure with where it must lie.
+pub(super) fn with_bounds(figure: Figure, bounds: Result<Interval, NotEstimable>) -> Figure {
+    match (figure, bounds) {
+        (Figure::Estimate(estimate), Ok(bounds)) => Figure::Estimate(Estimate { bounds: Some(bounds), ..estimate }),
+        (figure, _) => figure,
+    }
+}
+
 /// The proportion `x / n` with Wilson's interval.
 pub(super) fn proportion(x: u64, n: u64) -> Figure {
     figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")

@@ -1,12 +1,14 @@
 //! One group against the reference: crude, at each site, adjusted for site, pooled.
 
-use super::figure::{Figure, TestFigure, difference, figure, point, test};
-use super::group::{Terms, decided, rate_of};
+use super::across::{PooledFigures, Scale, pooled_figures};
+use super::figure::{Figure, TestFigure, difference, figure, test};
+use super::group::{Known, Terms, decided, rate_of};
 use super::parity::{correct, false_positives, predicted_positives, true_positives};
+use super::ranking::ScoreContrast;
 use super::{State, slices::SiteCounts};
 use crate::disclosure::Counts;
 use crate::ids::Name;
-use crate::statistics::{self as st, Effect, LEVEL, MeanEffect, NotEstimable, RatioMethod, Stratum, meta_analysis};
+use crate::statistics::{self as st, Effect, LEVEL, NotEstimable, RatioMethod, Stratum};
 use serde::{Deserialize, Serialize};
 
 /// One group against the reference group.
@@ -31,6 +33,8 @@ pub struct PairFigures {
     pub simpson: SimpsonFigures,
     /// Rates that need labels, sites as if they were one; absent where the contract has no label.
     pub outcomes: Option<OutcomeContrast>,
+    /// Scores, sites as if they were one; absent where the contract has no label or no score.
+    pub scores: Option<ScoreContrast>,
 }
 
 /// Rates of the group less those of the reference; Newcombe.
@@ -97,26 +101,6 @@ pub struct AdjustedFigures {
     pub breslow_day_tarone: TestFigure,
 }
 
-/// Inverse-variance pooling of the sites' risk differences.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PooledFigures {
-    /// Sites used.
-    pub sites: Vec<Name>,
-    /// Fixed effect.
-    pub fixed: Figure,
-    /// Random effects, DerSimonian and Laird.
-    pub random: Figure,
-    /// Random effects with the Hartung-Knapp-Sidik-Jonkman interval.
-    pub random_hksj: Figure,
-    /// Cochran's Q.
-    pub q: TestFigure,
-    /// Share of the variation that is between sites.
-    pub i2: Figure,
-    /// Between-site variance, DerSimonian and Laird, not below 0.
-    pub tau2: Figure,
-}
-
 /// Crude against adjusted risk difference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,7 +126,9 @@ pub(super) struct Pair<'a> {
 
 impl Pair<'_> {
     /// `name` is the group's; `group` and `reference` are pooled over the sites that released the slice.
-    pub fn figures(&self, name: Vec<String>, group: &Counts, reference: &Counts) -> PairFigures {
+    pub fn figures(&self, name: Vec<String>, group: Known, reference: Known) -> PairFigures {
+        let scores = self.terms.score_contrast(group, reference);
+        let (group, reference) = (group.counts, reference.counts);
         let strata: Vec<_> = self.sites.iter().map(|site| self.stratum(site)).collect();
         let known: Vec<(&Name, Stratum)> =
             self.sites.iter().zip(&strata).filter_map(|(site, stratum)| Some((&site.site, (*stratum)?))).collect();
@@ -161,6 +147,7 @@ impl Pair<'_> {
             pooled,
             simpson: simpson(&known),
             outcomes: self.terms.contract.label.is_some().then(|| self.outcomes(group, reference)),
+            scores,
         }
     }
 
@@ -203,7 +190,7 @@ impl Pair<'_> {
             left_out: effect.as_ref().err().cloned(),
         });
         let names = self.sites.iter().zip(&effects).filter(|(_, effect)| effect.is_ok());
-        (rows.collect(), pooled_figures(names.map(|(site, _)| site.site.clone()).collect(), &used))
+        (rows.collect(), pooled_figures(names.map(|(site, _)| site.site.clone()).collect(), &used, Scale::Plain))
     }
 
     fn effect(&self, site: &SiteCounts, stratum: Option<Stratum>) -> Result<Effect, String> {
@@ -257,22 +244,6 @@ fn adjusted(known: &[(&Name, Stratum)]) -> AdjustedFigures {
         cmh_corrected: test(cmh.map(|c| c.corrected)),
         breslow_day: test(breslow_day.as_ref().map(|b| b.plain).map_err(|e| *e)),
         breslow_day_tarone: test(breslow_day.map(|b| b.tarone)),
-    }
-}
-
-fn pooled_figures(sites: Vec<Name>, effects: &[Effect]) -> PooledFigures {
-    let meta = meta_analysis(effects, LEVEL);
-    let mean = |m: MeanEffect| (m.estimate, Ok(m.interval));
-    let heterogeneity = meta.and_then(|m| m.heterogeneity);
-    let random = meta.and_then(|m| m.random);
-    PooledFigures {
-        sites,
-        fixed: figure(meta.map(|m| mean(m.fixed)), "inverse_variance"),
-        random: figure(random.map(|r| (r.estimate, r.interval)), "dersimonian_laird"),
-        random_hksj: figure(random.map(|r| (r.estimate, r.hksj)), "hartung_knapp_sidik_jonkman"),
-        q: test(heterogeneity.map(|h| h.q)),
-        i2: point(heterogeneity.map(|h| h.i2), "descriptive"),
-        tau2: point(heterogeneity.map(|h| h.tau2_dl), "descriptive"),
     }
 }
 
