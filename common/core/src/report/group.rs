@@ -3,6 +3,7 @@
 use super::calibration::CalibrationFigures;
 use super::figure::{Figure, figure, point, proportion, with_bounds};
 use super::histogram::Histogram;
+use super::identified::Identified;
 use super::ranking::RankingFigures;
 use crate::contract::ContractText;
 use crate::disclosure::Counts;
@@ -27,6 +28,8 @@ pub struct GroupFigures {
     pub ranking: Option<RankingFigures>,
     /// How well they are calibrated; likewise.
     pub calibration: Option<CalibrationFigures>,
+    /// Where rates lie for certain; absent where nothing is hidden.
+    pub identified: Option<Identified>,
 }
 
 /// Counts and figures of one group, pooled or at a site.

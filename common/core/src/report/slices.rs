@@ -3,6 +3,7 @@
 use super::compile::Part;
 use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
+use super::identified::Partial;
 use super::pair::Pair;
 use super::parity::{Parity, parity};
 use super::ranking::site_effect;
@@ -47,7 +48,7 @@ impl Sum {
     }
 }
 
-fn add_counts(sum: &mut Vec<Counts>, part: &[Counts]) {
+pub(super) fn add_counts(sum: &mut Vec<Counts>, part: &[Counts]) {
     if sum.is_empty() {
         *sum = part.to_vec();
         return;
@@ -99,6 +100,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
     let (mut sites, mut states) = (Vec::new(), Vec::new());
     let mut measures: Vec<Vec<(Option<Measures>, Result<Effect, String>)>> = vec![Vec::new(); groups.len()];
     let has_scores = terms.contract.score.is_some();
+    let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
     for site in part.sites {
         let (state, scores, sum) = site_sum(part.slices(site).as_deref());
@@ -122,6 +124,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
             reliability: known.map(|known| terms.reliability(known)).unwrap_or_default(),
             ranking: known.and_then(|known| terms.ranking(known, &areas)),
             calibration: known.and_then(|known| terms.calibration(known)),
+            identified: partial.as_ref().and_then(|partial| partial.group(at)),
         }
     });
     let cut = !slice.attributes.is_empty();
@@ -137,7 +140,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, &sites, &pooled, terms),
+        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref()), terms),
         sites: states,
     }
 }
@@ -145,8 +148,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    sites: &[SiteCounts],
-    pooled: &Sum,
+    (sites, pooled, partial): (&[SiteCounts], &Sum, Option<&Partial>),
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
@@ -160,7 +162,7 @@ fn pairs(
         .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
     others
         .map(|(at, group, known)| {
-            Pair { sites, group: at, reference, terms: *terms }.figures(group.clone(), known, against)
+            Pair { sites, group: at, reference, terms: *terms, partial }.figures(group.clone(), known, against)
         })
         .collect()
 }

@@ -20,6 +20,7 @@ mod contingency;
 mod drift;
 mod groups;
 mod homogeneity;
+mod identified;
 #[cfg(test)]
 mod laws;
 mod mantel_haenszel;
@@ -33,6 +34,7 @@ mod ratio;
 mod recalibration;
 mod roc;
 mod simpson;
+mod split;
 mod tail;
 mod weighted;
 
@@ -44,8 +46,12 @@ pub use contingency::{odds_ratio, pearson_chi2};
 pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
 pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
+pub use identified::{identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
-pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
+pub use meta::{
+    Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
+    log_risk_ratio_effect, meta_analysis, risk_difference_effect,
+};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
@@ -53,6 +59,7 @@ pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bou
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
 pub use roc::{abroca, partial_auc};
 pub use simpson::{Simpson, simpson};
+pub use split::{GapSplit, gap_split};
 pub use tail::{chi2_quantile, chi2_upper_tail, normal_quantile, student_quantile};
 pub use weighted::{WeightedRate, newcombe_effective, weighted_rate, wilson_effective};
 
