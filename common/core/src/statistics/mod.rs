@@ -27,6 +27,12 @@ mod mantel_haenszel;
 mod meta;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod oracle_across;
+#[cfg(test)]
+mod oracle_drift;
+#[cfg(test)]
+mod oracle_scores;
 mod proportion;
 mod quantile;
 mod ranking;
