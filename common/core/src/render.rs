@@ -9,6 +9,7 @@ mod open;
 mod outcomes;
 mod provenance;
 mod quality;
+mod scores;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -202,7 +202,7 @@ def calibration_case(events):
 
 def histogram_cases(rng):
     def group(bins):
-        size, skew = rng.choice([1, 4, 60]), rng.choice([0, 0.7, 2])
+        size, skew = rng.choice([3, 20, 300]), rng.choice([0, 0.7, 2])
         weight = [(b + 1) / bins for b in range(bins)]
         rows = [[int(size * rng.random() * w**skew * (rng.random() < 0.7)) for w in ws] for ws in (weight, weight[::-1])]
         return rows

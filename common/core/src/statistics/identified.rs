@@ -16,11 +16,11 @@ pub fn identified_rate(x: u64, n: u64, hidden: u64) -> Result<Interval, NotEstim
 /// follows from both rates, as no event is in both groups.
 ///
 /// # Errors
-/// Those of [`identified_rate`], for either rate.
+/// Those of [`identified_rate`], for either rate; `EmptyDenominator` if both groups cannot have an event.
 pub fn identified_difference(x1: u64, n1: u64, x0: u64, n0: u64, hidden: u64) -> Result<Interval, NotEstimable> {
     check(x1, n1, hidden)?;
     check(x0, n0, hidden)?;
-    Ok(Interval { lower: -greatest(x0, n0, x1, n1, hidden as f64), upper: greatest(x1, n1, x0, n0, hidden as f64) })
+    Ok(Interval { lower: -greatest(x0, n0, x1, n1, hidden)?, upper: greatest(x1, n1, x0, n0, hidden)? })
 }
 
 fn check(x: u64, n: u64, hidden: u64) -> Result<(), NotEstimable> {
@@ -32,19 +32,23 @@ fn check(x: u64, n: u64, hidden: u64) -> Result<(), NotEstimable> {
 
 /// The rate if `more` cases came to it.
 fn with_cases(x: u64, n: u64, more: f64) -> f64 {
-    if n == 0 { 1.0 } else { (x as f64 + more) / (n as f64 + more) }
+    (x as f64 + more) / (n as f64 + more)
 }
 
 /// The greatest difference: `m` hidden cases join the first group and the others, no cases, join the second. It is concave in m,
-/// and flat where sqrt(n1 - x1) / (n1 + m) = sqrt(x0) / (n0 + hidden - m).
-fn greatest(x1: u64, n1: u64, x0: u64, n0: u64, hidden: f64) -> f64 {
+/// and flat where sqrt(n1 - x1) / (n1 + m) = sqrt(x0) / (n0 + hidden - m); the whole number beside that is best.
+fn greatest(x1: u64, n1: u64, x0: u64, n0: u64, hidden: u64) -> Result<f64, NotEstimable> {
+    // A group without events has to get one.
+    let (least, most) = (u64::from(n1 == 0) as f64, hidden as f64 - u64::from(n0 == 0) as f64);
+    if least > most {
+        return Err(NotEstimable::EmptyDenominator);
+    }
     let (a, b) = ((n1.saturating_sub(x1) as f64).sqrt(), (x0 as f64).sqrt());
-    let (first, second) = (n1 as f64, n0 as f64);
-    let flat = (a * (second + hidden) - b * first) / (a + b);
-    // Neither gains from more: all are as good.
-    let m = if a + b > 0.0 { flat.clamp(0.0, hidden) } else { hidden / 2.0 };
-    let rest = hidden - m;
-    with_cases(x1, n1, m) - if n0 == 0 { 0.0 } else { x0 as f64 / (second + rest) }
+    let flat = (a * (n0 as f64 + hidden as f64) - b * n1 as f64) / (a + b);
+    // Where neither rate can move, every m is as good.
+    let flat = if a + b > 0.0 { flat } else { least };
+    let difference = |m: f64| with_cases(x1, n1, m) - x0 as f64 / (n0 as f64 + hidden as f64 - m);
+    Ok(difference(flat.floor().clamp(least, most)).max(difference(flat.ceil().clamp(least, most))))
 }
 
 #[cfg(test)]
@@ -75,10 +79,12 @@ mod tests {
             let found = identified_rate(x1, n1, hidden).expect("defined");
             assert!((found.lower - low).abs() < 1e-12 && (found.upper - high).abs() < 1e-12, "{found:?} {low} {high}");
             let found = identified_difference(x1, n1, x0, n0, hidden).expect("defined");
-            // The optimum need not be whole: never narrower, and hardly wider.
-            assert!(found.lower <= least + 1e-12 && most - 1e-12 <= found.upper, "{found:?} {least} {most}");
-            assert!(least - found.lower < 0.03 && found.upper - most < 0.03, "{found:?} {least} {most}");
+            assert!(
+                (found.lower - least).abs() < 1e-12 && (found.upper - most).abs() < 1e-12,
+                "{found:?} {least} {most}"
+            );
         }
+        assert_eq!(identified_difference(0, 0, 0, 0, 1), Err(NotEstimable::EmptyDenominator));
         assert_eq!(identified_rate(0, 0, 0), Err(NotEstimable::EmptyDenominator));
         assert_eq!(identified_rate(3, 2, 9), Err(NotEstimable::CountExceedsTotal));
         assert_eq!(identified_rate(3, 10, 0), Ok(Interval { lower: 0.3, upper: 0.3 }));
