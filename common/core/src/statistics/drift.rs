@@ -170,3 +170,97 @@ fn chance(n: u64, m: u64) -> f64 {
 pub const PSI_FLOOR: f64 = 1e-4;
 /// How often an alarm over all features may be false.
 const ALERT_TAIL: f64 = 0.001;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_small_example_by_hand() {
+        // Shares 1/2 and 1/2 against 1/4 and 3/4.
+        let found = drift(&[10, 10], &[5, 15], 0).expect("defined");
+        assert!((found.psi - (0.25 * 2_f64.ln() + 0.25 * 1.5_f64.ln())).abs() < 1e-15);
+        assert_eq!((found.total_variation, found.l_infinity, found.bins), (0.25, 0.25, 2));
+        assert!((found.noise_floor - 0.1).abs() < 1e-15);
+        // 10.83 is the chi-square quantile of the tables at 0.999, one degree of freedom.
+        assert!(found.alert_at(1).is_ok_and(|alert| (alert - 1.0827566).abs() < 1e-6));
+        assert!(found.alert_at(5).is_ok_and(|alert| alert > 1.3));
+        assert_eq!(found.alert_at(0), Err(NotEstimable::InvalidLevel));
+        let distance = wasserstein_1(&[10, 10], &[5, 15], &[0.0, 1.0, 3.0]).expect("defined");
+        assert!((distance.value - 0.25 * 1.5).abs() < 1e-15);
+        assert!((distance.bounds.upper - (0.375 + 0.375 + 1.25)).abs() < 1e-15 && distance.bounds.lower == 0.0);
+    }
+
+    #[test]
+    fn nothing_has_not_moved() {
+        assert_eq!(drift(&[0], &[1], 0).err(), Some(NotEstimable::EmptyDenominator));
+        assert_eq!(drift(&[1], &[1, 2], 0).err(), Some(NotEstimable::UnequalRows));
+        assert_eq!(drift(&[u64::MAX, 1], &[1, 2], 0).err(), Some(NotEstimable::CountExceedsTotal));
+        assert_eq!(ks_bounds(&[], &[]).err(), Some(NotEstimable::EmptyDenominator));
+        assert_eq!(wasserstein_1(&[1], &[1], &[0.0, f64::INFINITY]), Err(NotEstimable::NotFinite));
+        assert_eq!(wasserstein_1(&[1], &[1], &[1.0, 1.0]), Err(NotEstimable::NotFinite));
+        assert_eq!(wasserstein_1(&[1], &[1], &[1.0]), Err(NotEstimable::UnequalRows));
+        // One bin: nothing can move, and nothing can be tested.
+        let one = drift(&[4, 0], &[9, 0], 0).expect("defined");
+        assert_eq!((one.psi, one.jensen_shannon, one.kl, one.noise_floor, one.bins), (0.0, 0.0, Ok(0.0), 0.0, 1));
+        assert_eq!((one.chi2, one.cramer_v), (Err(NotEstimable::TooFewGroups), Err(NotEstimable::TooFewGroups)));
+        assert!(one.alert_at(1).is_err());
+        assert_eq!(drift(&[4, 0], &[9, 1], 0).map(|found| found.kl), Ok(Err(NotEstimable::ZeroCell)));
+    }
+
+    #[test]
+    fn many_bins_are_merged_but_for_those_apart() {
+        assert_eq!(merged(&[1; 20], 0).len(), 20);
+        assert_eq!(merged(&[1; 21], 0), [vec![2; 10], vec![1]].concat());
+        assert_eq!(merged(&[1; 42], 2), [vec![2; 20], vec![1; 2]].concat());
+        assert_eq!(merged(&[1; 1280], 0), vec![64; 20]);
+        assert_eq!(merged(&[1, 2], 5), vec![1, 2]);
+    }
+
+    fn windows() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
+        (proptest::collection::vec(0..40_u64, 16), proptest::collection::vec(0..40_u64, 16))
+    }
+
+    proptest! {
+        #[test]
+        fn halving_widens_the_bounds_around_the_finer_value((p, q) in windows()) {
+            let halve = |bins: &[u64]| bins.chunks(2).map(|pair| pair.iter().sum()).collect::<Vec<u64>>();
+            let edges: Vec<f64> = (0..=16).map(|at| f64::from(at) / 16.0).collect();
+            let wide: Vec<f64> = edges.iter().copied().step_by(2).collect();
+            let (a, b) = (halve(&p), halve(&q));
+            if let (Ok(fine), Ok(coarse)) = (ks_bounds(&p, &q), ks_bounds(&a, &b)) {
+                prop_assert!(coarse.lower <= fine.lower && fine.upper <= coarse.upper && fine.upper <= 1.0);
+            }
+            if let (Ok(fine), Ok(coarse)) = (wasserstein_1(&p, &q, &edges), wasserstein_1(&a, &b, &wide)) {
+                prop_assert!(coarse.bounds.lower <= fine.bounds.lower + 1e-12);
+                prop_assert!(fine.bounds.upper <= coarse.bounds.upper + 1e-12);
+                prop_assert!(coarse.bounds.lower <= fine.value + 1e-12 && fine.value <= coarse.bounds.upper + 1e-12);
+            }
+        }
+
+        #[test]
+        fn distances_turn_and_do_not_know_the_order((p, q) in windows()) {
+            let Ok(found) = drift(&p, &q, 0) else { return Ok(()) };
+            let reversed = |bins: &[u64]| bins.iter().rev().copied().collect::<Vec<_>>();
+            for other in [drift(&q, &p, 0)?, drift(&reversed(&p), &reversed(&q), 0)?] {
+                let pairs = [
+                    (found.psi, other.psi),
+                    (found.jensen_shannon, other.jensen_shannon),
+                    (found.hellinger, other.hellinger),
+                    (found.total_variation, other.total_variation),
+                    (found.l_infinity, other.l_infinity),
+                    (found.noise_floor, other.noise_floor),
+                ];
+                for (one, other) in pairs {
+                    prop_assert!((one - other).abs() < 1e-7, "{} {}", one, other);
+                }
+            }
+            for share in [found.jensen_shannon, found.hellinger, found.total_variation, found.l_infinity] {
+                prop_assert!((0.0..=1.0).contains(&share));
+            }
+            prop_assert!(found.psi >= 0.0 && found.l_infinity <= found.total_variation + 1e-12);
+            prop_assert!(found.hellinger.powi(2) <= found.total_variation + 1e-12);
+        }
+    }
+}

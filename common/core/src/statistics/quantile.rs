@@ -51,3 +51,30 @@ pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<BoundedEstimate
     });
     Ok(BoundedEstimate { estimate: Estimate { value, interval }, bounds: Interval { lower, upper } })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::LEVEL;
+
+    #[test]
+    fn a_quantile_lies_in_its_bin() {
+        let bins = [(0.0, 1.0, 50), (1.0, 2.0, 0), (2.0, 4.0, 50)];
+        let of = |q: f64| quantile(&bins, q, LEVEL);
+        assert!(of(0.5).is_ok_and(|found| found.estimate.value == 0.5));
+        assert!(of(0.51).is_ok_and(|found| found.bounds == Interval { lower: 2.0, upper: 4.0 }));
+        assert!(of(0.5).is_ok_and(|found| found.estimate.interval == Ok(Interval { lower: 0.0, upper: 4.0 })));
+        assert!(of(0.99).is_ok_and(|found| found.estimate.interval == Err(NotEstimable::TooFewEvents)));
+    }
+
+    #[test]
+    fn what_has_no_quantile_says_why() {
+        assert_eq!(quantile(&[(0.0, 1.0, 0)], 0.5, LEVEL).err(), Some(NotEstimable::EmptyDenominator));
+        assert_eq!(quantile(&[], 0.5, LEVEL).err(), Some(NotEstimable::EmptyDenominator));
+        for q in [0.0, 1.0, -1.0, f64::NAN] {
+            assert_eq!(quantile(&[(0.0, 1.0, 3)], q, LEVEL).err(), Some(NotEstimable::InvalidLevel));
+        }
+        assert_eq!(quantile(&[(1.0, f64::INFINITY, 3)], 0.5, LEVEL).err(), Some(NotEstimable::NotFinite));
+        assert!(quantile(&[(0.0, 1.0, 3)], 0.5, LEVEL).is_ok_and(|found| found.estimate.value == 0.5));
+    }
+}

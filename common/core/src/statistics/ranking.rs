@@ -203,6 +203,14 @@ mod tests {
         assert_eq!(perfect.bounds, Interval { lower: 1.0, upper: 1.0 });
     }
 
+    #[test]
+    fn reciprocals_add_up() {
+        for (start, count) in [(0.0, 5.0), (0.0, 40.0), (3.0, 1000.0), (20.0, 33.0), (1e6, 1e5), (5.0, 0.0)] {
+            let plain: f64 = (1..=count as u64).map(|i| 1.0 / (start + i as f64)).sum();
+            assert!((reciprocals(start, count) - plain).abs() <= 1e-12 * plain, "{start} {count}");
+        }
+    }
+
     fn histogram() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
         (2..6_usize).prop_flat_map(|m| {
             let bins = 1 << m;
@@ -217,6 +225,13 @@ mod tests {
             if let (Ok(fine), Ok(coarse)) = (auc(&p, &n, LEVEL), auc(&halve(&p), &halve(&n), LEVEL)) {
                 prop_assert!(coarse.bounds.lower <= fine.bounds.lower && fine.bounds.upper <= coarse.bounds.upper);
                 prop_assert!(coarse.bounds.contains(fine.estimate.value));
+            }
+            let precision = average_precision(&p, &n, LEVEL).and_then(|a| Ok((a, average_precision(&halve(&p), &halve(&n), LEVEL)?)));
+            if let Ok((fine, coarse)) = precision {
+                prop_assert!(coarse.bounds.lower <= fine.bounds.lower + 1e-12);
+                prop_assert!(fine.bounds.upper <= coarse.bounds.upper + 1e-12);
+                let (lower, upper) = (coarse.bounds.lower - 1e-12, coarse.bounds.upper + 1e-12);
+                prop_assert!(lower <= fine.estimate.value && fine.estimate.value <= upper);
             }
         }
 
