@@ -11,6 +11,7 @@ mod outcomes;
 mod packs;
 mod provenance;
 mod quality;
+mod scores;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -4,30 +4,38 @@
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
 mod absent;
+mod across;
+mod calibration;
 mod compile;
 mod drift;
 mod figure;
 mod group;
 mod histogram;
+mod identified;
 mod impact;
 mod operations;
 mod pair;
 mod parity;
 mod quality;
+mod ranking;
 mod sampled;
 mod slices;
 mod story;
 mod tables;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
+pub use across::PooledFigures;
+pub use calibration::CalibrationFigures;
 pub use compile::{Input, compile};
 pub use drift::{Distribution, FeatureDrift, ScopeDrift};
 pub use figure::{Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
+pub use identified::{Identified, IdentifiedContrast};
 pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
 pub use operations::{Mean, OperationFigures, Quantiles};
-pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
+pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, SimpsonFigures, SiteContrast, SplitFigures};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use ranking::{RankingFigures, ScoreContrast};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
 pub use tables::tables;

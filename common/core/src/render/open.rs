@@ -2,14 +2,19 @@
 
 use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
 use crate::report::{
-    Figure, Gap, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteRow, SiteState,
-    SliceFigures, State, TestFigure,
+    Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteRow,
+    SiteState, SliceFigures, State, TestFigure,
 };
 use maud::{Markup, html};
 
 /// Why a figure has no interval by its nature.
-const BY_NATURE: [&str; 3] =
-    ["descriptive", "fourth powers of scores are not released", "biased upwards; compare with chance"];
+const BY_NATURE: [&str; 5] = [
+    "descriptive",
+    "fourth powers of scores are not released",
+    "biased upwards; compare with chance",
+    "biased upwards",
+    "a test statistic, approximate from bins",
+];
 /// The state of a figure that waits for labels.
 const IMMATURE: &str = "not estimable (immature)";
 
@@ -95,6 +100,10 @@ fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
         gaps.figure(&format!("selection rate of {name}"), &pooled.selection_rate);
         if let Some(outcomes) = &pooled.outcomes {
             outcome_gaps(&name, outcomes, pooled.scores.as_ref(), &mut gaps);
+            // Immature labels were named above.
+            if state(&outcomes.accuracy).as_deref() != Some(IMMATURE) {
+                score_gaps(&name, group, &mut gaps);
+            }
         }
     }
     if let Some(parity) = &slice.parity {
@@ -136,6 +145,29 @@ fn outcome_gaps(name: &str, outcomes: &OutcomeFigures, scores: Option<&ScoreFigu
     }
 }
 
+fn score_gaps(name: &str, group: &GroupFigures, gaps: &mut Gaps) {
+    if let Some(r) = &group.ranking {
+        let figures = [("average precision", &r.average_precision), ("partial AUC", &r.partial_auc), ("KS", &r.ks)];
+        for (figure, value) in figures.into_iter().chain([("AUC across sites", &r.across_sites.random)]) {
+            gaps.figure(&format!("{figure} of {name}"), value);
+        }
+    }
+    if let Some(c) = &group.calibration {
+        let figures = [
+            ("Brier skill", &c.brier_skill),
+            ("Murphy's parts", &c.murphy_reliability),
+            ("MCE", &c.mce),
+            ("observed by expected", &c.observed_expected),
+            ("calibration in the large", &c.in_the_large),
+            ("calibration slope", &c.slope),
+        ];
+        for (figure, value) in figures {
+            gaps.figure(&format!("{figure} of {name}"), value);
+        }
+        gaps.test(&format!("Spiegelhalter's test of {name}"), &c.spiegelhalter);
+    }
+}
+
 fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
     let mut gaps = Gaps::default();
     let (crude, adjusted, pooled) = (&pair.crude, &pair.mantel_haenszel, &pair.pooled);
@@ -156,6 +188,14 @@ fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
     gaps.test("Cochran's Q", &pooled.q);
     gaps.figure("I\u{b2}", &pooled.i2);
     gaps.figure("tau\u{b2}", &pooled.tau2);
+    gaps.figure("prediction", &pooled.prediction);
+    gaps.figure("pooled risk ratio", &pair.pooled_risk_ratio.random);
+    gaps.figure("pooled odds ratio", &pair.pooled_odds_ratio.random);
+    gaps.figure("difference within sites", &pair.split.within_sites);
+    if let Some(scores) = &pair.scores {
+        gaps.figure("AUC difference", &scores.auc);
+        gaps.figure("ABROCA", &scores.abroca);
+    }
     if let SimpsonFigures::NotEstimable(reason) = &pair.simpson {
         gaps.add(not_estimable(reason), "Simpson's paradox");
     }

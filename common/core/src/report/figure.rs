@@ -62,15 +62,18 @@ pub(super) fn bounded(
     estimate: Result<(f64, Result<Interval, NotEstimable>, Interval), NotEstimable>,
     method: &str,
 ) -> Figure {
-    match figure(estimate.map(|(value, interval, _)| (value, interval)), method) {
-        Figure::Estimate(found) => {
-            let bounds = estimate.ok().map(|(_, _, bounds)| bounds);
-            Figure::Estimate(Estimate {
-                bounds: bounds.filter(|b| b.lower.is_finite() && b.upper.is_finite()),
-                ..found
-            })
-        }
-        other => other,
+    let bounds = estimate.and_then(|(.., bounds)| match bounds.lower.is_finite() && bounds.upper.is_finite() {
+        true => Ok(bounds),
+        false => Err(NotEstimable::NotFinite),
+    });
+    with_bounds(figure(estimate.map(|(value, interval, _)| (value, interval)), method), bounds)
+}
+
+/// The figure with where it must lie.
+pub(super) fn with_bounds(figure: Figure, bounds: Result<Interval, NotEstimable>) -> Figure {
+    match (figure, bounds) {
+        (Figure::Estimate(estimate), Ok(bounds)) => Figure::Estimate(Estimate { bounds: Some(bounds), ..estimate }),
+        (figure, _) => figure,
     }
 }
 

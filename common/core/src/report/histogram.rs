@@ -95,12 +95,18 @@ impl Histogram {
         }
         let mut ten = self.clone();
         ten.coarsen(RELIABILITY_BINS);
-        let bins = (0..ten.counts[0].len()).map(|at| CalibrationBin {
-            n: ten.counts[0][at] + ten.counts[1][at],
-            positives: ten.counts[1][at],
-            score_sum: unit(ten.sums[0][at] + ten.sums[1][at]),
-        });
-        Ok(bins.collect())
+        Ok(ten.calibration_bins())
+    }
+
+    /// The same at this histogram's resolution.
+    pub fn calibration_bins(&self) -> Vec<CalibrationBin> {
+        let bin = |at: usize| CalibrationBin {
+            n: self.counts[0][at] + self.counts[1][at],
+            positives: self.counts[1][at],
+            score_sum: unit(self.sums[0][at] + self.sums[1][at]),
+            positive_score_sum: unit(self.sums[1][at]),
+        };
+        (0..self.counts[0].len()).map(bin).collect()
     }
 }
 

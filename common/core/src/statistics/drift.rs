@@ -1,7 +1,7 @@
 //! How far a distribution has moved from a reference window: counts in the same bins, twice.
 
 use super::tail::chi2_quantile;
-use super::{Chi2Test, Interval, NotEstimable, pearson_chi2};
+use super::{Bounded, Chi2Test, Interval, NotEstimable, pearson_chi2};
 
 /// Distances are told on at most so many bins: with more of them chance alone looks like drift.
 pub const DRIFT_BINS: usize = 20;
@@ -113,23 +113,15 @@ pub fn ks_bounds(reference: &[u64], current: &[u64]) -> Result<Interval, NotEsti
     Ok(Interval { lower: share(lower), upper: share(upper) })
 }
 
-/// Wasserstein-1 distance, in the unit of the values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wasserstein {
-    /// The distance if every event stood in the middle of its bin.
-    pub value: f64,
-    /// Where the distance of the values themselves must lie: no event is further from the middle than half its bin.
-    pub bounds: Interval,
-}
-
-/// How far events have to be moved, on average, to make one window into the other (Vaserstein 1969; Kantorovich 1942).
+/// Wasserstein-1 distance: how far events have to be moved, on average, to make one window into the other (Vaserstein 1969; Kantorovich 1942).
 ///
-/// `edges` are those of the bins, ascending, one more than bins.
+/// The value is that of events in the middle of their bins; none is further from there than half its bin. In the unit of
+/// `edges`, which are those of the bins, ascending, one more than bins.
 ///
 /// # Errors
 /// Those of [`drift`]; `UnequalRows` for another number of edges; `NotFinite` for an edge that is not finite or not above the
 /// one before.
-pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Result<Wasserstein, NotEstimable> {
+pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Result<Bounded, NotEstimable> {
     if reference.len() != current.len() || edges.len() != reference.len() + 1 {
         return Err(NotEstimable::UnequalRows);
     }
@@ -146,7 +138,7 @@ pub fn wasserstein_1(reference: &[u64], current: &[u64], edges: &[f64]) -> Resul
         (ahead, last) = (ahead + p - q, Some(middle));
     }
     let bounds = Interval { lower: (value - hidden).max(0.0), upper: value + hidden };
-    if bounds.upper.is_finite() { Ok(Wasserstein { value, bounds }) } else { Err(NotEstimable::NotFinite) }
+    if bounds.upper.is_finite() { Ok(Bounded { value, bounds }) } else { Err(NotEstimable::NotFinite) }
 }
 
 /// At most [`DRIFT_BINS`] bins, and the last `apart` ones.
@@ -178,3 +170,97 @@ fn chance(n: u64, m: u64) -> f64 {
 pub const PSI_FLOOR: f64 = 1e-4;
 /// How often an alarm over all features may be false.
 const ALERT_TAIL: f64 = 0.001;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_small_example_by_hand() {
+        // Shares 1/2 and 1/2 against 1/4 and 3/4.
+        let found = drift(&[10, 10], &[5, 15], 0).expect("defined");
+        assert!((found.psi - (0.25 * 2_f64.ln() + 0.25 * 1.5_f64.ln())).abs() < 1e-15);
+        assert_eq!((found.total_variation, found.l_infinity, found.bins), (0.25, 0.25, 2));
+        assert!((found.noise_floor - 0.1).abs() < 1e-15);
+        // 10.83 is the chi-square quantile of the tables at 0.999, one degree of freedom.
+        assert!(found.alert_at(1).is_ok_and(|alert| (alert - 1.0827566).abs() < 1e-6));
+        assert!(found.alert_at(5).is_ok_and(|alert| alert > 1.3));
+        assert_eq!(found.alert_at(0), Err(NotEstimable::InvalidLevel));
+        let distance = wasserstein_1(&[10, 10], &[5, 15], &[0.0, 1.0, 3.0]).expect("defined");
+        assert!((distance.value - 0.25 * 1.5).abs() < 1e-15);
+        assert!((distance.bounds.upper - (0.375 + 0.375 + 1.25)).abs() < 1e-15 && distance.bounds.lower == 0.0);
+    }
+
+    #[test]
+    fn nothing_has_not_moved() {
+        assert_eq!(drift(&[0], &[1], 0).err(), Some(NotEstimable::EmptyDenominator));
+        assert_eq!(drift(&[1], &[1, 2], 0).err(), Some(NotEstimable::UnequalRows));
+        assert_eq!(drift(&[u64::MAX, 1], &[1, 2], 0).err(), Some(NotEstimable::CountExceedsTotal));
+        assert_eq!(ks_bounds(&[], &[]).err(), Some(NotEstimable::EmptyDenominator));
+        assert_eq!(wasserstein_1(&[1], &[1], &[0.0, f64::INFINITY]), Err(NotEstimable::NotFinite));
+        assert_eq!(wasserstein_1(&[1], &[1], &[1.0, 1.0]), Err(NotEstimable::NotFinite));
+        assert_eq!(wasserstein_1(&[1], &[1], &[1.0]), Err(NotEstimable::UnequalRows));
+        // One bin: nothing can move, and nothing can be tested.
+        let one = drift(&[4, 0], &[9, 0], 0).expect("defined");
+        assert_eq!((one.psi, one.jensen_shannon, one.kl, one.noise_floor, one.bins), (0.0, 0.0, Ok(0.0), 0.0, 1));
+        assert_eq!((one.chi2, one.cramer_v), (Err(NotEstimable::TooFewGroups), Err(NotEstimable::TooFewGroups)));
+        assert!(one.alert_at(1).is_err());
+        assert_eq!(drift(&[4, 0], &[9, 1], 0).map(|found| found.kl), Ok(Err(NotEstimable::ZeroCell)));
+    }
+
+    #[test]
+    fn many_bins_are_merged_but_for_those_apart() {
+        assert_eq!(merged(&[1; 20], 0).len(), 20);
+        assert_eq!(merged(&[1; 21], 0), [vec![2; 10], vec![1]].concat());
+        assert_eq!(merged(&[1; 42], 2), [vec![2; 20], vec![1; 2]].concat());
+        assert_eq!(merged(&[1; 1280], 0), vec![64; 20]);
+        assert_eq!(merged(&[1, 2], 5), vec![1, 2]);
+    }
+
+    fn windows() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
+        (proptest::collection::vec(0..40_u64, 16), proptest::collection::vec(0..40_u64, 16))
+    }
+
+    proptest! {
+        #[test]
+        fn halving_widens_the_bounds_around_the_finer_value((p, q) in windows()) {
+            let halve = |bins: &[u64]| bins.chunks(2).map(|pair| pair.iter().sum()).collect::<Vec<u64>>();
+            let edges: Vec<f64> = (0..=16).map(|at| f64::from(at) / 16.0).collect();
+            let wide: Vec<f64> = edges.iter().copied().step_by(2).collect();
+            let (a, b) = (halve(&p), halve(&q));
+            if let (Ok(fine), Ok(coarse)) = (ks_bounds(&p, &q), ks_bounds(&a, &b)) {
+                prop_assert!(coarse.lower <= fine.lower && fine.upper <= coarse.upper && fine.upper <= 1.0);
+            }
+            if let (Ok(fine), Ok(coarse)) = (wasserstein_1(&p, &q, &edges), wasserstein_1(&a, &b, &wide)) {
+                prop_assert!(coarse.bounds.lower <= fine.bounds.lower + 1e-12);
+                prop_assert!(fine.bounds.upper <= coarse.bounds.upper + 1e-12);
+                prop_assert!(coarse.bounds.lower <= fine.value + 1e-12 && fine.value <= coarse.bounds.upper + 1e-12);
+            }
+        }
+
+        #[test]
+        fn distances_turn_and_do_not_know_the_order((p, q) in windows()) {
+            let Ok(found) = drift(&p, &q, 0) else { return Ok(()) };
+            let reversed = |bins: &[u64]| bins.iter().rev().copied().collect::<Vec<_>>();
+            for other in [drift(&q, &p, 0)?, drift(&reversed(&p), &reversed(&q), 0)?] {
+                let pairs = [
+                    (found.psi, other.psi),
+                    (found.jensen_shannon, other.jensen_shannon),
+                    (found.hellinger, other.hellinger),
+                    (found.total_variation, other.total_variation),
+                    (found.l_infinity, other.l_infinity),
+                    (found.noise_floor, other.noise_floor),
+                ];
+                for (one, other) in pairs {
+                    prop_assert!((one - other).abs() < 1e-7, "{} {}", one, other);
+                }
+            }
+            for share in [found.jensen_shannon, found.hellinger, found.total_variation, found.l_infinity] {
+                prop_assert!((0.0..=1.0).contains(&share));
+            }
+            prop_assert!(found.psi >= 0.0 && found.l_infinity <= found.total_variation + 1e-12);
+            prop_assert!(found.hellinger.powi(2) <= found.total_variation + 1e-12);
+        }
+    }
+}
