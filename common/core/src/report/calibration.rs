@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, TestFigure, figure, point, test};
 use super::group::{Known, Terms};
-use super::histogram::Histogram;
+use super::histogram::{FIT_BINS, Histogram};
 use crate::statistics::{self as st, LEVEL, Murphy, NotEstimable};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ fn figures(scores: Result<&Histogram, NotEstimable>) -> CalibrationFigures {
     let ten = ten.as_deref().map_err(|why| *why);
     let murphy = ten.and_then(|ten| st::murphy(ten, scores?.square_sum()));
     let part = |of: fn(Murphy) -> f64| point(murphy.map(of), "descriptive");
-    let fine = scores.map(Histogram::calibration_bins);
+    let fine = scores.map(|scores| scores.calibration_bins(FIT_BINS));
     let fine = fine.as_deref().map_err(|why| *why);
     let fit = fine.and_then(|fine| st::recalibration(fine, LEVEL));
     let spiegelhalter = fine.and_then(|fine| st::spiegelhalter(fine, scores?.square_sum()));

@@ -130,7 +130,7 @@ pub fn average_precision(positives: &[u64], negatives: &[u64], level: f64) -> Re
 /// Term by term where that is short or `start` is small, then by the asymptotic series of harmonic numbers around n + 1/2
 /// (DeTemple and Wang 1991), whose next term is below 1e-13 here.
 fn reciprocals(start: f64, count: f64) -> f64 {
-    let direct = count.min(if count <= 32.0 { count } else { (16.0 - start).max(0.0) });
+    let direct = count.min(if count <= 4.0 { count } else { (16.0 - start).max(0.0) });
     let mut sum = 0.0;
     for i in 1..=direct as u64 {
         sum += 1.0 / (start + i as f64);

@@ -24,25 +24,23 @@ pub fn recalibration(bins: &[CalibrationBin], level: f64) -> Result<Recalibratio
     let rows = rows(bins)?;
     check_overlap(&rows)?;
     let (mut intercept, mut slope) = (0.0, 1.0);
-    let mut best = log_likelihood(&rows, intercept, slope);
+    let mut at = Likelihood::new(&rows, intercept, slope);
     for _ in 0..MAX_STEPS {
-        let (gradient, information) = derivatives(&rows, intercept, slope);
-        let [a, b, c] = information;
+        let ([g, h], [a, b, c]) = (at.gradient, at.information);
         let determinant = a * c - b * b;
-        let mut step =
-            [(c * gradient[0] - b * gradient[1]) / determinant, (a * gradient[1] - b * gradient[0]) / determinant];
+        let mut step = [(c * g - b * h) / determinant, (a * h - b * g) / determinant];
         if !step.iter().all(|part| part.is_finite()) {
             return Err(NotEstimable::NotFinite);
         }
         // Newton's step, halved until the likelihood does not fall: it is concave, so this ends at its maximum.
-        let mut next = log_likelihood(&rows, intercept + step[0], slope + step[1]);
-        while next < best - 1e-12 * best.abs() {
+        let mut next = Likelihood::new(&rows, intercept + step[0], slope + step[1]);
+        while next.log < at.log - 1e-12 * at.log.abs() {
             step = step.map(|part| part / 2.0);
-            next = log_likelihood(&rows, intercept + step[0], slope + step[1]);
+            next = Likelihood::new(&rows, intercept + step[0], slope + step[1]);
         }
-        (intercept, slope, best) = (intercept + step[0], slope + step[1], next);
+        (intercept, slope, at) = (intercept + step[0], slope + step[1], next);
         if step[0].abs() <= CONVERGED * (1.0 + intercept.abs()) && step[1].abs() <= CONVERGED * (1.0 + slope.abs()) {
-            let (_, [a, b, c]) = derivatives(&rows, intercept, slope);
+            let [a, b, c] = at.information;
             let determinant = a * c - b * b;
             let wald =
                 |value: f64, variance: f64| Estimate { value, interval: Interval::around(value, z * variance.sqrt()) };
@@ -113,25 +111,33 @@ fn check_overlap(rows: &[Row]) -> Result<(), NotEstimable> {
     }
 }
 
-fn log_likelihood(rows: &[Row], intercept: f64, slope: f64) -> f64 {
-    // ln(1 / (1 + exp(-t))), whatever t.
-    let log_share = |t: f64| t.min(0.0) - (-t.abs()).exp().ln_1p();
-    rows.iter().map(|(x, p, n)| p * log_share(intercept + slope * x) + n * log_share(-intercept - slope * x)).sum()
+/// The logarithm of the likelihood with its derivatives for intercept a and slope b.
+struct Likelihood {
+    log: f64,
+    gradient: [f64; 2],
+    /// aa, ab, bb.
+    information: [f64; 3],
 }
 
-/// Gradient, and information [aa, ab, bb], for intercept a and slope b.
-fn derivatives(rows: &[Row], intercept: f64, slope: f64) -> ([f64; 2], [f64; 3]) {
-    let (mut gradient, mut information) = ([0.0; 2], [0.0; 3]);
-    for (x, p, n) in rows {
-        let share = 1.0 / (1.0 + (-intercept - slope * x).exp());
-        let (rest, weight) = (p - (p + n) * share, (p + n) * share * (1.0 - share));
-        gradient[0] += rest;
-        gradient[1] += rest * x;
-        information[0] += weight;
-        information[1] += weight * x;
-        information[2] += weight * x * x;
+impl Likelihood {
+    fn new(rows: &[Row], intercept: f64, slope: f64) -> Likelihood {
+        let (mut log, mut gradient, mut information) = (0.0, [0.0; 2], [0.0; 3]);
+        for (x, p, n) in rows {
+            let t = intercept + slope * x;
+            // Of the likelier label's odds against it, whatever t.
+            let small = (-t.abs()).exp();
+            let unlikely = small / (1.0 + small);
+            let share = if t < 0.0 { unlikely } else { 1.0 - unlikely };
+            log += p * t.min(0.0) - n * t.max(0.0) - (p + n) * small.ln_1p();
+            let (rest, weight) = (p - (p + n) * share, (p + n) * unlikely * (1.0 - unlikely));
+            gradient[0] += rest;
+            gradient[1] += rest * x;
+            information[0] += weight;
+            information[1] += weight * x;
+            information[2] += weight * x * x;
+        }
+        Likelihood { log, gradient, information }
     }
-    (gradient, information)
 }
 
 /// How near to 0 or 1 a score may come before it is held.

@@ -20,6 +20,9 @@ pub fn partial_auc(positives: &[u64], negatives: &[u64], max_fpr: f64) -> Result
     for pair in curve.0.windows(2) {
         let ((f0, t0), (f1, t1)) = (pair[0], pair[1]);
         let width = f1.min(max_fpr) - f0;
+        if f0 >= max_fpr {
+            break;
+        }
         if width <= 0.0 {
             continue;
         }
@@ -71,11 +74,13 @@ struct Curve(Vec<(f64, f64)>);
 impl Curve {
     fn new(positives: &[u64], negatives: &[u64]) -> Result<Curve, NotEstimable> {
         let (p, n) = totals(positives, negatives)?;
-        let (mut tp, mut fp) = (0_u128, 0_u128);
-        let mut points = vec![(0.0, 0.0)];
+        let (p, n) = (p as f64, n as f64);
+        let (mut tp, mut fp) = (0.0, 0.0);
+        let mut points = Vec::with_capacity(positives.len() + 1);
+        points.push((0.0, 0.0));
         for (p_b, n_b) in positives.iter().zip(negatives).rev().filter(|(p_b, n_b)| **p_b > 0 || **n_b > 0) {
-            (tp, fp) = (tp + u128::from(*p_b), fp + u128::from(*n_b));
-            points.push((fp as f64 / n as f64, tp as f64 / p as f64));
+            (tp, fp) = (tp + *p_b as f64, fp + *n_b as f64);
+            points.push((fp / n, tp / p));
         }
         Ok(Curve(points))
     }
