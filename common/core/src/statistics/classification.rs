@@ -27,21 +27,20 @@ impl Confusion {
     }
 
     /// A figure of the cells with the delta method's normal interval for a multinomial sample, held inside `range`.
-    fn delta(
-        self,
-        range: Interval,
-        level: f64,
-        figure: impl Fn([Dual; 4]) -> Dual,
-    ) -> Result<Estimate, NotEstimable> {
+    fn delta(self, range: Interval, level: f64, figure: impl Fn([Dual; 4]) -> Dual) -> Result<Estimate, NotEstimable> {
         let z = normal_quantile(level)?;
         let found = figure(Dual::cells(self.cells()));
         if !found.value.is_finite() {
             return Err(NotEstimable::NotFinite);
         }
-        // Where the figure is at the end of its range its slope says nothing of the width.
-        let degenerate = Err(NotEstimable::ZeroVariance);
+        // Where the figure is at the end of its range its slope says nothing of the width: it is 0, but for rounding.
+        let n: f64 = self.cells().iter().map(|cell| *cell as f64).sum();
         let variance = found.multinomial_variance(self.cells());
-        let around = if variance.is_finite() { Interval::around(found.value, z * variance.sqrt()) } else { degenerate };
+        let around = if variance * n > ROUNDING && variance.is_finite() {
+            Interval::around(found.value, z * variance.sqrt())
+        } else {
+            Err(NotEstimable::ZeroVariance)
+        };
         let held = |i: Interval| Interval { lower: i.lower.max(range.lower), upper: i.upper.min(range.upper) };
         Ok(Estimate { value: found.value.clamp(range.lower, range.upper), interval: around.map(held) })
     }
@@ -80,9 +79,9 @@ impl Confusion {
             return Err(NotEstimable::EmptyDenominator);
         }
         self.delta(SIGNED, level, |[tp, fp, fn_, tn]| {
-            // Roots one by one: the product of four counts would lose digits.
-            let roots = [tp + fp, tp + fn_, tn + fp, tn + fn_].map(Dual::sqrt);
-            (tp * tn - fp * fn_) / (roots[0] * roots[1] * roots[2] * roots[3])
+            // Two roots: that of a perfect table is then exact.
+            let (first, second) = ((tp + fp) * (tp + fn_), (tn + fp) * (tn + fn_));
+            (tp * tn - fp * fn_) / (first.sqrt() * second.sqrt())
         })
     }
 
@@ -152,6 +151,8 @@ impl Confusion {
     }
 }
 
+/// Variance of one event's share in a figure, below which it is none.
+const ROUNDING: f64 = 1e-24;
 const UNIT: Interval = Interval { lower: 0.0, upper: 1.0 };
 const SIGNED: Interval = Interval { lower: -1.0, upper: 1.0 };
 const NOT_NEGATIVE: Interval = Interval { lower: 0.0, upper: f64::MAX };
@@ -191,7 +192,8 @@ mod tests {
         let (po, pe): (f64, f64) = (0.84, 0.49 * 0.47 + 0.51 * 0.53);
         let kappa = (po - pe) / (1.0 - pe);
         let diagonal: f64 = (0..2).map(|i| p[i][i] * (1.0 - (row[i] + column[i]) * (1.0 - kappa)).powi(2)).sum();
-        let beside = (1.0 - kappa).powi(2) * (p[0][1] * (column[0] + row[1]).powi(2) + p[1][0] * (column[1] + row[0]).powi(2));
+        let beside =
+            (1.0 - kappa).powi(2) * (p[0][1] * (column[0] + row[1]).powi(2) + p[1][0] * (column[1] + row[0]).powi(2));
         let variance = (diagonal + beside - (kappa - pe * (1.0 - kappa)).powi(2)) / ((1.0 - pe).powi(2) * 100.0);
         let found = table.kappa(LEVEL).expect("defined");
         assert!((found.value - kappa).abs() < 1e-12);

@@ -16,15 +16,21 @@
 //! ```
 
 mod calibration;
+mod classification;
 mod contingency;
+mod dual;
+mod fairness;
 mod groups;
 mod homogeneity;
 #[cfg(test)]
 mod laws;
 mod mantel_haenszel;
 mod meta;
+mod multiplicity;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod oracle_counts;
 mod proportion;
 mod ranking;
 mod ratio;
@@ -33,11 +39,14 @@ mod tail;
 mod weighted;
 
 pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expected_calibration_error, mean_of_sums};
+pub use classification::Confusion;
 pub use contingency::{odds_ratio, pearson_chi2};
+pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
 pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
+pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use ranking::{Auc, auc};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
