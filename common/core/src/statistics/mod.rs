@@ -42,7 +42,9 @@ pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expect
 pub use classification::Confusion;
 pub use contingency::{odds_ratio, pearson_chi2};
 pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
-pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
+pub use groups::{
+    Joint, MaxMinDifference, MinMaxRatio, joint_difference, joint_ratio, max_min_difference, min_max_ratio,
+};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};

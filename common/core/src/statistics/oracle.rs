@@ -9,24 +9,29 @@ const VECTORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/vectors/statistics/oracle.json"));
 
 fn cases(section: &str) -> Vec<Value> {
-    let vectors: Value = serde_json::from_str(VECTORS).expect("the vectors are JSON");
+    cases_of(VECTORS, section)
+}
+
+/// The cases of a section of a file of vectors.
+pub(super) fn cases_of(vectors: &str, section: &str) -> Vec<Value> {
+    let vectors: Value = serde_json::from_str(vectors).expect("the vectors are JSON");
     let cases = vectors[section].as_array().expect("a section is a list").clone();
     assert!(cases.len() > 60, "{section} has only {} cases", cases.len());
     cases
 }
 
 /// Counts of a list, or of a list of lists.
-fn counts(value: &Value) -> Vec<u64> {
+pub(super) fn counts(value: &Value) -> Vec<u64> {
     value.as_array().expect("a list").iter().map(|n| n.as_u64().expect("a count")).collect()
 }
 
 /// Equal to 1e-9 relative; below 1e-12 the vectors round to 0.
-fn near(ours: f64, theirs: f64) -> bool {
+pub(super) fn near(ours: f64, theirs: f64) -> bool {
     (ours - theirs).abs() <= 1e-9 * ours.abs().max(theirs.abs()) || (ours - theirs).abs() <= 1e-12
 }
 
 /// Asserts that what is `null` there is not estimable here, and that the numbers are the same.
-fn same(what: &str, case: &Value, ours: Option<Vec<Option<f64>>>, theirs: &Value) {
+pub(super) fn same(what: &str, case: &Value, ours: Option<Vec<Option<f64>>>, theirs: &Value) {
     let equal = match (&ours, theirs) {
         (None, Value::Null) => true,
         (Some(ours), Value::Array(theirs)) => {
@@ -45,7 +50,7 @@ fn interval(interval: Result<Interval, NotEstimable>) -> Option<Vec<Option<f64>>
     interval.ok().map(|i| vec![Some(i.lower), Some(i.upper)])
 }
 
-fn estimate(estimate: Result<Estimate, NotEstimable>) -> Option<Vec<Option<f64>>> {
+pub(super) fn estimate(estimate: Result<Estimate, NotEstimable>) -> Option<Vec<Option<f64>>> {
     let estimate = estimate.ok()?;
     let ends = estimate.interval.ok();
     Some(vec![Some(estimate.value), ends.map(|i| i.lower), ends.map(|i| i.upper)])
