@@ -4,22 +4,31 @@
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
 mod absent;
+mod classification;
 mod compile;
+mod contrast;
+mod fairness;
 mod figure;
 mod group;
 mod histogram;
+mod multiplicity;
 mod pair;
 mod parity;
 mod quality;
+mod rates;
 mod sampled;
 mod slices;
 mod story;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
+pub use classification::ClassificationFigures;
 pub use compile::{Input, compile};
-pub use figure::{Estimate, Figure, TestFigure};
+pub use contrast::{DistanceFigures, OutcomeContrast};
+pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
+pub use figure::{DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
-pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
+pub use multiplicity::{Finding, Multiplicity, PairTest, TestedRate};
+pub use pair::{AdjustedFigures, Contrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
 pub use parity::{Gap, OutcomeParity, Parity};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
@@ -207,6 +216,8 @@ pub struct Scope {
     pub tier: Tier,
     /// The slice without attributes, then the plan's.
     pub slices: Vec<SliceFigures>,
+    /// Which differences are findings among so many.
+    pub multiplicity: Multiplicity,
     /// All events of each window that the report adds, in order.
     pub windows: Vec<WindowFigures>,
 }
@@ -247,7 +258,9 @@ pub struct SliceFigures {
     pub groups: Vec<GroupFigures>,
     /// Gaps over all compared groups, sites as if they were one; absent for the slice without attributes.
     pub parity: Option<Parity>,
-    /// The same at each site, in the order of `sites`; absent where the site's counts are not known.
+    /// How the compared groups are treated, sites as if they were one; absent for the slice without attributes.
+    pub fairness: Option<FairnessFigures>,
+    /// Gaps at each site, in the order of `sites`; absent where the site's counts are not known.
     pub site_parity: Vec<Option<Parity>>,
     /// Each other group against the reference.
     pub pairs: Vec<PairFigures>,

@@ -2,6 +2,7 @@
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::group::Terms;
+use super::multiplicity::multiplicity;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
@@ -118,10 +119,12 @@ fn scope(slices: &[&Slice], part: &Part, terms: &Terms) -> Scope {
     let figures = |(at, slice): (usize, &&Slice)| {
         slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
     };
+    let slices: Vec<_> = slices.iter().enumerate().map(figures).collect();
     Scope {
         model_version: part.version.to_owned(),
         tier: part.tier,
-        slices: slices.iter().enumerate().map(figures).collect(),
+        multiplicity: multiplicity(&slices),
+        slices,
         windows: window_figures(part, terms),
     }
 }

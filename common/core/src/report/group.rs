@@ -1,5 +1,6 @@
 //! Figures of one group: selection, outcomes, scores.
 
+use super::classification::ClassificationFigures;
 use super::figure::{Figure, figure, point, proportion};
 use super::histogram::Histogram;
 use crate::contract::ContractText;
@@ -17,6 +18,8 @@ pub struct GroupFigures {
     pub compared: bool,
     /// Over the sites that released the slice; absent where none did.
     pub pooled: Option<Measures>,
+    /// What follows from its decisions against labels; absent where it is not known, or where the contract has no label.
+    pub classification: Option<ClassificationFigures>,
     /// In the order of the slice's sites; absent where the site's counts are not known.
     pub sites: Vec<Option<Measures>>,
     /// Reliability diagram of the pooled scores, ten bins; empty where they are not known or no probabilities.

@@ -1,6 +1,8 @@
 //! Figures of one slice, and of each window, from what sites released.
 
+use super::classification::classification;
 use super::compile::Part;
+use super::fairness::fairness;
 use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
 use super::pair::Pair;
@@ -96,7 +98,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
     let mut pooled = Sum::default();
     let (mut sites, mut states) = (Vec::new(), Vec::new());
     let mut measures: Vec<Vec<Option<Measures>>> = vec![Vec::new(); groups.len()];
-    let has_scores = terms.contract.score.is_some();
+    let (has_label, has_scores) = (terms.contract.label.is_some(), terms.contract.score.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
     for site in part.sites {
         let (state, scores, sum) = site_sum(part.slices(site).as_deref());
@@ -111,6 +113,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         group: group.clone(),
         compared: is_compared(group),
         pooled: pooled.known(at).map(|known| terms.measures(known)),
+        classification: pooled.groups.get(at).filter(|_| has_label).map(|counts| classification(counts, terms)),
         sites,
         reliability: pooled.known(at).map(|known| terms.reliability(known)).unwrap_or_default(),
     });
@@ -125,11 +128,18 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         attributes: slice.attributes.clone(),
         reference: slice.reference.clone(),
         parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
+        fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
         pairs: pairs(slice, groups, &sites, &pooled.groups, terms),
         sites: states,
     }
+}
+
+/// Compared groups with their counts; none where the counts are not known.
+fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [String], Counts)>> {
+    let all = groups.iter().enumerate().filter(|(_, group)| is_compared(group));
+    all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
 }
 
 fn pairs(

@@ -21,6 +21,12 @@ impl Confusion {
         [self.tp, self.fp, self.fn_, self.tn]
     }
 
+    /// Both tables together.
+    pub fn plus(self, other: Confusion) -> Confusion {
+        let Confusion { tp, fp, fn_, tn } = other;
+        Confusion { tp: self.tp + tp, fp: self.fp + fp, fn_: self.fn_ + fn_, tn: self.tn + tn }
+    }
+
     /// Events of label 1, of label 0.
     pub fn labels(self) -> [u64; 2] {
         [self.tp + self.fn_, self.fp + self.tn]
