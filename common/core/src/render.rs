@@ -3,6 +3,7 @@
 //! A pure function of the report, byte for byte: a verifier recomputes the page and compares it. Names and titles are
 //! untrusted text; they are escaped, and characters that would reorder their neighbours are made visible.
 
+mod fairness;
 mod forest;
 mod format;
 mod open;
@@ -179,6 +180,7 @@ fn scopes(report: &Report) -> Markup {
                 (slice_part(report, slice, &format!("s{at}-{number}"), &mut rows))
                 @if number == 0 { (outcomes::windows(report, scope)) }
             }
+            (fairness::multiplicity(scope))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What needs labels: decisions and scores against labels, reliability diagrams, and the windows one after another.
 
 use super::format::{
-    bare_interval, count, fixed, gap, group, interval, percent, plural, points, ratio, short_window, shorten, state,
+    bare_interval, count, fixed, group, interval, percent, plural, points, ratio, short_window, shorten, state,
 };
 use super::tables::{Row, figures};
 use crate::report::{
@@ -14,7 +14,7 @@ use maud::{Markup, html};
 const DIAGRAMS: usize = 12;
 
 /// Groups with events, and their pooled figures.
-fn groups(slice: &SliceFigures) -> impl Iterator<Item = (&GroupFigures, &Measures)> {
+pub(super) fn groups(slice: &SliceFigures) -> impl Iterator<Item = (&GroupFigures, &Measures)> {
     slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref().filter(|pooled| pooled.n > 0)?)))
 }
 
@@ -23,7 +23,7 @@ pub(super) fn tables(slice: &SliceFigures) -> Markup {
     let labels = groups(slice).any(|(_, pooled)| pooled.outcomes.is_some());
     let scores = groups(slice).any(|(_, pooled)| pooled.scores.is_some());
     html! {
-        @if labels { (decisions(slice)) (rates(slice)) }
+        @if labels { (decisions(slice)) (rates(slice)) (super::fairness::classification(slice)) }
         @if scores { (score_table(slice)) (diagrams(slice)) }
     }
 }
@@ -114,7 +114,7 @@ fn score_table(slice: &SliceFigures) -> Markup {
     }
 }
 
-fn head(columns: &[&str]) -> Markup {
+pub(super) fn head(columns: &[&str]) -> Markup {
     html! { thead { tr { th scope="col" { "Group" } @for column in columns { th.n scope="col" { (column) } } } } }
 }
 
@@ -127,7 +127,7 @@ fn cell(figure: &Figure, text: fn(f64) -> String) -> Markup {
 }
 
 /// The estimate over its interval, or why there is none.
-fn with_range(figure: &Figure, text: fn(f64) -> String) -> Markup {
+pub(super) fn with_range(figure: &Figure, text: fn(f64) -> String) -> Markup {
     match (figure, state(figure)) {
         (Figure::Estimate(Estimate { value, interval: Some(i), .. }), None) => html! {
             td.n { (text(*value)) br; span.note { (bare_interval(i, text)) } }
@@ -218,14 +218,9 @@ pub(super) fn gaps(parity: &Parity) -> Markup {
         ("Predictive parity (positive predictive value)", &outcomes.predictive_parity),
         ("Accuracy", &outcomes.accuracy),
     ];
-    let titles: Vec<_> =
-        named.iter().map(|(name, of)| format!("{name}: {} of {} groups", of.groups_defined, parity.groups)).collect();
-    let rows: Vec<[Row; 2]> = named
-        .iter()
-        .map(|(_, of)| [Row("Difference, points", &of.difference, gap), Row("Ratio", &of.ratio, ratio)])
-        .collect();
-    let parts: Vec<(&str, &[Row])> =
-        titles.iter().zip(&rows).map(|(title, rows)| (title.as_str(), &rows[..])).collect();
+    let parts: Vec<(String, [Row; 2])> =
+        named.iter().map(|(name, of)| super::fairness::of_gap(name, of, parity.groups)).collect();
+    let parts: Vec<(&str, &[Row])> = parts.iter().map(|(title, rows)| (title.as_str(), &rows[..])).collect();
     figures(&parts, true)
 }
 
@@ -236,7 +231,11 @@ pub(super) fn pair(pair: &PairFigures) -> Markup {
         Row("True positive rate, points", &outcomes.tpr, points),
         Row("False positive rate, points", &outcomes.fpr, points),
         Row("Positive predictive value, points", &outcomes.ppv, points),
+        Row("Negative predictive value, points", &outcomes.npv, points),
         Row("Accuracy, points", &outcomes.accuracy, points),
+        Row("Base rate, points", &outcomes.prevalence, points),
+        Row("Average odds difference, points", &outcomes.average_odds, points),
+        Row("Treatment equality, ratio of FN / FP", &outcomes.treatment_equality, ratio),
     ];
     figures(&[("Differences that need labels, sites as if they were one", &rows)], true)
 }

@@ -110,6 +110,7 @@ pub(super) fn parity(slice: &SliceFigures) -> Markup {
         (figures(&[("", &rows)], false))
         (test_table(&tests))
         (super::outcomes::gaps(parity))
+        @if let Some(fairness) = &slice.fairness { (super::fairness::slice(fairness, parity.groups)) }
     }
 }
 
@@ -151,6 +152,7 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
     html! {
         (figures(&[("Crude, sites as if they were one", &crude), (&adjusted, &stratified), (&pooled, &effects)], true))
         (test_table(&tests))
+        (super::fairness::distance(&pair.distance))
         (super::outcomes::pair(pair))
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn outcome_contrast(group: &Counts, reference: &Counts, terms: &Terms
         prevalence: of(positives),
         average_odds: estimated(
             mature.and_then(|()| st::average_odds_difference(one, other, LEVEL)),
-            "newcombe of both, joined (Zou and Donner)",
+            "newcombe of both, joined",
         ),
         treatment_equality: estimated(mature.and(treatment), "woolf"),
     }
