@@ -1,11 +1,12 @@
-//! The oracle of the statistics, computed again by the libraries that it came from.
+//! The oracles of the statistics, computed again by the libraries that they came from.
 
 use crate::artifacts::{fresh, python, root};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Each program of `schemas/vectors/statistics/`, and what it writes.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
+    ("counts.py", "counts.json"),
     ("across.py", "across.json"),
     ("drift.py", "drift.json"),
     ("generate.py", "oracle.json"),

@@ -4,6 +4,7 @@
 //! untrusted text; they are escaped, and characters that would reorder their neighbours are made visible.
 
 mod drift;
+mod fairness;
 mod forest;
 mod format;
 mod open;
@@ -187,6 +188,7 @@ fn scopes(report: &Report) -> Markup {
                 (slice_part(report, slice, &format!("s{at}-{number}"), &mut rows))
                 @if number == 0 { (outcomes::windows(report, scope)) }
             }
+            (fairness::multiplicity(scope))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What needs labels: decisions and scores against labels, reliability diagrams, and the windows one after another.
 
-use super::format::{bare_interval, count, fixed, gap, group, percent, points, ratio, short_window, shorten, state};
+use super::format::{bare_interval, count, fixed, group, percent, points, ratio, short_window, shorten, state};
 use super::tables::{Row, figures};
 use crate::report::{
     Estimate, Figure, Gap, GroupFigures, Measures, PairFigures, Parity, ReliabilityBin, Report, Scope, SliceFigures,
@@ -20,7 +20,7 @@ pub(super) fn tables(slice: &SliceFigures) -> Markup {
     let labels = groups(slice).any(|(_, pooled)| pooled.outcomes.is_some());
     let scores = groups(slice).any(|(_, pooled)| pooled.scores.is_some());
     html! {
-        @if labels { (decisions(slice)) (rates(slice)) }
+        @if labels { (decisions(slice)) (rates(slice)) (super::fairness::classification(slice)) }
         @if scores { (super::scores::tables(slice)) (diagrams(slice)) }
     }
 }
@@ -173,14 +173,9 @@ pub(super) fn gaps(parity: &Parity) -> Markup {
         ("Predictive parity (positive predictive value)", &outcomes.predictive_parity),
         ("Accuracy", &outcomes.accuracy),
     ];
-    let titles: Vec<_> =
-        named.iter().map(|(name, of)| format!("{name}: {} of {} groups", of.groups_defined, parity.groups)).collect();
-    let rows: Vec<[Row; 2]> = named
-        .iter()
-        .map(|(_, of)| [Row("Difference, points", &of.difference, gap), Row("Ratio", &of.ratio, ratio)])
-        .collect();
-    let parts: Vec<(&str, &[Row])> =
-        titles.iter().zip(&rows).map(|(title, rows)| (title.as_str(), &rows[..])).collect();
+    let parts: Vec<(String, [Row; 2])> =
+        named.iter().map(|(name, of)| super::fairness::of_gap(name, of, parity.groups)).collect();
+    let parts: Vec<(&str, &[Row])> = parts.iter().map(|(title, rows)| (title.as_str(), &rows[..])).collect();
     figures(&parts, true)
 }
 
@@ -191,7 +186,11 @@ pub(super) fn pair(pair: &PairFigures) -> Markup {
         Row("True positive rate, points", &outcomes.tpr, points),
         Row("False positive rate, points", &outcomes.fpr, points),
         Row("Positive predictive value, points", &outcomes.ppv, points),
+        Row("Negative predictive value, points", &outcomes.npv, points),
         Row("Accuracy, points", &outcomes.accuracy, points),
+        Row("Base rate, points", &outcomes.prevalence, points),
+        Row("Average odds difference, points", &outcomes.average_odds, points),
+        Row("Treatment equality, ratio of FN / FP", &outcomes.treatment_equality, ratio),
     ];
     let scores = pair.scores.as_ref().map(|scores| {
         [Row("AUC", &scores.auc, ratio), Row("Area between the ROC curves (ABROCA)", &scores.abroca, ratio)]

@@ -110,6 +110,7 @@ pub(super) fn parity(slice: &SliceFigures) -> Markup {
         (figures(&[("", &rows)], false))
         (test_table(&tests))
         (super::outcomes::gaps(parity))
+        @if let Some(fairness) = &slice.fairness { (super::fairness::slice(fairness, parity.groups)) }
     }
 }
 
@@ -161,6 +162,7 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
         (figures(&[("Crude, sites as if they were one", &crude), ("Parts of the crude difference", &split), (&adjusted, &stratified), (&pooled, &effects)], true))
         (across(pair))
         (test_table(&tests))
+        (super::fairness::distance(&pair.distance))
         (super::outcomes::pair(pair))
     }
 }

@@ -4,6 +4,7 @@ use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::drift::{feature_drift, scope_drift};
 use super::group::Terms;
 use super::impact::{pack_figures, score_counts};
+use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
@@ -134,12 +135,15 @@ fn scope(slices: &[&Slice], part: &Part, reference: Option<&Window>, terms: &Ter
     let figures = |(at, slice): (usize, &&Slice)| {
         slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
     };
+    let drift = reference.map(|reference| scope_drift(slices, part, reference, terms)).unwrap_or_default();
+    let slices: Vec<_> = slices.iter().enumerate().map(figures).collect();
     Scope {
         model_version: part.version.to_owned(),
         tier: part.tier,
-        slices: slices.iter().enumerate().map(figures).collect(),
+        multiplicity: multiplicity(&slices),
+        slices,
         windows: window_figures(part, terms),
-        drift: reference.map(|reference| scope_drift(slices, part, reference, terms)).unwrap_or_default(),
+        drift,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Figures of one group: selection, outcomes, scores.
 
 use super::calibration::CalibrationFigures;
+use super::classification::ClassificationFigures;
 use super::figure::{Figure, figure, point, proportion, with_bounds};
 use super::histogram::Histogram;
 use super::identified::Identified;
@@ -20,6 +21,8 @@ pub struct GroupFigures {
     pub compared: bool,
     /// Over the sites that released the slice; absent where none did.
     pub pooled: Option<Measures>,
+    /// What follows from its decisions against labels; absent where it is not known, or where the contract has no label.
+    pub classification: Option<ClassificationFigures>,
     /// In the order of the slice's sites; absent where the site's counts are not known.
     pub sites: Vec<Option<Measures>>,
     /// Reliability diagram of the pooled scores, ten bins; empty where they are not known or no probabilities.

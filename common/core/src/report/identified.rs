@@ -3,7 +3,7 @@
 
 use super::compile::Part;
 use super::group::{decided, labelled, total};
-use super::parity::{correct, false_positives, predicted_positives, true_positives};
+use super::rates::{correct, false_positives, predicted_positives, true_positives};
 use crate::disclosure::{Counts, ReleasedSlice};
 use crate::statistics::{self as st, Interval, NotEstimable};
 use serde::{Deserialize, Serialize};

@@ -1,15 +1,15 @@
 //! One group against the reference: crude, at each site, adjusted for site, pooled.
 
 use super::across::{PooledFigures, Scale, pooled_figures};
-use super::figure::{Figure, TestFigure, difference, figure, test};
+use super::contrast::{DistanceFigures, OutcomeContrast, distance, outcome_contrast};
+use super::figure::{Figure, TestFigure, difference, figure, katz, test};
 use super::group::{Known, Terms, decided, rate_of};
 use super::identified::{IdentifiedContrast, Partial};
-use super::parity::{correct, false_positives, predicted_positives, true_positives};
 use super::ranking::ScoreContrast;
 use super::{State, slices::SiteCounts};
 use crate::disclosure::Counts;
 use crate::ids::Name;
-use crate::statistics::{self as st, Effect, LEVEL, NotEstimable, RatioMethod, Stratum};
+use crate::statistics::{self as st, Effect, LEVEL, NotEstimable, Stratum};
 use serde::{Deserialize, Serialize};
 
 /// One group against the reference group.
@@ -20,6 +20,8 @@ pub struct PairFigures {
     pub group: Vec<String>,
     /// Sites as if they were one.
     pub crude: Contrast,
+    /// How far apart the crude selection rates are.
+    pub distance: DistanceFigures,
     /// Each site, in the order of the slice's sites.
     pub sites: Vec<SiteContrast>,
     /// Sites where the group is selected more often than the reference.
@@ -46,20 +48,6 @@ pub struct PairFigures {
     pub outcomes: Option<OutcomeContrast>,
     /// Scores, sites as if they were one; absent where the contract has no label or no score.
     pub scores: Option<ScoreContrast>,
-}
-
-/// Rates of the group less those of the reference; Newcombe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutcomeContrast {
-    /// True positive rate.
-    pub tpr: Figure,
-    /// False positive rate.
-    pub fpr: Figure,
-    /// Positive predictive value.
-    pub ppv: Figure,
-    /// Accuracy.
-    pub accuracy: Figure,
 }
 
 /// Differences and ratios of selection rates, group against reference.
@@ -173,6 +161,7 @@ impl Pair<'_> {
             group: name,
             crude: contrast(group, reference, self.favourable()),
             outliers: outliers.map(|(site, _)| site.site.clone()).collect(),
+            distance: distance(group, reference),
             sites,
             favouring_group: favouring(1.0),
             favouring_reference: favouring(-1.0),
@@ -183,27 +172,13 @@ impl Pair<'_> {
             split: split(&known),
             identified: self.partial.and_then(|partial| partial.contrast(self.group, self.reference)),
             simpson: simpson(&known),
-            outcomes: self.terms.contract.label.is_some().then(|| self.outcomes(group, reference)),
+            outcomes: self.terms.contract.label.is_some().then(|| outcome_contrast(group, reference, &self.terms)),
             scores,
         }
     }
 
     fn favourable(&self) -> usize {
         self.terms.contract.decision.favourable_code()
-    }
-
-    fn outcomes(&self, group: &Counts, reference: &Counts) -> OutcomeContrast {
-        let mature = self.terms.is_mature(group) && self.terms.is_mature(reference);
-        let of = |rate: fn(&Counts) -> (u64, u64)| match mature {
-            true => difference(rate(group), rate(reference)),
-            false => Figure::undefined(NotEstimable::Immature),
-        };
-        OutcomeContrast {
-            tpr: of(true_positives),
-            fpr: of(false_positives),
-            ppv: of(predicted_positives),
-            accuracy: of(correct),
-        }
     }
 
     fn stratum(&self, site: &SiteCounts) -> Option<Stratum> {
@@ -278,19 +253,10 @@ fn contrast(group: &Counts, reference: &Counts, favourable: usize) -> Contrast {
     let ((f1, _), (f0, _)) = (rate_of(group, favourable), rate_of(reference, favourable));
     Contrast {
         difference: difference((x1, n1), (x0, n0)),
-        selection_ratio: ratio(x1, n1, x0, n0),
-        impact_ratio: ratio(f1, n1, f0, n0),
+        selection_ratio: katz(x1, n1, x0, n0),
+        impact_ratio: katz(f1, n1, f0, n0),
         odds_ratio: figure(st::odds_ratio(x1, n1, x0, n0, LEVEL).map(|e| (e.value, e.interval)), "woolf"),
     }
-}
-
-fn ratio(x1: u64, n1: u64, x0: u64, n0: u64) -> Figure {
-    let estimate = st::katz_ratio(x1, n1, x0, n0, LEVEL);
-    let method = match &estimate {
-        Ok(estimate) if estimate.method == RatioMethod::KoopmanScore => "koopman_score",
-        _ => "katz_log",
-    };
-    figure(estimate.map(|e| (e.value, Ok(e.interval))), method)
 }
 
 fn adjusted(known: &[(&Name, Stratum)]) -> AdjustedFigures {

@@ -1,6 +1,8 @@
 //! Figures of one slice, and of each window, from what sites released.
 
+use super::classification::classification;
 use super::compile::Part;
+use super::fairness::fairness;
 use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
 use super::identified::Partial;
@@ -104,7 +106,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
     let mut pooled = Sum::default();
     let (mut sites, mut states) = (Vec::new(), Vec::new());
     let mut measures: Vec<Vec<(Option<Measures>, Result<Effect, String>)>> = vec![Vec::new(); groups.len()];
-    let has_scores = terms.contract.score.is_some();
+    let (has_label, has_scores) = (terms.contract.label.is_some(), terms.contract.score.is_some());
     let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
     for site in part.sites {
@@ -125,6 +127,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
             group: group.clone(),
             compared: is_compared(group),
             pooled: known.map(|known| terms.measures(known)),
+            classification: pooled.groups.get(at).filter(|_| has_label).map(|counts| classification(counts, terms)),
             sites,
             reliability: known.map(|known| terms.reliability(known)).unwrap_or_default(),
             ranking: known.and_then(|known| terms.ranking(known, &areas)),
@@ -143,11 +146,18 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         attributes: slice.attributes.clone(),
         reference: slice.reference.clone(),
         parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
+        fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
         pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref()), terms),
         sites: states,
     }
+}
+
+/// Compared groups with their counts; none where the counts are not known.
+fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [String], Counts)>> {
+    let all = groups.iter().enumerate().filter(|(_, group)| is_compared(group));
+    all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
 }
 
 fn pairs(

@@ -16,8 +16,11 @@
 //! ```
 
 mod calibration;
+mod classification;
 mod contingency;
 mod drift;
+mod dual;
+mod fairness;
 mod groups;
 mod homogeneity;
 mod identified;
@@ -25,10 +28,13 @@ mod identified;
 mod laws;
 mod mantel_haenszel;
 mod meta;
+mod multiplicity;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod oracle_across;
+#[cfg(test)]
+mod oracle_counts;
 #[cfg(test)]
 mod oracle_drift;
 #[cfg(test)]
@@ -48,9 +54,13 @@ pub use calibration::{
     CalibrationBin, Murphy, brier, brier_skill, calibration_error_by_chance, calibration_in_the_large,
     expected_calibration_error, maximum_calibration_error, mean_of_sums, murphy, observed_expected,
 };
+pub use classification::Confusion;
 pub use contingency::{odds_ratio, pearson_chi2};
 pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
-pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
+pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
+pub use groups::{
+    Joint, MaxMinDifference, MinMaxRatio, joint_difference, joint_ratio, max_min_difference, min_max_ratio,
+};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use identified::{identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
@@ -58,6 +68,7 @@ pub use meta::{
     Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
     log_risk_ratio_effect, meta_analysis, risk_difference_effect,
 };
+pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
