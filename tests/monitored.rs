@@ -87,7 +87,10 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     let latency = |name: &str| value(&operations["latency_us"][name]);
     // One in ten took 100 ms; a bucket is 1 % wide.
     assert!((latency("p50") / 10_000.0 - 1.0).abs() < 0.01 && (latency("p95") / 100_000.0 - 1.0).abs() < 0.01);
-    assert_eq!((&operations["cost_micros"]["events"], &operations["cost_micros"]["sum"]), (&json!(800), &json!("1600000")));
+    assert_eq!(
+        (&operations["cost_micros"]["events"], &operations["cost_micros"]["sum"]),
+        (&json!(800), &json!("1600000"))
+    );
     near(value(&operations["tokens_out"]["mean"]), 0.5);
     assert!((value(&operations["label_delay_s"]["p50"]) / 86_400.0 - 1.0).abs() < 0.01);
 
@@ -97,7 +100,10 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     assert_eq!((&row["n"], &row["favourable"], &row["below_threshold"]), (&json!(400), &json!(100), &json!(true)));
     near(value(&row["impact_ratio"]), 0.5);
     // Pearson's statistic of 100 of 400 against 200 of 400.
-    near(row["test"]["test"]["statistic"].as_f64().expect("a number"), 800.0 * (100.0 * 200.0 - 300.0 * 200.0_f64).powi(2) / (400.0 * 400.0 * 300.0 * 500.0));
+    near(
+        row["test"]["test"]["statistic"].as_f64().expect("a number"),
+        800.0 * (100.0 * 200.0 - 300.0 * 200.0_f64).powi(2) / (400.0 * 400.0 * 300.0 * 500.0),
+    );
     // 500 scores of 0.24 and 300 of 0.74: the median is in the lower bin, of which a fifth lies above it.
     let scoring = &ll144["tables"][1];
     near(value(&scoring["rows"][0]["rate"]), (100.0 + 0.2 * 300.0) / 400.0);
@@ -107,8 +113,11 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     assert_eq!((&bounds["lower"], &bounds["upper"]), (&json!(0.25), &json!(1.0)));
 
     let page = std::fs::read_to_string(out.join("report.html")).expect("reads");
-    assert!(page.contains("below the threshold") && page.contains("Against 4 May 2026") && page.contains("6 RCNY 5-300"));
-    let mut zip = zip::ZipArchive::new(std::fs::File::open(out.join("bundle.zip")).expect("opens")).expect("a ZIP file");
+    assert!(
+        page.contains("below the threshold") && page.contains("Against 4 May 2026") && page.contains("6 RCNY 5-300")
+    );
+    let mut zip =
+        zip::ZipArchive::new(std::fs::File::open(out.join("bundle.zip")).expect("opens")).expect("a ZIP file");
     let mut table = String::new();
     zip.by_name("tables/impact.csv").expect("there").read_to_string(&mut table).expect("reads");
     let line = "v1,1,sex,female,male,,,four-fifths.selection.impact_ratio,0.5,";
@@ -126,6 +135,7 @@ fn a_plan_names_packs_and_windows_that_there_are() {
     refused(LOANS_PLAN.replace("[windows]", "packs = [\"sr-11-7\"]\n[windows]"), "no policy pack is called `sr-11-7`");
     let other = "[reference_window]\nstart = \"2026-05-05T00:00:00Z\"\nend = \"2026-05-06T00:00:00Z\"\n[disclosure]";
     refused(LOANS_PLAN.replace("[disclosure]", other), "must be one of the plan's windows");
-    let exclusion = format!("{LOANS_PLAN}\n[[exclusion]]\nattributes = [\"age\"]\ngroup = [\"old\"]\njustification = \"few\"\n");
+    let exclusion =
+        format!("{LOANS_PLAN}\n[[exclusion]]\nattributes = [\"age\"]\ngroup = [\"old\"]\njustification = \"few\"\n");
     refused(exclusion, "it must name a slice");
 }

@@ -1,7 +1,8 @@
 //! What leaves of the time, money and tokens that events took, and of how long labels took to come.
 //!
-//! A distribution is seen as ranges of neighbouring buckets with at least k events each, cut from below as soon as k are
-//! together; what is left at the top joins the last. It, or a sum, is seen if the events that have the value, and those that
+//! A distribution is seen as ranges of neighbouring buckets with at least k events each, and none between them. A bucket with
+//! k events is a range of its own; others are joined from below until k are together, from the end of the range before; what
+//! is left at the top joins the last. It, or a sum, is seen if the events that have the value, and those that
 //! have none, are 0 or at least k.
 
 use super::{Cell, Decimal, passes};
@@ -85,11 +86,15 @@ pub(super) fn hide_differences(before: &Operations, after: &mut Operations, k: u
 fn tells_few(old: &[Range], new: &[Range], k: u64) -> bool {
     let until = |ranges: &[Range]| {
         let mut events = 0;
-        let mut cuts: BTreeMap<u32, u64> = BTreeMap::from([(log_linear::LAST, 0)]);
-        cuts.extend(ranges.iter().map(|Range(_, last, count)| {
+        let mut cuts: BTreeMap<u32, u64> = BTreeMap::new();
+        for Range(first, last, count) in ranges {
+            if let Some(before) = first.checked_sub(1) {
+                cuts.insert(before, events);
+            }
             events += count;
-            (*last, events)
-        }));
+            cuts.insert(*last, events);
+        }
+        cuts.insert(log_linear::LAST, events);
         cuts
     };
     let (old, new) = (until(old), until(new));
@@ -101,7 +106,7 @@ fn tells_few(old: &[Range], new: &[Range], k: u64) -> bool {
     })
 }
 
-/// Ranges from the first bucket to the last, with `k` events or more each; empty without events.
+/// Ranges with `k` events or more each; empty without events.
 fn ranges(buckets: &BTreeMap<u32, u64>, of: u64, k: u64) -> Cell<Vec<Range>> {
     let events = buckets.values().sum::<u64>();
     if !passes(events, k) || !passes(of.saturating_sub(events), k) {
@@ -109,13 +114,16 @@ fn ranges(buckets: &BTreeMap<u32, u64>, of: u64, k: u64) -> Cell<Vec<Range>> {
     }
     let (mut ranges, mut first, mut together) = (Vec::new(), 0, 0);
     for (bucket, count) in buckets {
+        if together == 0 && *count >= k {
+            first = *bucket;
+        }
         together += count;
         if together >= k {
             ranges.push(Range(first, *bucket, together));
             (first, together) = (bucket + 1, 0);
         }
     }
-    if let Some(Range(_, last, count)) = ranges.last_mut() {
+    if let Some(Range(_, last, count)) = ranges.last_mut().filter(|_| together > 0) {
         (*last, *count) = (log_linear::LAST, *count + together);
     }
     Cell::Value(ranges)
@@ -130,10 +138,11 @@ mod tests {
     fn ranges_are_cut_where_k_are_together() {
         let of = |counts: &[(u32, u64)], all| ranges(&counts.iter().copied().collect(), all, 5);
         let seen = of(&[(3, 2), (4, 3), (9, 7), (40, 4)], 16);
-        assert_eq!(seen, Cell::Value(vec![Range(0, 4, 5), Range(5, log_linear::LAST, 11)]));
+        assert_eq!(seen, Cell::Value(vec![Range(0, 4, 5), Range(9, log_linear::LAST, 11)]));
+        assert_eq!(of(&[(3, 8), (9, 1), (40, 7)], 16), Cell::Value(vec![Range(3, 3, 8), Range(4, 40, 8)]));
         assert_eq!(of(&[(3, 4)], 4), Cell::Suppressed);
         assert_eq!(of(&[(3, 5)], 9), Cell::Suppressed, "four have none");
-        assert_eq!(of(&[(3, 5)], 10), Cell::Value(vec![Range(0, log_linear::LAST, 5)]));
+        assert_eq!(of(&[(3, 5)], 10), Cell::Value(vec![Range(3, 3, 5)]));
         assert_eq!(of(&[], 10), Cell::Value(Vec::new()));
     }
 
@@ -162,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranges_cover_all_buckets_with_k_events_each(
+        fn ranges_hold_all_events_at_least_k_each(
             counts in proptest::collection::btree_map(0..=log_linear::LAST, 1..9_u64, 0..20),
             k in 1..12_u64,
         ) {
@@ -173,13 +182,14 @@ mod tests {
                     prop_assert_eq!(seen.iter().map(|range| range.2).sum::<u64>(), events);
                     let mut next = 0;
                     for Range(first, last, count) in &seen {
-                        prop_assert_eq!(*first, next);
-                        prop_assert!(first <= last && *count >= k);
+                        prop_assert!(next <= *first && first <= last && *count >= k);
+                        // Alone in a range stands a bucket with k events; others begin where the one before ended.
+                        prop_assert!(first == last || *first == next || counts[first] >= k);
                         let inside = counts.range(first..=last).map(|(_, count)| count).sum::<u64>();
                         prop_assert_eq!(inside, *count);
                         next = last + 1;
                     }
-                    prop_assert!(seen.is_empty() == (events == 0) && (seen.is_empty() || next == log_linear::LAST + 1));
+                    prop_assert!(seen.is_empty() == (events == 0) && next <= log_linear::LAST + 1);
                 }
             }
         }
