@@ -94,11 +94,14 @@ pub(super) fn site_counts<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Cou
     (state == State::Released).then_some(sum.groups)
 }
 
+/// A group's figures at a site, and its area as an effect to pool, or why not.
+type AtSite = (Option<Measures>, Result<Effect, String>);
+
 /// The figures of `slice`, the `part`'s slice at every site.
 pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
     let mut pooled = Sum::default();
     let (mut sites, mut states) = (Vec::new(), Vec::new());
-    let mut measures: Vec<Vec<(Option<Measures>, Result<Effect, String>)>> = vec![Vec::new(); groups.len()];
+    let mut measures: Vec<Vec<AtSite>> = vec![Vec::new(); groups.len()];
     let has_scores = terms.contract.score.is_some();
     let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
