@@ -101,11 +101,14 @@ pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
     slice.groups.iter().map(|group| group.counts.value().copied()).collect()
 }
 
+/// A group's figures at a site, and its area as an effect to pool, or why not.
+type AtSite = (Option<Measures>, Result<Effect, String>);
+
 /// The figures of `slice`, the `part`'s slice at every site.
 pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
     let mut pooled = Sum::default();
     let (mut sites, mut states) = (Vec::new(), Vec::new());
-    let mut measures: Vec<Vec<(Option<Measures>, Result<Effect, String>)>> = vec![Vec::new(); groups.len()];
+    let mut measures: Vec<Vec<AtSite>> = vec![Vec::new(); groups.len()];
     let (has_label, has_scores) = (terms.contract.label.is_some(), terms.contract.score.is_some());
     let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.

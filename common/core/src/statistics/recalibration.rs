@@ -14,7 +14,7 @@ pub struct Recalibration {
     pub intercept: Estimate,
 }
 
-/// Fits the model to bins. Mean scores within [`NEAREST`] of 0 or 1 are held there: those have no logit.
+/// Fits the model to bins. Mean scores within 1e-6 of 0 or 1 are held there: those have no logit.
 ///
 /// # Errors
 /// `EmptyDenominator` without events of either label; `CountExceedsTotal`; `ZeroVariance` if all scores are the same;
@@ -141,7 +141,7 @@ impl Likelihood {
 }
 
 /// How near to 0 or 1 a score may come before it is held.
-pub const NEAREST: f64 = 1e-6;
+const NEAREST: f64 = 1e-6;
 /// Relative size of the last step.
 const CONVERGED: f64 = 1e-10;
 /// Newton's method needs about ten.
