@@ -1,6 +1,6 @@
 //! All tests of a scope read together: with many groups and many rates some differ by chance.
 
-use super::{Figure, SliceFigures};
+use super::{Figure, OutcomeFigures, SliceFigures};
 use crate::statistics::{self as st, LEVEL, NormalTest};
 use serde::{Deserialize, Serialize};
 
@@ -118,15 +118,13 @@ fn slice_tests(slice: &SliceFigures) -> Vec<Tested<'_>> {
         tests.push((&pair.group[..], TestedRate::SelectionRate, selection));
         let outcomes = group.outcomes.as_ref().zip(reference.outcomes.as_ref()).zip(pair.outcomes.as_ref());
         let Some(((one, other), contrast)) = outcomes else { continue };
-        let rates: [(TestedRate, &Figure, fn(&super::OutcomeFigures) -> (u64, u64)); 3] = [
-            (TestedRate::Tpr, &contrast.tpr, |o| (o.tp, o.tp + o.fn_)),
-            (TestedRate::Fpr, &contrast.fpr, |o| (o.fp, o.fp + o.tn)),
-            (TestedRate::Ppv, &contrast.ppv, |o| (o.tp, o.tp + o.fp)),
-        ];
-        for (rate, difference, of) in rates {
+        let mut add = |rate: TestedRate, difference: &Figure, of: fn(&OutcomeFigures) -> (u64, u64)| {
             // Where labels are too few the counts are there, and the difference is not.
-            tests.push((&pair.group, rate, difference.value().and_then(|_| test(of(one), of(other)))));
-        }
+            tests.push((&pair.group[..], rate, difference.value().and_then(|_| test(of(one), of(other)))));
+        };
+        add(TestedRate::Tpr, &contrast.tpr, |o| (o.tp, o.tp + o.fn_));
+        add(TestedRate::Fpr, &contrast.fpr, |o| (o.fp, o.fp + o.tn));
+        add(TestedRate::Ppv, &contrast.ppv, |o| (o.tp, o.tp + o.fp));
     }
     tests
 }

@@ -39,6 +39,17 @@ impl Dual {
         self.with(self.value.ln(), self.value.recip())
     }
 
+    fn times(self, other: Dual) -> Dual {
+        let slope = std::array::from_fn(|at| self.slope[at] * other.value + self.value * other.slope[at]);
+        Dual { value: self.value * other.value, slope }
+    }
+
+    fn by(self, other: Dual) -> Dual {
+        let value = self.value / other.value;
+        let slope = std::array::from_fn(|at| (self.slope[at] - value * other.slope[at]) / other.value);
+        Dual { value, slope }
+    }
+
     /// Variance by the delta method where the cells are multinomial and the figure does not change when all of them are
     /// multiplied by the same number: the sum of x_i times the squared slope in x_i.
     pub fn multinomial_variance(self, counts: [u64; CELLS]) -> f64 {
@@ -65,17 +76,14 @@ impl Sub for Dual {
 impl Mul for Dual {
     type Output = Dual;
     fn mul(self, other: Dual) -> Dual {
-        let slope = std::array::from_fn(|at| self.slope[at] * other.value + self.value * other.slope[at]);
-        Dual { value: self.value * other.value, slope }
+        self.times(other)
     }
 }
 
 impl Div for Dual {
     type Output = Dual;
     fn div(self, other: Dual) -> Dual {
-        let value = self.value / other.value;
-        let slope = std::array::from_fn(|at| (self.slope[at] - value * other.slope[at]) / other.value);
-        Dual { value, slope }
+        self.by(other)
     }
 }
 
