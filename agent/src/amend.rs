@@ -82,7 +82,10 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
 
 /// The answer now, if it may be told beside the earlier ones.
 fn answer_again(site: &mut Site, question: &Question, earlier: &[Outgoing], last: &Outgoing) -> Result<Answer, Fault> {
-    let new = answer(site, question)?;
+    let mut new = answer(site, question)?;
+    for old in earlier {
+        new.release.hide_differences(&text(old)?);
+    }
     if text(last)? == *new.release {
         let what = format!("nothing that is released of {} would change", question.window);
         return Err(Fault::new(Blame::Operator, what, "import the late events and outcomes first; nothing was signed"));
@@ -105,7 +108,8 @@ fn accepted(site: &mut Site, plan: &Name, digest: &Digest) -> Result<(), Fault> 
     Err(Fault::new(Blame::Operator, what, hint))
 }
 
-fn text(release: &Outgoing) -> Result<ReleaseText, Fault> {
+/// The release as it was signed.
+pub(crate) fn text(release: &Outgoing) -> Result<ReleaseText, Fault> {
     let damaged = |e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), "restore it from a backup");
     codec::from_json(&release.artifact).map_err(damaged)
 }

@@ -154,6 +154,7 @@ fn conveniences(centre: &Centre, report: &Report) -> Result<BTreeMap<String, Vec
         }
     }
     files.insert("tables/counts.csv".to_owned(), counts_table(report).into_bytes());
+    files.extend(report::tables(report));
     Ok(files)
 }
 

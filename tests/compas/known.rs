@@ -16,6 +16,7 @@ pub fn two_years(report: &Report, expected: &Value) {
     for name in ["race", "sex", "age_cat"] {
         figures::attribute(report, name, scope);
     }
+    murphy_adds_up(report);
     let crossed = report.scopes[0].slices.iter().find(|slice| slice.attributes == ["race", "sex"]).expect("a slice");
     let expected = scope["pooled"]["intersections"]["race|sex"].as_object().expect("groups");
     let mut checked = 0;
@@ -30,6 +31,22 @@ pub fn two_years(report: &Report, expected: &Value) {
         checked += 1;
     }
     assert_eq!(checked, expected.len());
+}
+
+/// The parts of the Brier score are the Brier score, of every group.
+fn murphy_adds_up(report: &Report) {
+    let mut checked = 0;
+    for group in report.scopes[0].slices.iter().flat_map(|slice| &slice.groups) {
+        let (Some(c), Some(pooled)) = (&group.calibration, &group.pooled) else { continue };
+        let value = |figure: &Figure| figures::estimate(figure).value;
+        let brier = &pooled.scores.as_ref().expect("scores").brier;
+        let Some(brier) = brier.value() else { continue };
+        let between = value(&c.murphy_reliability) - value(&c.murphy_resolution) + value(&c.murphy_uncertainty);
+        let parts = between + value(&c.murphy_within_variance) - value(&c.murphy_within_covariance);
+        assert!((parts - brier).abs() < 1e-12, "{parts} is not {brier}");
+        checked += 1;
+    }
+    assert!(checked > 15, "{checked}");
 }
 
 /// What was known on a day: label coverage, and the figures of the few labels there were.

@@ -6,6 +6,7 @@ use fedaudit_core::codec;
 use fedaudit_core::disclosure::{Cell, Counts, ReleaseText, ReleasedSlice};
 use fedaudit_core::report::{Report, State};
 use fedaudit_tests::figures;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -42,11 +43,42 @@ fn what_is_hidden_says_so_and_stays_hidden() {
             attacked += if is_hidden { attack(&release.strata[0].slices, slice, &truth) } else { 0 };
         }
     }
-    let small = figures::json(&data.join("expected.json"));
-    let small = &small["scopes"]["compas-general-recidivism@broward-2013"]["small_cells_below_10"];
+    let expected = figures::json(&data.join("expected.json"));
+    let expected = &expected["scopes"]["compas-general-recidivism@broward-2013"];
+    certain_bounds_hold_the_truth(&report, expected);
+    let small = &expected["small_cells_below_10"];
     assert!(hidden >= small.as_array().expect("a list").len().min(4) && attacked > 30, "{hidden} {attacked}");
     let page = std::fs::read_to_string(out.join("report.html")).expect("reads");
     assert!(page.contains("race: suppressed at 4 of 4 sites"), "the page lists what is hidden");
+}
+
+/// Where something is hidden, the rates over all rows lie where the report says that they must.
+fn certain_bounds_hold_the_truth(report: &Report, expected: &Value) {
+    let (mut held, mut narrow) = (0, 0);
+    for slice in &report.scopes[0].slices {
+        let hides = slice.sites.iter().any(|site| site.state == State::Suppressed);
+        let [attribute] = &slice.attributes[..] else { continue };
+        let attribute = &expected["pooled"]["attributes"][attribute.as_str()]["by_group"];
+        for group in &slice.groups {
+            assert_eq!(group.identified.is_some(), hides, "{:?}", group.group);
+            let (Some(found), truth) = (&group.identified, &attribute[&group.group[0]]) else { continue };
+            let rates = [
+                (found.selection_rate, "selection_rate"),
+                (found.tpr, "tpr"),
+                (found.fpr, "fpr"),
+                (found.ppv, "ppv"),
+                (found.accuracy, "accuracy"),
+            ];
+            for (bounds, rate) in rates {
+                let Some(truth) = truth[rate].as_f64() else { continue };
+                let bounds = bounds.expect("bounds");
+                assert!(bounds.contains(truth), "{:?} {rate}: {truth} is outside {bounds:?}", group.group);
+                held += 1;
+                narrow += usize::from(bounds.upper - bounds.lower < 0.5);
+            }
+        }
+    }
+    assert!(held > 20 && narrow >= 10, "{held} bounds, {narrow} of them say something");
 }
 
 /// Every count that is seen, in blocks and in histograms, is 0 or at least k.

@@ -1,7 +1,17 @@
-//! The oracle of the statistics, computed again by the libraries that it came from.
+//! The oracles of the statistics, computed again by the libraries that they came from.
 
 use crate::artifacts::{fresh, python, root};
 use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Each program of `schemas/vectors/statistics/`, and what it writes.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("counts.py", "counts.json"),
+    ("across.py", "across.json"),
+    ("drift.py", "drift.json"),
+    ("generate.py", "oracle.json"),
+    ("scores.py", "scores.json"),
+];
 
 /// The first place where two documents differ: floating-point numbers by more than 1e-10 of their size, all else at all.
 fn difference(place: &str, committed: &Value, computed: &Value) -> Option<String> {
@@ -22,15 +32,29 @@ fn difference(place: &str, committed: &Value, computed: &Value) -> Option<String
 }
 
 #[test]
-fn the_oracle_is_what_its_libraries_compute() {
-    let path = fresh("oracle").join("oracle.json");
-    let answer = python("schemas/vectors/statistics/generate.py", &[&path]);
-    assert!(answer.content, "{}", answer.said);
-    let read = |path: &std::path::Path| -> Value {
-        serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+fn the_oracles_are_what_their_libraries_compute() {
+    let folder = fresh("oracle");
+    for (program, vectors) in PROGRAMS {
+        let path = folder.join(vectors);
+        let answer = python(&format!("schemas/vectors/statistics/{program}"), &[&path]);
+        assert!(answer.content, "{program}: {}", answer.said);
+        let read = |path: &std::path::Path| -> Value {
+            serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+        };
+        let committed = read(&root().join("schemas/vectors/statistics").join(vectors));
+        assert_eq!(difference(vectors, &committed, &read(&path)), None);
+    }
+}
+
+#[test]
+fn every_oracle_has_its_program() {
+    let names = |ending: &str| -> BTreeSet<String> {
+        let files = std::fs::read_dir(root().join("schemas/vectors/statistics")).expect("a folder");
+        let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.ends_with(ending)).collect()
     };
-    let committed = read(&root().join("schemas/vectors/statistics/oracle.json"));
-    assert_eq!(difference("", &committed, &read(&path)), None);
+    assert_eq!(names(".py"), PROGRAMS.map(|(program, _)| program.to_owned()).into());
+    assert_eq!(names(".json"), PROGRAMS.map(|(_, vectors)| vectors.to_owned()).into());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use fedaudit_core::time::{Time, Window};
 ///
 /// An outcome counts if it was labelled until the window's end plus the plan's label maturity; the latest labelled
 /// wins, and of equally late ones the later in the log. Blocks outside the window are not read, and nothing but the
-/// window's events is held in memory, at some 40 bytes each.
+/// window's events is held in memory, at some 48 bytes each.
 ///
 /// # Errors
 /// A plan of another contract, sizes beyond the journal's, or a journal that is damaged.
@@ -29,14 +29,19 @@ pub fn aggregate(
 ) -> Result<Aggregate, Fault> {
     let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
     let events = events(journal, plan, contract, window, predictions, outcomes, |seen| match seen {
-        Seen::Prediction(event) => aggregate.describe(&event.features),
+        Seen::Prediction(event) => aggregate.describe(&event),
         Seen::Tally(tally) => {
             aggregate.tally(tally);
             Ok(())
         }
     })?;
     events
-        .each(|stratum, event, label| aggregate.add(stratum, event, label))
+        .each(|stratum, event, label, labelled_at| {
+            if let Some(labelled_at) = labelled_at {
+                aggregate.delay(event.occurred_at, labelled_at);
+            }
+            aggregate.add(stratum, event, label)
+        })
         .map_err(|error| strange(window, &error))?;
     Ok(aggregate)
 }
@@ -61,7 +66,7 @@ pub fn count_transitions(
     }
     // Positions ascend, so that the events of the first come first in the second.
     let mut labels = old.labels.iter();
-    let count = |stratum, event: &Prediction, label| transitions.add(stratum, event, labels.next().copied(), label);
+    let count = |stratum, event: &Prediction, label, _| transitions.add(stratum, event, labels.next().copied(), label);
     new.each(count).map_err(|error| strange(window, &error))
 }
 
@@ -135,6 +140,7 @@ struct Events {
     /// `width` for each event.
     attributes: Vec<u16>,
     width: usize,
+    occurred_at: Vec<i64>,
     labels: Vec<u8>,
     labelled_at: Vec<i64>,
     /// Where the last label went; outcomes mostly come in the order of their predictions.
@@ -157,6 +163,7 @@ impl Events {
         self.decisions.push(event.decision);
         self.scores.push(event.score_q.unwrap_or(NO_SCORE));
         self.attributes.extend_from_slice(&event.attributes);
+        self.occurred_at.push(event.occurred_at.0);
         self.labels.push(ABSENT);
         self.labelled_at.push(i64::MIN);
         Ok(())
@@ -178,17 +185,23 @@ impl Events {
         }
     }
 
-    /// Hands each event with its stratum and label, but without its features, to `f`, in the order of their positions.
-    fn each(&self, mut f: impl FnMut(Stratum, &Prediction, u8) -> Result<(), String>) -> Result<(), String> {
+    /// Hands each event with its stratum, its label and when that came to `f`, in the order of their positions: of the event
+    /// time, decision, score and attributes.
+    fn each(
+        &self,
+        mut f: impl FnMut(Stratum, &Prediction, u8, Option<Time>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut event = Prediction { attributes: Vec::with_capacity(self.width), ..Prediction::default() };
         let codes = self.strata.iter().zip(&self.decisions).zip(&self.scores).zip(&self.labels);
-        for (at, (((stratum, decision), score), label)) in codes.enumerate() {
+        let times = self.occurred_at.iter().zip(&self.labelled_at);
+        for (at, ((((stratum, decision), score), label), (occurred_at, labelled_at))) in codes.zip(times).enumerate() {
+            event.occurred_at = Time(*occurred_at);
             event.decision = *decision;
             event.score_q = (*score != NO_SCORE).then_some(*score);
             event.attributes.clear();
             event.attributes.extend(self.attributes.iter().skip(at * self.width).take(self.width));
             let stratum = self.met.get(*stratum as usize).ok_or("an event's stratum was not met")?;
-            f(*stratum, &event, *label)?;
+            f(*stratum, &event, *label, (*label != ABSENT).then_some(Time(*labelled_at)))?;
         }
         Ok(())
     }

@@ -2,11 +2,16 @@
 //!
 //! Merging is addition, so order never matters and recomputation is bit-exact.
 
+mod operations;
+
+pub(crate) use operations::{OperationCounts, SumCounts};
+
 use crate::codec;
 use crate::contract::{ContractText, Feature};
 use crate::event::{Prediction, Tally, TallyKind, Tier, bin_of};
 use crate::ids::Digest;
 use crate::plan::PlanText;
+use crate::time::Time;
 use ndarray::{Array2, Array3};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -25,6 +30,8 @@ pub struct Aggregate {
     pub(crate) intake: [i64; TallyKind::ALL.len()],
     /// Values of features.
     pub(crate) quality: QualityCounts,
+    /// What events took: time, money, tokens.
+    pub(crate) operations: OperationCounts,
     /// One for each model version of the plan, and for each of its sampling tiers that has events.
     pub(crate) strata: BTreeMap<Stratum, Vec<SliceTensors>>,
     shapes: Vec<SliceShape>,
@@ -39,8 +46,8 @@ pub struct Aggregate {
 pub(crate) struct QualityCounts {
     /// Events that came with features.
     pub described: u64,
-    /// For each feature: missing, violations.
-    pub features: Vec<[u64; 2]>,
+    /// For each feature: events by code, which are its bins, missing, violations.
+    pub features: Vec<Vec<u64>>,
 }
 
 /// Tensors of one slice.
@@ -103,7 +110,11 @@ impl Aggregate {
             events: 0,
             outcomes: 0,
             intake: [0; TallyKind::ALL.len()],
-            quality: QualityCounts { described: 0, features: vec![[0; 2]; features.len()] },
+            quality: QualityCounts {
+                described: 0,
+                features: features.iter().map(|bins| vec![0; usize::from(*bins) + 2]).collect(),
+            },
+            operations: OperationCounts::default(),
             strata: (0..versions).map(|version| ((version, Tier::Full), slices.clone())).collect(),
             shapes,
             bins,
@@ -112,7 +123,7 @@ impl Aggregate {
         })
     }
 
-    /// Counts one event, the features that it came with included; `label` is 0, 1 or absent.
+    /// Counts one event; `label` is 0, 1 or absent. What [`Aggregate::describe`] counts is not part of it.
     ///
     /// # Errors
     /// Codes outside the contract: a journal that this contract did not write.
@@ -125,7 +136,6 @@ impl Aggregate {
         if decision > 2 || label > 2 {
             return Err("an event's decision or label code is outside the contract".to_owned());
         }
-        self.describe(&event.features)?;
         let (shapes, bins) = (&self.shapes, self.bins);
         let empty = || shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins)).collect();
         let slices = self.strata.entry(stratum).or_insert_with(empty);
@@ -143,12 +153,14 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Counts the features of an event: all of them, or none where it came without. For those who hold events in columns,
-    /// and hand them to [`Aggregate::add`] without their features.
+    /// Counts what does not depend on the label: the features of an event, all of them or none where it came without, and
+    /// what it took.
     ///
     /// # Errors
     /// Codes outside the contract.
-    pub fn describe(&mut self, features: &[u16]) -> Result<(), String> {
+    pub fn describe(&mut self, event: &Prediction) -> Result<(), String> {
+        self.operations.add(event);
+        let features = &event.features;
         if features.is_empty() {
             return Ok(());
         }
@@ -157,12 +169,17 @@ impl Aggregate {
             return Err("an event's feature codes are outside the contract".to_owned());
         }
         self.quality.described += 1;
-        for ((code, bins), [missing, violations]) in features.iter().zip(&self.features).zip(&mut self.quality.features)
-        {
-            *missing += u64::from(code == bins);
-            *violations += u64::from(code > bins);
+        for (code, counts) in features.iter().zip(&mut self.quality.features) {
+            if let Some(count) = counts.get_mut(usize::from(*code)) {
+                *count += 1;
+            }
         }
         Ok(())
+    }
+
+    /// Counts how long a label took to come.
+    pub fn delay(&mut self, occurred_at: Time, labelled_at: Time) {
+        self.operations.delay(occurred_at, labelled_at);
     }
 
     /// Counts what intake saw in an hour of the window.
@@ -194,6 +211,7 @@ impl Aggregate {
         self.quality.described += other.quality.described;
         let features = self.quality.features.iter_mut().flatten().zip(other.quality.features.iter().flatten());
         features.for_each(|(mine, theirs)| *mine += theirs);
+        self.operations.merge(&other.operations);
         for (stratum, theirs) in &other.strata {
             match self.strata.get_mut(stratum) {
                 Some(mine) => add_slices(mine, theirs),
@@ -211,6 +229,7 @@ impl Aggregate {
         let mut hash = Sha256::new().chain_update(salt);
         hash.update(codec::encode(&(self.events, self.outcomes))?);
         hash.update(codec::encode(&(self.intake, self.quality.described, &self.quality.features))?);
+        hash.update(codec::encode(&self.operations)?);
         for ((version, tier), slices) in &self.strata {
             hash.update(codec::encode(&(*version as u64, tier.weight()))?);
             for slice in slices {
@@ -270,113 +289,4 @@ impl ScoreTensors {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::contract::{Contract, from_toml, tests::ADMISSION};
-    use crate::event::SCORE_ONE;
-    use crate::plan::{Plan, tests::plan};
-    use proptest::prelude::*;
-
-    pub(crate) const FULL: Stratum = (0, Tier::Full);
-
-    pub(crate) fn documents() -> (Plan, Contract) {
-        (plan(), from_toml(ADMISSION).expect("valid"))
-    }
-
-    pub(crate) fn event(decision: u8, score_q: Option<u64>, attributes: [u16; 2]) -> Prediction {
-        let attributes = attributes.to_vec();
-        Prediction { decision, score_q, attributes, ..Prediction::default() }
-    }
-
-    fn of(rows: &[(u8, u8, Option<u64>, u16, u16)]) -> Aggregate {
-        let (plan, contract) = documents();
-        let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
-        for &(decision, label, q, a, b) in rows {
-            aggregate.add((0, Tier::Full), &event(decision, q, [a, b]), label).expect("inside the contract");
-        }
-        aggregate
-    }
-
-    fn rows() -> impl Strategy<Value = Vec<(u8, u8, Option<u64>, u16, u16)>> {
-        proptest::collection::vec((0..3_u8, 0..3_u8, proptest::option::of(0..=SCORE_ONE), 0..4_u16, 0..4_u16), 0..40)
-    }
-
-    #[test]
-    fn codes_outside_the_contract_are_refused() {
-        let mut aggregate = of(&[]);
-        assert!(aggregate.add((0, Tier::Full), &event(3, None, [0, 0]), 0).is_err());
-        assert!(aggregate.add((0, Tier::Full), &event(1, None, [4, 0]), 0).is_err());
-        assert!(aggregate.add((1, Tier::Full), &event(1, None, [0, 0]), 0).is_err());
-        assert_eq!(aggregate, of(&[]));
-    }
-
-    pub(crate) const FEATURES: &str = r#"
-[[feature]]
-name = "grade"
-type = "number"
-min = 0
-max = 4
-edges = [1, 2]
-missing = true
-
-[[feature]]
-name = "first"
-type = "boolean"
-"#;
-
-    #[test]
-    fn tallies_features_and_tiers_are_counted_apart() {
-        let (plan, _) = documents();
-        let contract = from_toml(&format!("{ADMISSION}{FEATURES}")).expect("valid");
-        let empty = Aggregate::empty(&plan, &contract).expect("fits");
-        let of = |stratum: Stratum, features: &[u16], kind, change| {
-            let mut aggregate = empty.clone();
-            let event = Prediction { features: features.to_vec(), ..event(1, None, [0, 0]) };
-            aggregate.add(stratum, &event, 2).expect("inside the contract");
-            aggregate.tally(&Tally { hour: crate::time::Time(0), kind, change });
-            aggregate
-        };
-        let parts = [
-            of(FULL, &[3, 1], TallyKind::RequestOnly, 5),
-            of((0, Tier::Sampled(20)), &[4, 3], TallyKind::RequestOnly, -2),
-            of((0, Tier::Sampled(10)), &[2, 3], TallyKind::Refused, 1),
-            of((0, Tier::Sampled(20)), &[], TallyKind::Refused, 1),
-        ];
-        let sum = parts.iter().try_fold(empty.clone(), |sum, part| sum.merge(part)).expect("same plan");
-        let back = parts.iter().rev().try_fold(empty.clone(), |sum, part| sum.merge(part)).expect("same plan");
-        assert_eq!(sum, back);
-        assert_eq!((sum.events, sum.intake[1], sum.intake[11]), (4, 3, 2));
-        assert_eq!(sum.quality, QualityCounts { described: 3, features: vec![[1, 1], [0, 2]] });
-        let events = |stratum: Stratum| sum.strata[&stratum][0].counts.sum();
-        let tiers = [Tier::Full, Tier::Sampled(10), Tier::Sampled(20)].map(|tier| (0, tier));
-        assert_eq!((sum.strata.len(), tiers.map(events)), (3, [1, 1, 2]));
-        let digest = |aggregate: &Aggregate| aggregate.salted_digest(&[0; 16]).expect("encodes");
-        let digests: std::collections::BTreeSet<_> = parts.iter().map(digest).collect();
-        assert_eq!(digests.len(), 4, "each of them changes the digest");
-        let mut outside = empty.clone();
-        assert!(outside.describe(&[5, 0]).is_err() && outside.describe(&[0]).is_err());
-        assert_eq!(outside, empty);
-    }
-
-    proptest! {
-        #[test]
-        fn any_split_and_order_gives_the_same(a in rows(), b in rows()) {
-            let both: Vec<_> = a.iter().chain(&b).copied().collect();
-            let merged = of(&a).merge(&of(&b)).expect("same plan");
-            prop_assert_eq!(&merged, &of(&b).merge(&of(&a)).expect("same plan"));
-            prop_assert_eq!(&merged, &of(&both));
-            let salt = [1; 16];
-            prop_assert_eq!(merged.salted_digest(&salt), of(&both).salted_digest(&salt));
-            prop_assert_eq!(merged.events as usize, both.len());
-        }
-
-        #[test]
-        fn slices_add_up_to_the_whole(rows in rows()) {
-            let aggregate = of(&rows);
-            let whole = aggregate.strata[&FULL][0].counts.index_axis(ndarray::Axis(0), 0).to_owned();
-            for slice in &aggregate.strata[&FULL] {
-                prop_assert_eq!(slice.counts.sum_axis(ndarray::Axis(0)), whole.clone());
-            }
-        }
-    }
-}
+pub(crate) mod tests;

@@ -10,12 +10,14 @@
 //!    slice share one resolution, and all slices of two or more attributes share the coarsest that any of them needs.
 //!
 //! The numbers of events and outcomes of a window, and what intake counted beside them, are public, by acceptance of the
-//! plan. What is seen of the quality of features is said in `quality.rs`.
+//! plan. What is seen of features is said in `quality.rs`, of what events took in `operations.rs`.
 
 mod amend;
+mod operations;
 mod quality;
 
 pub use amend::Transitions;
+pub use operations::{Operations, Range, Sum};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 
@@ -73,6 +75,9 @@ pub struct ReleaseText {
     /// How well features keep the contract; absent where it lists none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// What events took; absent where none came with latency, cost or tokens, and none has a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Operations>,
     /// One for each model version of the plan, and after it one for each of its sampling tiers that has events.
     pub strata: Vec<ReleasedStratum>,
 }
@@ -193,8 +198,24 @@ pub fn disclose(
         outcomes: aggregate.outcomes,
         intake: quality::intake(aggregate),
         quality: quality::quality(aggregate, contract, k),
+        operations: operations::operations(aggregate, k),
         strata: strata.collect(),
     }))
+}
+
+impl Release {
+    /// Hides what is not about people's groups and would tell, beside an earlier release of the window, of fewer than k
+    /// events by subtraction: histograms of features, and what events took. Counts of groups are judged by
+    /// [`Transitions`].
+    pub fn hide_differences(&mut self, before: &ReleaseText) {
+        let k = self.0.k;
+        if let (Some(before), Some(after)) = (&before.operations, &mut self.0.operations) {
+            operations::hide_differences(before, after, k);
+        }
+        if let (Some(before), Some(after)) = (&before.quality, &mut self.0.quality) {
+            quality::hide_differences(before, after, k);
+        }
+    }
 }
 
 /// What of one slice may be seen.

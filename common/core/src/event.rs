@@ -4,6 +4,7 @@
 //! postcard of a [`Record`]. What identifies a person or an event never enters one.
 
 mod ledger;
+pub mod log_linear;
 mod record;
 mod tier;
 

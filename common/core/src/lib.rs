@@ -10,6 +10,7 @@ pub mod limits;
 pub mod time;
 pub mod codec;
 pub mod contract;
+pub mod policy;
 pub mod plan;
 pub mod event;
 pub mod statistics;

@@ -4,6 +4,7 @@ use crate::codec::{Rules, Valid};
 use crate::contract::{ContractText, UNKNOWN, text};
 use crate::ids::{Digest, Name};
 use crate::limits;
+use crate::policy;
 use crate::time::{Every, HOUR_NS, Time, Window, tumbling};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -37,8 +38,17 @@ pub struct PlanText {
     pub min_coverage: f64,
     /// When.
     pub windows: Windows,
+    /// The window that the others are compared with, for drift: one of this plan's, of the same phase of the calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_window: Option<Window>,
     /// What may leave.
     pub disclosure: Disclosure,
+    /// Policy packs whose tables and clauses the report shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<String>,
+    /// Groups that a pack lets a plan leave out of its ratios, and why.
+    #[serde(default, rename = "exclusion", skip_serializing_if = "Vec::is_empty")]
+    pub exclusions: Vec<Exclusion>,
     /// Attribute sets to cut by. The slice without attributes is always there and is not listed.
     #[serde(default, rename = "slice")]
     pub slices: Vec<Slice>,
@@ -88,6 +98,18 @@ pub struct Slice {
     pub attributes: Vec<String>,
     /// The reference group: a category of each attribute, in the same order.
     pub reference: Vec<String>,
+}
+
+/// A group left out of a pack's ratios; its number and rate are still shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusion {
+    /// The slice: names of attributes.
+    pub attributes: Vec<String>,
+    /// The group: a category of each.
+    pub group: Vec<String>,
+    /// Why.
+    pub justification: String,
 }
 
 impl PlanText {
@@ -232,9 +254,13 @@ impl Rules for PlanText {
             return Err("`disclosure.k` is 0; at least 1 (1 hides nothing)".to_owned());
         }
         self.windows.check()?;
+        if let Some(window) = self.reference_window.filter(|window| !self.has_window(window)) {
+            return Err(format!("`reference_window` is {window}; it must be one of the plan's windows"));
+        }
         if self.slices.len() > limits::SLICES {
             return Err(format!("{} slices; at most {}", self.slices.len(), limits::SLICES));
         }
+        self.check_packs()?;
         let mut seen = BTreeSet::new();
         for slice in &self.slices {
             unique("slice.attributes", &slice.attributes)?;
@@ -249,6 +275,28 @@ impl Rules for PlanText {
             let set: BTreeSet<_> = slice.attributes.iter().collect();
             if !seen.insert(set) {
                 return Err(format!("slice {} stands twice", slice.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PlanText {
+    fn check_packs(&self) -> Result<(), String> {
+        if !self.packs.is_empty() {
+            unique("packs", &self.packs)?;
+        }
+        self.packs
+            .iter()
+            .try_for_each(|id| policy::pack(id).map(|_| ()).map_err(|error| format!("`packs`: {error}")))?;
+        for Exclusion { attributes, group, justification } in &self.exclusions {
+            text("exclusion.justification", justification)?;
+            let slice = self.slices.iter().any(|slice| slice.attributes == *attributes);
+            if !slice || group.len() != attributes.len() {
+                return Err(format!(
+                    "exclusion {}: it must name a slice and a category of each attribute",
+                    group.join(" x ")
+                ));
             }
         }
         Ok(())

@@ -3,12 +3,16 @@
 //! A pure function of the report, byte for byte: a verifier recomputes the page and compares it. Names and titles are
 //! untrusted text; they are escaped, and characters that would reorder their neighbours are made visible.
 
+mod drift;
+mod fairness;
 mod forest;
 mod format;
 mod open;
 mod outcomes;
+mod packs;
 mod provenance;
 mod quality;
+mod scores;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -41,6 +45,8 @@ pub fn html(report: &Report) -> String {
                     (sites(report))
                     (quality::section(report))
                     (scopes(report))
+                    (drift::section(report))
+                    (packs::section(report))
                     (provenance::provenance(report))
                     (provenance::limits(report))
                 }
@@ -107,6 +113,9 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
+                @if report.reference_window.is_some() { li { a href="#drift" { "Drift" } } }
+                @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
+                @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
                 li { a href="#provenance" { "Provenance" } }
                 li { a href="#limits" { "Limits" } }
             }
@@ -179,6 +188,7 @@ fn scopes(report: &Report) -> Markup {
                 (slice_part(report, slice, &format!("s{at}-{number}"), &mut rows))
                 @if number == 0 { (outcomes::windows(report, scope)) }
             }
+            (fairness::multiplicity(scope))
         }
     }
 }

@@ -4,25 +4,50 @@
 //! estimate, `suppressed`, or `not_estimable` with the reason; never 0 for hidden or undefined.
 
 mod absent;
+mod across;
+mod calibration;
+mod classification;
 mod compile;
+mod contrast;
+mod drift;
+mod fairness;
 mod figure;
 mod group;
 mod histogram;
+mod identified;
+mod impact;
+mod multiplicity;
+mod operations;
 mod pair;
 mod parity;
 mod quality;
+mod ranking;
+mod rates;
 mod sampled;
 mod slices;
 mod story;
+mod tables;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
+pub use across::PooledFigures;
+pub use calibration::CalibrationFigures;
+pub use classification::ClassificationFigures;
 pub use compile::{Input, compile};
-pub use figure::{Estimate, Figure, TestFigure};
+pub use contrast::{DistanceFigures, OutcomeContrast};
+pub use drift::{Distribution, FeatureDrift, ScopeDrift};
+pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
+pub use figure::{DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
-pub use pair::{AdjustedFigures, Contrast, OutcomeContrast, PairFigures, PooledFigures, SimpsonFigures, SiteContrast};
+pub use identified::{Identified, IdentifiedContrast};
+pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
+pub use multiplicity::{Finding, Multiplicity, PairTest, TestedRate};
+pub use operations::{Mean, OperationFigures, Quantiles};
+pub use pair::{AdjustedFigures, Contrast, PairFigures, SimpsonFigures, SiteContrast, SplitFigures};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use ranking::{RankingFigures, ScoreContrast};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
+pub use tables::tables;
 
 use crate::codec;
 use crate::disclosure::Quality;
@@ -90,6 +115,14 @@ pub struct Report {
     pub scopes: Vec<Scope>,
     /// Rates over all tiers, of each model version of which events were sampled.
     pub weighted: Vec<WeightedFigures>,
+    /// The window that others are compared with; absent where the plan names none that the report adds.
+    pub reference_window: Option<Window>,
+    /// Features of each other window against it.
+    pub feature_drift: Vec<FeatureDrift>,
+    /// What events took; absent where none took anything.
+    pub operations: Option<OperationFigures>,
+    /// The policy packs that the plan names.
+    pub packs: Vec<PackFigures>,
 }
 
 /// A contract or plan.
@@ -207,8 +240,12 @@ pub struct Scope {
     pub tier: Tier,
     /// The slice without attributes, then the plan's.
     pub slices: Vec<SliceFigures>,
+    /// Which differences are findings among so many.
+    pub multiplicity: Multiplicity,
     /// All events of each window that the report adds, in order.
     pub windows: Vec<WindowFigures>,
+    /// Each other window against the reference window.
+    pub drift: Vec<ScopeDrift>,
 }
 
 impl Scope {
@@ -247,7 +284,9 @@ pub struct SliceFigures {
     pub groups: Vec<GroupFigures>,
     /// Gaps over all compared groups, sites as if they were one; absent for the slice without attributes.
     pub parity: Option<Parity>,
-    /// The same at each site, in the order of `sites`; absent where the site's counts are not known.
+    /// How the compared groups are treated, sites as if they were one; absent for the slice without attributes.
+    pub fairness: Option<FairnessFigures>,
+    /// Gaps at each site, in the order of `sites`; absent where the site's counts are not known.
     pub site_parity: Vec<Option<Parity>>,
     /// Each other group against the reference.
     pub pairs: Vec<PairFigures>,

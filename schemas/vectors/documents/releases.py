@@ -27,6 +27,9 @@ def hidden(names):
     return {"group": names, "counts": "suppressed", "scores": "suppressed"}
 
 
+# The last bucket of a log-linear histogram.
+LAST = (56 << 7) + 255
+
 RELEASE = {
     "format": 1,
     "site": "site-a",
@@ -40,9 +43,16 @@ RELEASE = {
     "quality": {
         "events": {"value": 60},
         "features": [
-            {"feature": "income", "missing": {"value": 12}, "violations": "suppressed"},
-            {"feature": "first", "missing": {"value": 0}, "violations": {"value": 5}},
+            {"feature": "income", "missing": {"value": 12}, "violations": "suppressed", "histogram": "suppressed"},
+            {"feature": "first", "missing": {"value": 0}, "violations": {"value": 5}, "histogram": {"value": [30, 25]}},
         ],
+    },
+    "operations": {
+        "latency_us": {"value": [[0, 499, 20], [500, 511, 7], [512, LAST, 33]]},
+        "label_delay_s": {"value": [[0, LAST, 60]]},
+        "cost_micros": {"value": {"events": 55, "sum": "123456789012345678901"}},
+        "tokens_in": "suppressed",
+        "tokens_out": {"value": {"events": 0, "sum": "0"}},
     },
     "strata": [
         {
@@ -160,8 +170,16 @@ def tiers():
 
 LITTLE = {
     "events": {"value": 0},
-    "features": [{"feature": name, "missing": {"value": 0}, "violations": {"value": 0}} for name in ["income", "first"]],
+    "features": [
+        {"feature": name, "missing": {"value": 0}, "violations": {"value": 0}, "histogram": {"value": [0] * bins}}
+        for name, bins in [("income", 3), ("first", 2)]
+    ],
 }
+
+FIRST = ["quality", "features", 1, "histogram", "value"]
+LATENCY = ["operations", "latency_us", "value"]
+COST = ["operations", "cost_micros", "value"]
+RANGES = "release: expected ascending ranges of buckets, with 5 events or more"
 
 HISTOGRAMS = [
     ("whole-without-histogram", "withheld of all events, visible of its parts", WHOLE + ["scores"], "suppressed"),
@@ -205,7 +223,8 @@ TEXTS = [
     ("quality-none", "the contract has features", ["quality"], DELETE, "release: expected the quality of features"),
     ("quality-hidden", "all of it withheld", ["quality"],
      {"events": "suppressed", "features": [
-         {"feature": name, "missing": "suppressed", "violations": "suppressed"} for name in ["income", "first"]]}, None),
+         {"feature": name, "missing": "suppressed", "violations": "suppressed", "histogram": "suppressed"}
+         for name in ["income", "first"]]}, None),
     ("quality-unknown-key", "a key that nobody reads", ["quality", "note"], "", "unknown field `note`"),
     ("quality-feature-missing", "a feature is left out", ["quality", "features", 1], DELETE, "release: expected [\"income\", \"first\"]"),
     ("quality-feature-name", "another feature", ["quality", "features", 1, "feature"], "age", "release: expected [\"income\", \"first\"]"),
@@ -218,6 +237,22 @@ TEXTS = [
      "release: expected counts of 0 or 5"),
     ("quality-events-few-left", "all events but three came with features", ["quality", "events"], {"value": 57},
      "release: expected counts of 0 or 5"),
+    ("histogram-below-k", "a bin that should have been hidden", FIRST, [51, 4], "release: expected counts of 0 or 5"),
+    ("histogram-bins", "a bin too many", FIRST, [30, 20, 5], "release: expected 2, found 3"),
+    ("histogram-values", "a value too few", FIRST, [30, 24], "release: expected Some(55), found Some(54)"),
+    ("histogram-of-hidden-sum", "its violations are withheld", ["quality", "features", 0, "histogram"],
+     {"value": [16, 16, 16]}, "release: expected no histogram where its sum is hidden"),
+    ("operations-none", "nothing that took anything", ["operations"], DELETE, None),
+    ("operations-missing", "a part is left out", ["operations", "cost_micros"], DELETE, "missing field `cost_micros`"),
+    ("range-below-k", "a range that should have been joined", LATENCY, [[0, 499, 56], [500, LAST, 4]], RANGES),
+    ("range-gap", "buckets without events", LATENCY, [[7, 499, 20], [501, 600, 40]], None),
+    ("range-order", "out of order", LATENCY, [[500, LAST, 40], [0, 499, 20]], RANGES),
+    ("range-overlap", "a bucket twice", LATENCY, [[0, 500, 20], [500, LAST, 40]], RANGES),
+    ("range-beyond", "beyond the last bucket", LATENCY, [[0, LAST + 1, 60]], RANGES),
+    ("range-few-left", "all events but three", LATENCY, [[0, LAST, 57]], "release: expected 0 or 5 to 60 events"),
+    ("range-many", "more than there are events", LATENCY, [[0, LAST, 61]], "release: expected 0 or 5 to 60 events"),
+    ("sum-below-k", "four costs", COST, {"events": 4, "sum": "1"}, "release: expected 0 or 5 to 60 events"),
+    ("sum-of-none", "a sum of nothing", COST, {"events": 0, "sum": "1"}, "release: expected a sum of as many values"),
     ("slice-missing", "the intersection is left out", ["strata", 0, "slices", 2], DELETE, "release: expected 3 slices"),
     ("slice-order", "a slice in another's place", GENDER + ["attributes"], ["home"], "release: expected [\"gender\"]"),
     ("group-order", "groups in another order", GENDER + ["groups"],

@@ -467,6 +467,18 @@ def effect_cases(rng):
     return drawn
 
 
+def write(path, conventions, software, sections):
+    """One case a line."""
+
+    def compact(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    parts = [f'"conventions":{json.dumps(conventions, sort_keys=True, indent=1)}', f'"software":{compact(software)}']
+    parts += [f'"{name}":[\n' + ",\n".join(map(compact, cases)) + "\n]" for name, cases in sorted(sections.items())]
+    with open(path, "w", encoding="ascii", newline="\n") as file:
+        file.write("{\n" + ",\n".join(parts) + "\n}\n")
+
+
 def main(path):
     for module in (np, scipy, statsmodels):
         if module.__version__ != PINNED[module.__name__]:
@@ -483,14 +495,7 @@ def main(path):
         "meta": [meta(case) for case in effect_cases(rng)],
         "scores": [scores(case) for case in score_cases(rng)],
     }
-
-    def compact(value):
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-    parts = [f'"conventions":{json.dumps(CONVENTIONS, sort_keys=True, indent=1)}', f'"software":{compact(PINNED)}']
-    parts += [f'"{name}":[\n' + ",\n".join(map(compact, cases)) + "\n]" for name, cases in sorted(sections.items())]
-    with open(path, "w", encoding="ascii", newline="\n") as file:
-        file.write("{\n" + ",\n".join(parts) + "\n}\n")
+    write(path, CONVENTIONS, PINNED, sections)
 
 
 if __name__ == "__main__":

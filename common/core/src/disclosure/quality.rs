@@ -2,7 +2,8 @@
 //!
 //! A count of missing values or violations is seen if it is 0 or at least k, and what is left of the events with features
 //! is, too; if both are seen, what neither counts must be 0 or at least k as well. The number of events with features is
-//! seen under the same rule, against the public number of events. Intake's counts are public, by acceptance of the plan.
+//! seen under the same rule, against the public number of events. A feature's histogram is seen if all of that is, and each
+//! of its bins is 0 or at least k. Intake's counts are public, by acceptance of the plan.
 
 use super::{Cell, ReleaseText};
 use crate::aggregate::Aggregate;
@@ -30,6 +31,8 @@ pub struct FeatureQuality {
     pub missing: Cell<u64>,
     /// Values that break the contract.
     pub violations: Cell<u64>,
+    /// Values in each bin of the contract.
+    pub histogram: Cell<Vec<u64>>,
 }
 
 /// Whether a count, or what is left beside it, may be seen.
@@ -44,19 +47,25 @@ pub(super) fn quality(aggregate: &Aggregate, contract: &ContractText, k: u64) ->
         let seen = passes(count, k) && passes(of.saturating_sub(count), k);
         if seen { Cell::Value(count) } else { Cell::Suppressed }
     };
-    let feature = |(name, [missing, violations]): (&String, &[u64; 2])| {
+    let events = cell(described, aggregate.events);
+    let feature = |(name, counts): (&String, &Vec<u64>)| {
+        let (bins, others) = counts.split_at(counts.len().saturating_sub(2));
+        let [missing, violations] = [others.first(), others.last()].map(|count| count.unwrap_or(&0));
         let rest = described.saturating_sub(missing + violations);
         let cells = match (cell(*missing, described), cell(*violations, described)) {
             (Cell::Value(_), Cell::Value(_)) if !passes(rest, k) => (Cell::Suppressed, Cell::Suppressed),
             cells => cells,
         };
-        FeatureQuality { feature: name.clone(), missing: cells.0, violations: cells.1 }
+        let all = [&events, &cells.0, &cells.1].into_iter().all(|cell| cell.value().is_some());
+        let histogram = match all && bins.iter().all(|count| passes(*count, k)) {
+            true => Cell::Value(bins.to_vec()),
+            false => Cell::Suppressed,
+        };
+        FeatureQuality { feature: name.clone(), missing: cells.0, violations: cells.1, histogram }
     };
     let names = contract.features.iter().map(|feature| &feature.name);
-    (!contract.features.is_empty()).then(|| Quality {
-        events: cell(described, aggregate.events),
-        features: names.zip(&aggregate.quality.features).map(feature).collect(),
-    })
+    let features: Vec<_> = names.zip(&aggregate.quality.features).map(feature).collect();
+    (!features.is_empty()).then_some(Quality { events, features })
 }
 
 /// Intake's counts by name. What was taken back without having been counted (a label that came by import, say) is not below
@@ -65,6 +74,20 @@ pub(super) fn intake(aggregate: &Aggregate) -> IntakeCounts {
     let counts = TallyKind::ALL.into_iter().zip(aggregate.intake);
     let above = counts.filter_map(|(kind, count)| Some((kind, u64::try_from(count).ok()?)));
     above.filter(|(_, count)| *count > 0).collect()
+}
+
+/// Hides histograms of `after` that tell, beside `before`, of fewer than k events by subtraction.
+pub(super) fn hide_differences(before: &Quality, after: &mut Quality, k: u64) {
+    for (old, new) in before.features.iter().zip(&mut after.features) {
+        let tells = old
+            .histogram
+            .value()
+            .zip(new.histogram.value())
+            .is_some_and(|(old, new)| old.iter().zip(new).any(|(old, new)| !passes(new.abs_diff(*old), k)));
+        if tells {
+            new.histogram = Cell::Suppressed;
+        }
+    }
 }
 
 /// Whether what two releases of a window show of quality tells of no fewer than k events by subtraction.
@@ -113,7 +136,8 @@ mod tests {
         let features = [(vec![3, 0], missing), (vec![4, 1], violations), (vec![0, 0], rest), (Vec::new(), bare)];
         for (features, n) in features {
             let event = Prediction { features, ..event(1, None, [0, 0]) };
-            (0..n).try_for_each(|_| aggregate.add(FULL, &event, 2)).expect("inside");
+            let mut add = || aggregate.describe(&event).and_then(|()| aggregate.add(FULL, &event, 2));
+            (0..n).try_for_each(|_| add()).expect("inside");
         }
         intake.iter().for_each(|&(kind, change)| aggregate.tally(&Tally { hour: Time(0), kind, change }));
         let window = Window { start: Time(0), end: Time(HOUR_NS) };

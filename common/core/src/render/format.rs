@@ -150,6 +150,13 @@ pub(super) fn method(name: &str) -> String {
         "katz or koopman, Bonferroni over pairs" => "Katz or Koopman, Bonferroni over pairs",
         "newcombe, Bonferroni over pairs and rates" => "Newcombe, Bonferroni over pairs and rates",
         "katz or koopman, Bonferroni over pairs and rates" => "Katz or Koopman, Bonferroni over pairs and rates",
+        "katz of smoothed counts, Bonferroni over pairs and decisions" => {
+            "Katz of smoothed counts, Bonferroni over pairs and decisions"
+        }
+        "newcombe of both, joined" => "Newcombe of both, joined (Zou and Donner)",
+        "wilson, as odds" => "Wilson, as odds",
+        "hedges_olkin" => "Hedges and Olkin",
+        "delta, multinomial" => "delta method, multinomial",
         "delong_on_bins" => "DeLong, on bins",
         "woolf" => "Woolf",
         "robins_breslow_greenland" => "Robins, Breslow and Greenland",

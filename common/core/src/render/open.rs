@@ -2,14 +2,20 @@
 
 use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
 use crate::report::{
-    Figure, Gap, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures, SimpsonFigures, SiteRow, SiteState,
-    SliceFigures, State, TestFigure,
+    DeviationsFigure, Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures,
+    SimpsonFigures, SiteRow, SiteState, SliceFigures, State, TestFigure,
 };
 use maud::{Markup, html};
 
 /// Why a figure has no interval by its nature.
-const BY_NATURE: [&str; 3] =
-    ["descriptive", "fourth powers of scores are not released", "biased upwards; compare with chance"];
+const BY_NATURE: [&str; 6] = [
+    "descriptive",
+    "fourth powers of scores are not released",
+    "biased upwards; compare with chance",
+    "biased upwards",
+    "a test statistic, approximate from bins",
+    "equal groups are at the end of its range",
+];
 /// The state of a figure that waits for labels.
 const IMMATURE: &str = "not estimable (immature)";
 
@@ -95,6 +101,11 @@ fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
         gaps.figure(&format!("selection rate of {name}"), &pooled.selection_rate);
         if let Some(outcomes) = &pooled.outcomes {
             outcome_gaps(&name, outcomes, pooled.scores.as_ref(), &mut gaps);
+            // Immature labels were named above.
+            if state(&outcomes.accuracy).as_deref() != Some(IMMATURE) {
+                score_gaps(&name, group, &mut gaps);
+            }
+            classification_gaps(&name, group, &mut gaps);
         }
     }
     if let Some(parity) = &slice.parity {
@@ -106,6 +117,15 @@ fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
             gaps.gap("equalized odds", &outcomes.equalized_odds);
             gaps.gap("predictive parity", &outcomes.predictive_parity);
             gaps.gap("accuracy", &outcomes.accuracy);
+        }
+    }
+    if let Some(fairness) = &slice.fairness {
+        gaps.figure("differential fairness", &fairness.differential_fairness);
+        if let Some(outcomes) = &fairness.outcomes {
+            gaps.gap("mean equalized odds", &outcomes.mean_equalized_odds);
+            gaps.gap("conditional use accuracy", &outcomes.conditional_use_accuracy);
+            gaps.figure("generalised entropy", &outcomes.generalized_entropy);
+            gaps.figure("Theil's index", &outcomes.theil);
         }
     }
     gaps.lines(name)
@@ -136,6 +156,49 @@ fn outcome_gaps(name: &str, outcomes: &OutcomeFigures, scores: Option<&ScoreFigu
     }
 }
 
+fn score_gaps(name: &str, group: &GroupFigures, gaps: &mut Gaps) {
+    if let Some(r) = &group.ranking {
+        let figures = [("average precision", &r.average_precision), ("partial AUC", &r.partial_auc), ("KS", &r.ks)];
+        for (figure, value) in figures.into_iter().chain([("AUC across sites", &r.across_sites.random)]) {
+            gaps.figure(&format!("{figure} of {name}"), value);
+        }
+    }
+    if let Some(c) = &group.calibration {
+        let figures = [
+            ("Brier skill", &c.brier_skill),
+            ("Murphy's parts", &c.murphy_reliability),
+            ("MCE", &c.mce),
+            ("observed by expected", &c.observed_expected),
+            ("calibration in the large", &c.in_the_large),
+            ("calibration slope", &c.slope),
+        ];
+        for (figure, value) in figures {
+            gaps.figure(&format!("{figure} of {name}"), value);
+        }
+        gaps.test(&format!("Spiegelhalter's test of {name}"), &c.spiegelhalter);
+    }
+}
+
+/// What the table of classification figures shows; one line says that labels are missing.
+fn classification_gaps(name: &str, group: &GroupFigures, gaps: &mut Gaps) {
+    let Some(c) = group.classification.as_ref() else { return };
+    if state(&c.error_rate).as_deref() == Some(IMMATURE) {
+        return;
+    }
+    let figures = [
+        ("F1", &c.f1),
+        ("Matthews' correlation", &c.mcc),
+        ("kappa", &c.kappa),
+        ("Youden's J", &c.youden),
+        ("positive likelihood ratio", &c.lr_positive),
+        ("negative likelihood ratio", &c.lr_negative),
+        ("diagnostic odds ratio", &c.diagnostic_odds_ratio),
+    ];
+    for (figure, of) in figures {
+        gaps.figure(&format!("{figure} of {name}"), of);
+    }
+}
+
 fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
     let mut gaps = Gaps::default();
     let (crude, adjusted, pooled) = (&pair.crude, &pair.mantel_haenszel, &pair.pooled);
@@ -146,6 +209,14 @@ fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
     gaps.figure("Mantel-Haenszel difference", &adjusted.risk_difference);
     gaps.figure("Mantel-Haenszel risk ratio", &adjusted.risk_ratio);
     gaps.figure("Mantel-Haenszel odds ratio", &adjusted.odds_ratio);
+    gaps.figure("Cohen's d", &pair.distance.cohen_d);
+    if let DeviationsFigure::NotEstimable(reason) = &pair.distance.deviations {
+        gaps.add(not_estimable(reason), "standard deviations");
+    }
+    if let Some(outcomes) = &pair.outcomes {
+        gaps.figure("average odds difference", &outcomes.average_odds);
+        gaps.figure("treatment equality", &outcomes.treatment_equality);
+    }
     gaps.test("Cochran-Mantel-Haenszel", &adjusted.cmh);
     gaps.test("Cochran-Mantel-Haenszel, corrected", &adjusted.cmh_corrected);
     gaps.test("Breslow-Day", &adjusted.breslow_day);
@@ -156,6 +227,14 @@ fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
     gaps.test("Cochran's Q", &pooled.q);
     gaps.figure("I\u{b2}", &pooled.i2);
     gaps.figure("tau\u{b2}", &pooled.tau2);
+    gaps.figure("prediction", &pooled.prediction);
+    gaps.figure("pooled risk ratio", &pair.pooled_risk_ratio.random);
+    gaps.figure("pooled odds ratio", &pair.pooled_odds_ratio.random);
+    gaps.figure("difference within sites", &pair.split.within_sites);
+    if let Some(scores) = &pair.scores {
+        gaps.figure("AUC difference", &scores.auc);
+        gaps.figure("ABROCA", &scores.abroca);
+    }
     if let SimpsonFigures::NotEstimable(reason) = &pair.simpson {
         gaps.add(not_estimable(reason), "Simpson's paradox");
     }

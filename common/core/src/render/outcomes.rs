@@ -1,12 +1,9 @@
 //! What needs labels: decisions and scores against labels, reliability diagrams, and the windows one after another.
 
-use super::format::{
-    bare_interval, count, fixed, gap, group, interval, percent, plural, points, ratio, short_window, shorten, state,
-};
+use super::format::{bare_interval, count, fixed, group, percent, points, ratio, short_window, shorten, state};
 use super::tables::{Row, figures};
 use crate::report::{
     Estimate, Figure, Gap, GroupFigures, Measures, PairFigures, Parity, ReliabilityBin, Report, Scope, SliceFigures,
-    State,
 };
 use maud::{Markup, html};
 
@@ -14,7 +11,7 @@ use maud::{Markup, html};
 const DIAGRAMS: usize = 12;
 
 /// Groups with events, and their pooled figures.
-fn groups(slice: &SliceFigures) -> impl Iterator<Item = (&GroupFigures, &Measures)> {
+pub(super) fn groups(slice: &SliceFigures) -> impl Iterator<Item = (&GroupFigures, &Measures)> {
     slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref().filter(|pooled| pooled.n > 0)?)))
 }
 
@@ -23,8 +20,8 @@ pub(super) fn tables(slice: &SliceFigures) -> Markup {
     let labels = groups(slice).any(|(_, pooled)| pooled.outcomes.is_some());
     let scores = groups(slice).any(|(_, pooled)| pooled.scores.is_some());
     html! {
-        @if labels { (decisions(slice)) (rates(slice)) }
-        @if scores { (score_table(slice)) (diagrams(slice)) }
+        @if labels { (decisions(slice)) (rates(slice)) (super::fairness::classification(slice)) }
+        @if scores { (super::scores::tables(slice)) (diagrams(slice)) }
     }
 }
 
@@ -79,47 +76,12 @@ fn rates(slice: &SliceFigures) -> Markup {
     }
 }
 
-fn score_table(slice: &SliceFigures) -> Markup {
-    let known = slice.sites.iter().filter(|site| site.scores == Some(State::Released)).count();
-    let columns = ["Scored", "Bins", "AUC", "AUC for certain", "Brier score", "ECE", "ECE by chance", "Mean score"];
-    html! {
-        div.scroll tabindex="0" {
-            table {
-                caption {
-                    "Scores against labels; " (known) " of " (plural(slice.sites.len(), "site"))
-                    " gave histograms. \u{201c}For certain\u{201d}: wherever inside their bins the scores lie."
-                }
-                (head(&columns))
-                tbody {
-                    @for (row, pooled) in groups(slice) {
-                        @if let Some(scores) = &pooled.scores {
-                            tr {
-                                th scope="row" { bdi { (group(&row.group)) } }
-                                @match (scores.scored, scores.bins) {
-                                    (Some(scored), Some(bins)) => { td.n { (count(scored)) } td.n { (count(u64::from(bins))) } }
-                                    _ => { td.n.state { "suppressed" } td.n.state { "suppressed" } }
-                                }
-                                (with_range(&scores.auc, ratio))
-                                td.n { (bounds(&scores.auc)) }
-                                (cell(&scores.brier, ratio))
-                                (cell(&scores.ece, ratio))
-                                (cell(&scores.ece_by_chance, ratio))
-                                (with_range(&scores.mean_score, ratio))
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn head(columns: &[&str]) -> Markup {
+pub(super) fn head(columns: &[&str]) -> Markup {
     html! { thead { tr { th scope="col" { "Group" } @for column in columns { th.n scope="col" { (column) } } } } }
 }
 
 /// The estimate alone, or why there is none.
-fn cell(figure: &Figure, text: fn(f64) -> String) -> Markup {
+pub(super) fn cell(figure: &Figure, text: fn(f64) -> String) -> Markup {
     match (figure, state(figure)) {
         (Figure::Estimate(estimate), None) => html! { td.n { (text(estimate.value)) } },
         (_, state) => html! { td.n.state { (state.unwrap_or_default()) } },
@@ -127,19 +89,12 @@ fn cell(figure: &Figure, text: fn(f64) -> String) -> Markup {
 }
 
 /// The estimate over its interval, or why there is none.
-fn with_range(figure: &Figure, text: fn(f64) -> String) -> Markup {
+pub(super) fn with_range(figure: &Figure, text: fn(f64) -> String) -> Markup {
     match (figure, state(figure)) {
         (Figure::Estimate(Estimate { value, interval: Some(i), .. }), None) => html! {
             td.n { (text(*value)) br; span.note { (bare_interval(i, text)) } }
         },
         _ => cell(figure, text),
-    }
-}
-
-fn bounds(figure: &Figure) -> String {
-    match figure {
-        Figure::Estimate(Estimate { bounds: Some(bounds), .. }) => interval(bounds, ratio),
-        _ => String::new(),
     }
 }
 
@@ -218,14 +173,9 @@ pub(super) fn gaps(parity: &Parity) -> Markup {
         ("Predictive parity (positive predictive value)", &outcomes.predictive_parity),
         ("Accuracy", &outcomes.accuracy),
     ];
-    let titles: Vec<_> =
-        named.iter().map(|(name, of)| format!("{name}: {} of {} groups", of.groups_defined, parity.groups)).collect();
-    let rows: Vec<[Row; 2]> = named
-        .iter()
-        .map(|(_, of)| [Row("Difference, points", &of.difference, gap), Row("Ratio", &of.ratio, ratio)])
-        .collect();
-    let parts: Vec<(&str, &[Row])> =
-        titles.iter().zip(&rows).map(|(title, rows)| (title.as_str(), &rows[..])).collect();
+    let parts: Vec<(String, [Row; 2])> =
+        named.iter().map(|(name, of)| super::fairness::of_gap(name, of, parity.groups)).collect();
+    let parts: Vec<(&str, &[Row])> = parts.iter().map(|(title, rows)| (title.as_str(), &rows[..])).collect();
     figures(&parts, true)
 }
 
@@ -236,9 +186,18 @@ pub(super) fn pair(pair: &PairFigures) -> Markup {
         Row("True positive rate, points", &outcomes.tpr, points),
         Row("False positive rate, points", &outcomes.fpr, points),
         Row("Positive predictive value, points", &outcomes.ppv, points),
+        Row("Negative predictive value, points", &outcomes.npv, points),
         Row("Accuracy, points", &outcomes.accuracy, points),
+        Row("Base rate, points", &outcomes.prevalence, points),
+        Row("Average odds difference, points", &outcomes.average_odds, points),
+        Row("Treatment equality, ratio of FN / FP", &outcomes.treatment_equality, ratio),
     ];
-    figures(&[("Differences that need labels, sites as if they were one", &rows)], true)
+    let scores = pair.scores.as_ref().map(|scores| {
+        [Row("AUC", &scores.auc, ratio), Row("Area between the ROC curves (ABROCA)", &scores.abroca, ratio)]
+    });
+    let mut parts: Vec<(&str, &[Row])> = vec![("Differences that need labels, sites as if they were one", &rows)];
+    parts.extend(scores.as_ref().map(|rows| ("Scores, sites as if they were one", &rows[..])));
+    figures(&parts, true)
 }
 
 /// All events, window after window.

@@ -110,6 +110,7 @@ pub(super) fn parity(slice: &SliceFigures) -> Markup {
         (figures(&[("", &rows)], false))
         (test_table(&tests))
         (super::outcomes::gaps(parity))
+        @if let Some(fairness) = &slice.fairness { (super::fairness::slice(fairness, parity.groups)) }
     }
 }
 
@@ -138,8 +139,17 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
         Row("Fixed effect, points", &pair.pooled.fixed, points),
         Row("Random effects, points", &pair.pooled.random, points),
         Row("Random effects, HKSJ interval, points", &pair.pooled.random_hksj, points),
+        Row("The same, scale at least 1, points", &pair.pooled.random_hksj_modified, points),
+        Row("A further site, points", &pair.pooled.prediction, points),
         Row("I\u{b2}, share of variation between sites", &pair.pooled.i2, percent),
         Row("tau\u{b2}, variance between sites", &pair.pooled.tau2, variance),
+        Row("tau\u{b2}, Paule and Mandel", &pair.pooled.tau2_paule_mandel, variance),
+        Row("Risk ratio, random effects", &pair.pooled_risk_ratio.random, ratio),
+        Row("Odds ratio, random effects", &pair.pooled_odds_ratio.random, ratio),
+    ];
+    let split = [
+        Row("Within sites, points", &pair.split.within_sites, points),
+        Row("Between sites, points", &pair.split.between_sites, points),
     ];
     let tests = [
         ("Cochran-Mantel-Haenszel: no association within sites", &pair.mantel_haenszel.cmh),
@@ -149,9 +159,25 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
         ("Cochran's Q: one difference for all sites", &pair.pooled.q),
     ];
     html! {
-        (figures(&[("Crude, sites as if they were one", &crude), (&adjusted, &stratified), (&pooled, &effects)], true))
+        (figures(&[("Crude, sites as if they were one", &crude), ("Parts of the crude difference", &split), (&adjusted, &stratified), (&pooled, &effects)], true))
+        (across(pair))
         (test_table(&tests))
+        (super::fairness::distance(&pair.distance))
         (super::outcomes::pair(pair))
+    }
+}
+
+/// Sites unlike the others, and what hidden cells leave certain.
+fn across(pair: &PairFigures) -> Markup {
+    let outliers: Vec<_> = pair.outliers.iter().map(|site| site.as_str()).collect();
+    let certain = pair.identified.as_ref().and_then(|identified| identified.selection_rate.as_ref());
+    html! {
+        @if !outliers.is_empty() {
+            p.note { "More than three standard errors from what the other sites say: " (outliers.join(", ")) "." }
+        }
+        @if let Some(bounds) = certain {
+            p.note { "Whatever the hidden cells hold, the crude difference over all sites with a release is " (interval(bounds, points)) " points." }
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! From verified releases to a report.
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
+use super::drift::{feature_drift, scope_drift};
 use super::group::Terms;
+use super::impact::{pack_figures, score_counts};
+use super::multiplicity::multiplicity;
+use super::operations::operation_figures;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
@@ -57,7 +61,16 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         tier: Tier::Full,
         slice: 0,
     };
-    let (scopes, weighted) = figures(plan, &all, &terms);
+    let reference = plan.reference_window.filter(|window| input.windows.contains(window));
+    let (scopes, weighted) = figures(plan, &all, reference.as_ref(), &terms);
+    let parts = |version: &str, tier, slice: usize| {
+        let groups = slice.checked_sub(1).and_then(|at| plan.slices.get(at)).map(|slice| slice.groups(contract));
+        score_counts(&Part { version, tier, slice, ..all }, &groups.unwrap_or_default())
+    };
+    let packs = pack_figures(plan, contract, &scopes, parts);
+    let of = |window: &Window| sites.iter().map(|site| Some(used.get(&(site, *window))?.text())).collect();
+    let texts = |site| input.windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
+    let texts: Vec<Vec<&ReleaseText>> = sites.iter().map(texts).collect();
     Ok(Report {
         format: FORMAT,
         method: METHOD.to_owned(),
@@ -93,19 +106,23 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         waivers: waiver_rows(input),
         scopes,
         weighted,
+        feature_drift: reference.as_ref().map(|at| feature_drift(input.windows, at, of)).unwrap_or_default(),
+        reference_window: reference,
+        operations: operation_figures(&texts),
+        packs,
         releases: rows,
     })
 }
 
 /// Figures of each model version: of each tier, and over all tiers where there are several.
-fn figures(plan: &Plan, all: &Part, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
+fn figures(plan: &Plan, all: &Part, reference: Option<&Window>, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
     let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
     let slices: Vec<_> = std::iter::once(&whole).chain(&plan.slices).collect();
     let (mut scopes, mut weighted) = (Vec::new(), Vec::new());
     for version in &plan.model_versions {
         let part = Part { version, ..*all };
         let tiers: Vec<_> = part.tiers().into_iter().collect();
-        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, terms)));
+        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, reference, terms)));
         if tiers.len() > 1 {
             weighted.push(weighted_figures(&slices, &tiers, &part, terms));
         }
@@ -114,15 +131,19 @@ fn figures(plan: &Plan, all: &Part, terms: &Terms) -> (Vec<Scope>, Vec<WeightedF
 }
 
 /// Figures of one model version and tier, whose slice without attributes `part` is.
-fn scope(slices: &[&Slice], part: &Part, terms: &Terms) -> Scope {
+fn scope(slices: &[&Slice], part: &Part, reference: Option<&Window>, terms: &Terms) -> Scope {
     let figures = |(at, slice): (usize, &&Slice)| {
         slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
     };
+    let drift = reference.map(|reference| scope_drift(slices, part, reference, terms)).unwrap_or_default();
+    let slices: Vec<_> = slices.iter().enumerate().map(figures).collect();
     Scope {
         model_version: part.version.to_owned(),
         tier: part.tier,
-        slices: slices.iter().enumerate().map(figures).collect(),
+        multiplicity: multiplicity(&slices),
+        slices,
         windows: window_figures(part, terms),
+        drift,
     }
 }
 

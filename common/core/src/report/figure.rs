@@ -1,6 +1,6 @@
 //! A figure is an estimate, hidden, or undefined with the reason; never 0 for hidden or undefined.
 
-use crate::statistics::{self as st, Chi2Test, Interval, LEVEL, NotEstimable};
+use crate::statistics::{self as st, Chi2Test, Interval, LEVEL, NormalTest, NotEstimable, RatioMethod};
 use serde::{Deserialize, Serialize};
 
 /// A figure: an estimate, hidden, or undefined with the reason.
@@ -45,6 +45,11 @@ pub(super) fn figure(estimate: Result<(f64, Result<Interval, NotEstimable>), Not
     Figure::Estimate(Estimate { value, interval, method, bounds: None })
 }
 
+/// A figure from an estimate of the statistics.
+pub(super) fn estimated(estimate: Result<st::Estimate, NotEstimable>, method: &str) -> Figure {
+    figure(estimate.map(|e| (e.value, e.interval)), method)
+}
+
 /// A figure that has no interval, for `reason`.
 pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
     match value {
@@ -57,6 +62,26 @@ pub(super) fn point(value: Result<f64, NotEstimable>, reason: &str) -> Figure {
     }
 }
 
+/// A figure with an interval, or the reason why it has none, and with bounds that are certain.
+pub(super) fn bounded(
+    estimate: Result<(f64, Result<Interval, NotEstimable>, Interval), NotEstimable>,
+    method: &str,
+) -> Figure {
+    let bounds = estimate.and_then(|(.., bounds)| match bounds.lower.is_finite() && bounds.upper.is_finite() {
+        true => Ok(bounds),
+        false => Err(NotEstimable::NotFinite),
+    });
+    with_bounds(figure(estimate.map(|(value, interval, _)| (value, interval)), method), bounds)
+}
+
+/// The figure with where it must lie.
+pub(super) fn with_bounds(figure: Figure, bounds: Result<Interval, NotEstimable>) -> Figure {
+    match (figure, bounds) {
+        (Figure::Estimate(estimate), Ok(bounds)) => Figure::Estimate(Estimate { bounds: Some(bounds), ..estimate }),
+        (figure, _) => figure,
+    }
+}
+
 /// The proportion `x / n` with Wilson's interval.
 pub(super) fn proportion(x: u64, n: u64) -> Figure {
     figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")
@@ -66,6 +91,16 @@ pub(super) fn proportion(x: u64, n: u64) -> Figure {
 pub(super) fn difference((x1, n1): (u64, u64), (x0, n0): (u64, u64)) -> Figure {
     let value = st::difference(x1, n1, x0, n0);
     figure(value.map(|value| (value, st::newcombe_difference(x1, n1, x0, n0, LEVEL))), "newcombe")
+}
+
+/// The ratio of two proportions with Katz's interval, or Koopman's beside a 0.
+pub(super) fn katz(x1: u64, n1: u64, x0: u64, n0: u64) -> Figure {
+    let estimate = st::katz_ratio(x1, n1, x0, n0, LEVEL);
+    let method = match &estimate {
+        Ok(estimate) if estimate.method == RatioMethod::KoopmanScore => "koopman_score",
+        _ => "katz_log",
+    };
+    figure(estimate.map(|e| (e.value, Ok(e.interval))), method)
 }
 
 pub(super) fn test(test: Result<Chi2Test, NotEstimable>) -> TestFigure {
@@ -85,7 +120,7 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// How the interval was made, or why there is none.
     pub method: String,
-    /// Where the figure lies for certain, whatever the bins hide; absent where nothing is hidden.
+    /// Where the figure lies for certain, whatever bins or hidden groups hold; absent where nothing is hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<Interval>,
 }
@@ -107,4 +142,30 @@ pub enum TestFigure {
     Suppressed,
     /// Undefined, and why.
     NotEstimable(String),
+}
+
+/// The rule of two standard deviations, or why it cannot be applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviationsFigure {
+    /// A two-proportion z test with pooled variance.
+    Test {
+        /// Standard deviations.
+        z: f64,
+        /// Two-sided p.
+        p: f64,
+        /// Whether they are more than two, either way.
+        beyond_two: bool,
+    },
+    /// Undefined, and why.
+    NotEstimable(String),
+}
+
+impl DeviationsFigure {
+    pub(super) fn of(test: Result<NormalTest, NotEstimable>) -> DeviationsFigure {
+        match test {
+            Ok(NormalTest { z, p }) => DeviationsFigure::Test { z, p, beyond_two: z.abs() > 2.0 },
+            Err(why) => DeviationsFigure::NotEstimable(why.reason().to_owned()),
+        }
+    }
 }

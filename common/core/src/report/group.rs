@@ -1,10 +1,14 @@
 //! Figures of one group: selection, outcomes, scores.
 
-use super::figure::{Figure, figure, point, proportion};
+use super::calibration::CalibrationFigures;
+use super::classification::ClassificationFigures;
+use super::figure::{Figure, figure, point, proportion, with_bounds};
 use super::histogram::Histogram;
+use super::identified::Identified;
+use super::ranking::RankingFigures;
 use crate::contract::ContractText;
 use crate::disclosure::Counts;
-use crate::statistics::{self as st, CalibrationBin, LEVEL, NotEstimable};
+use crate::statistics::{self as st, Auc, CalibrationBin, LEVEL, NotEstimable};
 use serde::{Deserialize, Serialize};
 
 /// One group, pooled and at each site.
@@ -17,10 +21,18 @@ pub struct GroupFigures {
     pub compared: bool,
     /// Over the sites that released the slice; absent where none did.
     pub pooled: Option<Measures>,
+    /// What follows from its decisions against labels; absent where it is not known, or where the contract has no label.
+    pub classification: Option<ClassificationFigures>,
     /// In the order of the slice's sites; absent where the site's counts are not known.
     pub sites: Vec<Option<Measures>>,
     /// Reliability diagram of the pooled scores, ten bins; empty where they are not known or no probabilities.
     pub reliability: Vec<ReliabilityBin>,
+    /// How well the pooled scores rank; absent where there are none, or where no site's counts are known.
+    pub ranking: Option<RankingFigures>,
+    /// How well they are calibrated; likewise.
+    pub calibration: Option<CalibrationFigures>,
+    /// Where rates lie for certain; absent where nothing is hidden.
+    pub identified: Option<Identified>,
 }
 
 /// Counts and figures of one group, pooled or at a site.
@@ -137,6 +149,14 @@ pub(super) struct Known<'a> {
 pub(super) struct Scored<'a> {
     pub histogram: &'a Histogram,
     pub counts: &'a Counts,
+    pub auc: Result<Auc, NotEstimable>,
+}
+
+impl<'a> Scored<'a> {
+    pub fn new(histogram: &'a Histogram, counts: &'a Counts) -> Self {
+        let [negatives, positives] = histogram.counts();
+        Scored { histogram, counts, auc: st::auc(positives, negatives, LEVEL) }
+    }
 }
 
 impl Terms<'_> {
@@ -190,7 +210,7 @@ impl Terms<'_> {
     }
 
     fn scores(&self, known: Known) -> ScoreFigures {
-        let Some(Scored { histogram: scores, counts }) = known.scores else {
+        let Some(Scored { histogram: scores, counts, auc: area }) = known.scores else {
             let [auc, brier, ece, ece_by_chance, mean_score] = [const { Figure::Suppressed }; 5];
             return ScoreFigures { scored: None, bins: None, auc, brier, ece, ece_by_chance, mean_score };
         };
@@ -205,7 +225,7 @@ impl Terms<'_> {
         ScoreFigures {
             scored: Some(n0 + n1),
             bins: Some(scores.bins()),
-            auc: mature.map_or_else(Figure::undefined, |()| auc(scores)),
+            auc: mature.map_or_else(Figure::undefined, |()| auc(area)),
             brier: point(
                 probability.and_then(|()| st::brier(n0 + n1, n1, scores.square_sum(), sum1)),
                 "fourth powers of scores are not released",
@@ -247,16 +267,9 @@ impl Terms<'_> {
     }
 }
 
-fn auc(scores: &Histogram) -> Figure {
-    let [negatives, positives] = scores.counts();
-    let auc = st::auc(positives, negatives, LEVEL);
-    match (figure(auc.map(|a| (a.estimate.value, a.estimate.interval)), "delong_on_bins"), auc) {
-        (Figure::Estimate(mut estimate), Ok(auc)) => {
-            estimate.bounds = Some(auc.bounds);
-            Figure::Estimate(estimate)
-        }
-        (other, _) => other,
-    }
+fn auc(auc: Result<Auc, NotEstimable>) -> Figure {
+    let figure = figure(auc.map(|a| (a.estimate.value, a.estimate.interval)), "delong_on_bins");
+    with_bounds(figure, auc.map(|a| a.bounds))
 }
 
 /// All events.
@@ -302,7 +315,7 @@ mod tests {
         };
         let histogram = Histogram::new(&scores);
         let of = |counts: &Counts| {
-            let scores = Some(Scored { histogram: &histogram, counts: &few });
+            let scores = Some(Scored::new(&histogram, &few));
             terms.measures(Known { counts, scores }).scores.expect("scores")
         };
         let immature = Figure::NotEstimable("immature".to_owned());
@@ -311,12 +324,11 @@ mod tests {
         assert_eq!([&found.auc, &found.brier, &found.ece, &found.mean_score], [&immature; 4]);
         assert!(
             terms
-                .reliability(Known { counts: &counts, scores: Some(Scored { histogram: &histogram, counts: &few }) })
+                .reliability(Known { counts: &counts, scores: Some(Scored::new(&histogram, &few)) })
                 .iter()
                 .all(|bin| bin.observed == immature)
         );
-        let enough =
-            terms.measures(Known { counts: &counts, scores: Some(Scored { histogram: &histogram, counts: &counts }) });
+        let enough = terms.measures(Known { counts: &counts, scores: Some(Scored::new(&histogram, &counts)) });
         assert_eq!(enough.scores.and_then(|scores| scores.auc.value()), Some(1.0));
     }
 }

@@ -7,6 +7,9 @@ use crate::statistics::{CalibrationBin, NotEstimable};
 /// Bins of a reliability diagram, and of the expected calibration error.
 pub(super) const RELIABILITY_BINS: u32 = 10;
 
+/// Bins behind what is approximate from bins: finer ones change little, and cost more.
+pub(super) const FIT_BINS: u32 = 160;
+
 /// Scores of the events of one group that have a label, in integers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Histogram {
@@ -93,15 +96,37 @@ impl Histogram {
         if self.bins < RELIABILITY_BINS {
             return Err(NotEstimable::NotFinite);
         }
-        let mut ten = self.clone();
-        ten.coarsen(RELIABILITY_BINS);
-        let bins = (0..ten.counts[0].len()).map(|at| CalibrationBin {
-            n: ten.counts[0][at] + ten.counts[1][at],
-            positives: ten.counts[1][at],
-            score_sum: unit(ten.sums[0][at] + ten.sums[1][at]),
-        });
-        Ok(bins.collect())
+        Ok(self.calibration_bins(RELIABILITY_BINS))
     }
+
+    /// The same in `bins` bins, or in as many as there are.
+    pub fn calibration_bins(&self, bins: u32) -> Vec<CalibrationBin> {
+        let width = (self.bins / bins).max(1) as usize;
+        let [counts0, counts1] = self.counts.each_ref().map(|counts| counts.chunks(width));
+        let [sums0, sums1] = self.sums.each_ref().map(|sums| sums.chunks(width));
+        let bins = counts0.zip(counts1).zip(sums0.zip(sums1)).map(|((n0, n1), (sum0, sum1))| {
+            let (positives, positive_sum) = (n1.iter().sum::<u64>(), sum1.iter().sum::<u128>());
+            CalibrationBin {
+                n: n0.iter().sum::<u64>() + positives,
+                positives,
+                score_sum: unit(sum0.iter().sum::<u128>() + positive_sum),
+                positive_score_sum: unit(positive_sum),
+            }
+        });
+        bins.collect()
+    }
+}
+
+/// Events by bin, whatever their label, at `bins` bins.
+pub(super) fn all_counts(scores: &Scores, bins: u32) -> Vec<u64> {
+    let mut counts = vec![0; bins as usize];
+    let width = (scores.bins / bins.max(1)).max(1);
+    for Bin(bin, count, _) in scores.histogram.iter().flatten() {
+        if let Some(sum) = counts.get_mut((bin / width) as usize) {
+            *sum += count;
+        }
+    }
+    counts
 }
 
 /// q as a share of the range.

@@ -1,12 +1,15 @@
 //! One group against the reference: crude, at each site, adjusted for site, pooled.
 
-use super::figure::{Figure, TestFigure, difference, figure, point, test};
-use super::group::{Terms, decided, rate_of};
-use super::parity::{correct, false_positives, predicted_positives, true_positives};
+use super::across::{PooledFigures, Scale, pooled_figures};
+use super::contrast::{DistanceFigures, OutcomeContrast, distance, outcome_contrast};
+use super::figure::{Figure, TestFigure, difference, figure, katz, test};
+use super::group::{Known, Terms, decided, rate_of};
+use super::identified::{IdentifiedContrast, Partial};
+use super::ranking::ScoreContrast;
 use super::{State, slices::SiteCounts};
 use crate::disclosure::Counts;
 use crate::ids::Name;
-use crate::statistics::{self as st, Effect, LEVEL, MeanEffect, NotEstimable, RatioMethod, Stratum, meta_analysis};
+use crate::statistics::{self as st, Effect, LEVEL, NotEstimable, Stratum};
 use serde::{Deserialize, Serialize};
 
 /// One group against the reference group.
@@ -17,6 +20,8 @@ pub struct PairFigures {
     pub group: Vec<String>,
     /// Sites as if they were one.
     pub crude: Contrast,
+    /// How far apart the crude selection rates are.
+    pub distance: DistanceFigures,
     /// Each site, in the order of the slice's sites.
     pub sites: Vec<SiteContrast>,
     /// Sites where the group is selected more often than the reference.
@@ -27,24 +32,22 @@ pub struct PairFigures {
     pub mantel_haenszel: AdjustedFigures,
     /// Risk differences of the sites pooled by inverse variance.
     pub pooled: PooledFigures,
+    /// Risk ratios of the sites, pooled on their logarithms.
+    pub pooled_risk_ratio: PooledFigures,
+    /// Odds ratios of the sites, pooled on their logarithms.
+    pub pooled_odds_ratio: PooledFigures,
+    /// Sites whose difference is more than three standard errors from what the others say.
+    pub outliers: Vec<Name>,
+    /// The crude difference within and between sites.
+    pub split: SplitFigures,
+    /// Where differences lie for certain; absent where nothing is hidden.
+    pub identified: Option<IdentifiedContrast>,
     /// Whether the crude and the adjusted difference tell different stories.
     pub simpson: SimpsonFigures,
     /// Rates that need labels, sites as if they were one; absent where the contract has no label.
     pub outcomes: Option<OutcomeContrast>,
-}
-
-/// Rates of the group less those of the reference; Newcombe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutcomeContrast {
-    /// True positive rate.
-    pub tpr: Figure,
-    /// False positive rate.
-    pub fpr: Figure,
-    /// Positive predictive value.
-    pub ppv: Figure,
-    /// Accuracy.
-    pub accuracy: Figure,
+    /// Scores, sites as if they were one; absent where the contract has no label or no score.
+    pub scores: Option<ScoreContrast>,
 }
 
 /// Differences and ratios of selection rates, group against reference.
@@ -71,8 +74,22 @@ pub struct SiteContrast {
     pub variance: Option<f64>,
     /// Share of the fixed-effect weight; absent where the site is left out.
     pub weight: Option<f64>,
+    /// Random-effects mean of the other sites' differences; absent where the site is left out, or there are fewer than three.
+    pub without: Option<f64>,
+    /// How far the site's difference is from that mean, in standard errors of the two and of sites' variation.
+    pub residual: Option<f64>,
     /// Why the site is left out of pooled effects; absent where it is in.
     pub left_out: Option<String>,
+}
+
+/// Parts of the crude difference (Kitagawa); they add up to it. Normal intervals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitFigures {
+    /// What remains if both groups were spread over the sites alike.
+    pub within_sites: Figure,
+    /// What follows from the groups being at different sites.
+    pub between_sites: Figure,
 }
 
 /// Stratified by site.
@@ -97,26 +114,6 @@ pub struct AdjustedFigures {
     pub breslow_day_tarone: TestFigure,
 }
 
-/// Inverse-variance pooling of the sites' risk differences.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PooledFigures {
-    /// Sites used.
-    pub sites: Vec<Name>,
-    /// Fixed effect.
-    pub fixed: Figure,
-    /// Random effects, DerSimonian and Laird.
-    pub random: Figure,
-    /// Random effects with the Hartung-Knapp-Sidik-Jonkman interval.
-    pub random_hksj: Figure,
-    /// Cochran's Q.
-    pub q: TestFigure,
-    /// Share of the variation that is between sites.
-    pub i2: Figure,
-    /// Between-site variance, DerSimonian and Laird, not below 0.
-    pub tau2: Figure,
-}
-
 /// Crude against adjusted risk difference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,11 +135,18 @@ pub(super) struct Pair<'a> {
     pub group: usize,
     pub reference: usize,
     pub terms: Terms<'a>,
+    /// What hidden cells leave certain; none where nothing is hidden.
+    pub partial: Option<&'a Partial>,
 }
+
+/// Residual from which on a site is an outlier: 3 in 1,000 are by chance.
+const OUTLIER: f64 = 3.0;
 
 impl Pair<'_> {
     /// `name` is the group's; `group` and `reference` are pooled over the sites that released the slice.
-    pub fn figures(&self, name: Vec<String>, group: &Counts, reference: &Counts) -> PairFigures {
+    pub fn figures(&self, name: Vec<String>, group: Known, reference: Known) -> PairFigures {
+        let scores = self.terms.score_contrast(group, reference);
+        let (group, reference) = (group.counts, reference.counts);
         let strata: Vec<_> = self.sites.iter().map(|site| self.stratum(site)).collect();
         let known: Vec<(&Name, Stratum)> =
             self.sites.iter().zip(&strata).filter_map(|(site, stratum)| Some((&site.site, (*stratum)?))).collect();
@@ -151,35 +155,30 @@ impl Pair<'_> {
             known.iter().filter(|(_, s)| difference(s) > 0.0).map(|(site, _)| (*site).clone()).collect()
         };
         let (sites, pooled) = self.pool(&strata);
+        let outlier = |site: &SiteContrast| site.residual.is_some_and(|residual| residual.abs() > OUTLIER);
+        let outliers = self.sites.iter().zip(&sites).filter(|(_, row)| outlier(row));
         PairFigures {
             group: name,
             crude: contrast(group, reference, self.favourable()),
+            outliers: outliers.map(|(site, _)| site.site.clone()).collect(),
+            distance: distance(group, reference),
             sites,
             favouring_group: favouring(1.0),
             favouring_reference: favouring(-1.0),
             mantel_haenszel: adjusted(&known),
             pooled,
+            pooled_risk_ratio: self.pool_ratios(&strata, st::log_risk_ratio_effect),
+            pooled_odds_ratio: self.pool_ratios(&strata, st::log_odds_ratio_effect),
+            split: split(&known),
+            identified: self.partial.and_then(|partial| partial.contrast(self.group, self.reference)),
             simpson: simpson(&known),
-            outcomes: self.terms.contract.label.is_some().then(|| self.outcomes(group, reference)),
+            outcomes: self.terms.contract.label.is_some().then(|| outcome_contrast(group, reference, &self.terms)),
+            scores,
         }
     }
 
     fn favourable(&self) -> usize {
         self.terms.contract.decision.favourable_code()
-    }
-
-    fn outcomes(&self, group: &Counts, reference: &Counts) -> OutcomeContrast {
-        let mature = self.terms.is_mature(group) && self.terms.is_mature(reference);
-        let of = |rate: fn(&Counts) -> (u64, u64)| match mature {
-            true => difference(rate(group), rate(reference)),
-            false => Figure::undefined(NotEstimable::Immature),
-        };
-        OutcomeContrast {
-            tpr: of(true_positives),
-            fpr: of(false_positives),
-            ppv: of(predicted_positives),
-            accuracy: of(correct),
-        }
     }
 
     fn stratum(&self, site: &SiteCounts) -> Option<Stratum> {
@@ -190,23 +189,42 @@ impl Pair<'_> {
 
     /// Inverse-variance pooling: sites where both groups have at least `min_site_n` and the variance is above 0.
     fn pool(&self, strata: &[Option<Stratum>]) -> (Vec<SiteContrast>, PooledFigures) {
-        let effects: Vec<Result<Effect, String>> =
-            self.sites.iter().zip(strata).map(|(site, stratum)| self.effect(site, *stratum)).collect();
+        let effects = self.effects(strata, st::risk_difference_effect);
         let used: Vec<Effect> = effects.iter().filter_map(|effect| effect.as_ref().ok().copied()).collect();
         let weights: f64 = used.iter().map(|effect| 1.0 / effect.variance).sum();
-        let rows = self.sites.iter().zip(strata).zip(&effects).map(|((site, stratum), effect)| SiteContrast {
-            contrast: stratum.and_then(|_| {
-                Some(contrast(site.groups.get(self.group)?, site.groups.get(self.reference)?, self.favourable()))
-            }),
-            variance: stratum.and_then(|stratum| st::risk_difference_effect(stratum).ok()).map(|e| e.variance),
-            weight: effect.as_ref().ok().map(|effect| 1.0 / effect.variance / weights),
-            left_out: effect.as_ref().err().cloned(),
+        let mut others = st::leave_one_out(&used).unwrap_or_default().into_iter();
+        let rows = self.sites.iter().zip(strata).zip(&effects).map(|((site, stratum), effect)| {
+            let left = effect.as_ref().ok().and_then(|_| others.next());
+            SiteContrast {
+                contrast: stratum.and_then(|_| {
+                    Some(contrast(site.groups.get(self.group)?, site.groups.get(self.reference)?, self.favourable()))
+                }),
+                variance: stratum.and_then(|stratum| st::risk_difference_effect(stratum).ok()).map(|e| e.variance),
+                weight: effect.as_ref().ok().map(|effect| 1.0 / effect.variance / weights),
+                without: left.map(|left| left.mean),
+                residual: left.map(|left| left.residual),
+                left_out: effect.as_ref().err().cloned(),
+            }
         });
-        let names = self.sites.iter().zip(&effects).filter(|(_, effect)| effect.is_ok());
-        (rows.collect(), pooled_figures(names.map(|(site, _)| site.site.clone()).collect(), &used))
+        (rows.collect(), self.pooled(&effects, Scale::Plain))
     }
 
-    fn effect(&self, site: &SiteCounts, stratum: Option<Stratum>) -> Result<Effect, String> {
+    fn pool_ratios(&self, strata: &[Option<Stratum>], effect: OfStratum) -> PooledFigures {
+        self.pooled(&self.effects(strata, effect), Scale::Log)
+    }
+
+    fn pooled(&self, effects: &[Result<Effect, String>], scale: Scale) -> PooledFigures {
+        let used = self.sites.iter().zip(effects);
+        let used = used.filter_map(|(site, effect)| Some((site.site.clone(), *effect.as_ref().ok()?)));
+        let (sites, effects): (Vec<_>, Vec<_>) = used.unzip();
+        pooled_figures(sites, &effects, scale)
+    }
+
+    fn effects(&self, strata: &[Option<Stratum>], effect: OfStratum) -> Vec<Result<Effect, String>> {
+        self.sites.iter().zip(strata).map(|(site, stratum)| self.effect(site, *stratum, effect)).collect()
+    }
+
+    fn effect(&self, site: &SiteCounts, stratum: Option<Stratum>, effect: OfStratum) -> Result<Effect, String> {
         let stratum = match (site.state, stratum) {
             (State::Suppressed, _) => return Err("suppressed".to_owned()),
             (State::Missing, _) | (_, None) => return Err("no release".to_owned()),
@@ -215,9 +233,19 @@ impl Pair<'_> {
         if stratum.n1 < self.terms.min_site_n || stratum.n0 < self.terms.min_site_n {
             return Err(format!("a group below {} events", self.terms.min_site_n));
         }
-        let effect = st::risk_difference_effect(stratum).map_err(|e| e.reason().to_owned())?;
+        let effect = effect(stratum).map_err(|e| e.reason().to_owned())?;
         if effect.variance > 0.0 { Ok(effect) } else { Err(NotEstimable::ZeroVariance.reason().to_owned()) }
     }
+}
+
+/// A site's effect.
+type OfStratum = fn(Stratum) -> Result<Effect, NotEstimable>;
+
+fn split(known: &[(&Name, Stratum)]) -> SplitFigures {
+    let strata: Vec<_> = known.iter().map(|(_, stratum)| *stratum).collect();
+    let split = st::gap_split(&strata, LEVEL);
+    let part = |of: fn(st::GapSplit) -> st::Estimate| figure(split.map(of).map(|e| (e.value, e.interval)), "normal");
+    SplitFigures { within_sites: part(|s| s.within), between_sites: part(|s| s.between) }
 }
 
 fn contrast(group: &Counts, reference: &Counts, favourable: usize) -> Contrast {
@@ -225,19 +253,10 @@ fn contrast(group: &Counts, reference: &Counts, favourable: usize) -> Contrast {
     let ((f1, _), (f0, _)) = (rate_of(group, favourable), rate_of(reference, favourable));
     Contrast {
         difference: difference((x1, n1), (x0, n0)),
-        selection_ratio: ratio(x1, n1, x0, n0),
-        impact_ratio: ratio(f1, n1, f0, n0),
+        selection_ratio: katz(x1, n1, x0, n0),
+        impact_ratio: katz(f1, n1, f0, n0),
         odds_ratio: figure(st::odds_ratio(x1, n1, x0, n0, LEVEL).map(|e| (e.value, e.interval)), "woolf"),
     }
-}
-
-fn ratio(x1: u64, n1: u64, x0: u64, n0: u64) -> Figure {
-    let estimate = st::katz_ratio(x1, n1, x0, n0, LEVEL);
-    let method = match &estimate {
-        Ok(estimate) if estimate.method == RatioMethod::KoopmanScore => "koopman_score",
-        _ => "katz_log",
-    };
-    figure(estimate.map(|e| (e.value, Ok(e.interval))), method)
 }
 
 fn adjusted(known: &[(&Name, Stratum)]) -> AdjustedFigures {
@@ -257,22 +276,6 @@ fn adjusted(known: &[(&Name, Stratum)]) -> AdjustedFigures {
         cmh_corrected: test(cmh.map(|c| c.corrected)),
         breslow_day: test(breslow_day.as_ref().map(|b| b.plain).map_err(|e| *e)),
         breslow_day_tarone: test(breslow_day.map(|b| b.tarone)),
-    }
-}
-
-fn pooled_figures(sites: Vec<Name>, effects: &[Effect]) -> PooledFigures {
-    let meta = meta_analysis(effects, LEVEL);
-    let mean = |m: MeanEffect| (m.estimate, Ok(m.interval));
-    let heterogeneity = meta.and_then(|m| m.heterogeneity);
-    let random = meta.and_then(|m| m.random);
-    PooledFigures {
-        sites,
-        fixed: figure(meta.map(|m| mean(m.fixed)), "inverse_variance"),
-        random: figure(random.map(|r| (r.estimate, r.interval)), "dersimonian_laird"),
-        random_hksj: figure(random.map(|r| (r.estimate, r.hksj)), "hartung_knapp_sidik_jonkman"),
-        q: test(heterogeneity.map(|h| h.q)),
-        i2: point(heterogeneity.map(|h| h.i2), "descriptive"),
-        tau2: point(heterogeneity.map(|h| h.tau2_dl), "descriptive"),
     }
 }
 

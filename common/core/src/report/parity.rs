@@ -1,9 +1,10 @@
 //! Gaps over all compared groups.
 
-use super::figure::{Figure, TestFigure, figure, test};
+use super::figure::{Figure, TestFigure, estimated, test};
 use super::group::{Terms, decided, total};
+use super::rates::{Rate, correct, false_positives, predicted_positives, true_positives};
 use crate::disclosure::Counts;
-use crate::statistics::{self as st, Interval, LEVEL, NotEstimable};
+use crate::statistics::{self as st, Estimate, Interval, Joint, LEVEL, NotEstimable};
 use serde::{Deserialize, Serialize};
 
 /// Gaps over all compared groups with events.
@@ -42,126 +43,111 @@ pub struct OutcomeParity {
 pub struct Gap {
     /// Groups in which the rate is defined ("g of G").
     pub groups_defined: u64,
+    /// Groups that have events and hide the rate, because too few of them have a label. Where there are any, the difference
+    /// is a lower and the ratio an upper bound, as `bounds` say; of the intervals only the difference's lower and the
+    /// ratio's upper end hold then. 0 where all is suppressed.
+    pub groups_hidden: u64,
     /// Greatest less least rate; Newcombe on all pairs.
     pub difference: Figure,
     /// Least by greatest rate; Katz or Koopman on all pairs.
     pub ratio: Figure,
 }
 
-const DIFFERENCE: &str = "newcombe, Bonferroni over pairs";
-const RATIO: &str = "katz or koopman, Bonferroni over pairs";
-
 /// Of compared groups' counts; suppressed where they are not known.
 pub(super) fn parity(compared: Option<&[Counts]>, terms: &Terms) -> Parity {
+    let label = terms.contract.label.is_some();
     let Some(compared) = compared else {
-        let outcomes = terms.contract.label.is_some().then(|| OutcomeParity {
-            equal_opportunity: hidden(),
-            predictive_equality: hidden(),
-            equalized_odds: hidden(),
-            predictive_parity: hidden(),
-            accuracy: hidden(),
-        });
-        return Parity { groups: 0, demographic_parity: hidden(), chi2: TestFigure::Suppressed, outcomes };
+        let (demographic_parity, chi2) = (Gap::suppressed(), TestFigure::Suppressed);
+        return Parity { groups: 0, demographic_parity, chi2, outcomes: label.then(|| outcome_parity(None)) };
     };
     let present: Vec<Counts> = compared.iter().filter(|counts| total(counts) > 0).copied().collect();
     let rates: Vec<_> = present.iter().map(decided).filter(|(_, decided)| *decided > 0).collect();
     let table: Vec<[u64; 2]> = rates.iter().map(|&(selected, decided)| [selected, decided - selected]).collect();
     Parity {
         groups: present.len() as u64,
-        demographic_parity: gap(&rates),
+        demographic_parity: Compared { counts: present.clone(), hidden: 0 }.gap(decided),
         chi2: test(st::pearson_chi2(&table)),
-        outcomes: terms.contract.label.is_some().then(|| outcome_parity(&present, terms)),
+        outcomes: label.then(|| outcome_parity(Some(&Compared::labelled(&present, terms)))),
     }
 }
 
-fn outcome_parity(present: &[Counts], terms: &Terms) -> OutcomeParity {
-    let mature: Vec<Counts> = present.iter().filter(|counts| terms.is_mature(counts)).copied().collect();
-    if mature.is_empty() && !present.is_empty() {
-        let immature = || Gap {
-            groups_defined: 0,
-            difference: Figure::undefined(NotEstimable::Immature),
-            ratio: Figure::undefined(NotEstimable::Immature),
-        };
-        return OutcomeParity {
-            equal_opportunity: immature(),
-            predictive_equality: immature(),
-            equalized_odds: immature(),
-            predictive_parity: immature(),
-            accuracy: immature(),
-        };
-    }
-    let rates = |of: fn(&Counts) -> (u64, u64)| mature.iter().map(of).filter(|(_, n)| *n > 0).collect::<Vec<_>>();
+fn outcome_parity(compared: Option<&Compared>) -> OutcomeParity {
+    let gap = |rate: Rate| compared.map_or_else(Gap::suppressed, |compared| compared.gap(rate));
+    let odds = |compared: &Compared| compared.joint([true_positives, false_positives], Joint::Worse);
     OutcomeParity {
-        equal_opportunity: gap(&rates(true_positives)),
-        predictive_equality: gap(&rates(false_positives)),
-        equalized_odds: equalized_odds(&mature),
-        predictive_parity: gap(&rates(predicted_positives)),
-        accuracy: gap(&rates(correct)),
+        equal_opportunity: gap(true_positives),
+        predictive_equality: gap(false_positives),
+        equalized_odds: compared.map_or_else(Gap::suppressed, odds),
+        predictive_parity: gap(predicted_positives),
+        accuracy: gap(correct),
     }
 }
 
-/// (TP, TP + FN).
-pub(super) fn true_positives(counts: &Counts) -> (u64, u64) {
-    (counts[1][1], counts[0][1] + counts[1][1])
+/// Counts of the compared groups that have events, as far as they may be used.
+pub(super) struct Compared {
+    pub counts: Vec<Counts>,
+    /// Groups whose rates exist and are not shown.
+    pub hidden: u64,
 }
 
-/// (FP, FP + TN).
-pub(super) fn false_positives(counts: &Counts) -> (u64, u64) {
-    (counts[1][0], counts[0][0] + counts[1][0])
-}
+impl Compared {
+    /// Those with enough labels; the others hide their rates.
+    pub fn labelled(present: &[Counts], terms: &Terms) -> Compared {
+        let counts: Vec<Counts> = present.iter().filter(|counts| terms.is_mature(counts)).copied().collect();
+        let hidden = (present.len() - counts.len()) as u64;
+        Compared { counts, hidden }
+    }
 
-/// (TP, TP + FP).
-pub(super) fn predicted_positives(counts: &Counts) -> (u64, u64) {
-    (counts[1][1], counts[1][0] + counts[1][1])
-}
+    /// Whether no group has enough labels.
+    pub fn is_immature(&self) -> bool {
+        self.counts.is_empty() && self.hidden > 0
+    }
 
-/// (TP + TN, all with decision and label).
-pub(super) fn correct(counts: &Counts) -> (u64, u64) {
-    let right = counts[0][0] + counts[1][1];
-    (right, right + counts[0][1] + counts[1][0])
-}
+    /// Over the groups in which the rate is defined.
+    pub fn gap(&self, rate: Rate) -> Gap {
+        let rates: Vec<_> = self.counts.iter().map(rate).filter(|(_, n)| *n > 0).collect();
+        let difference = st::max_min_difference(&rates, LEVEL);
+        let difference = difference.map(|f| Estimate { value: f.value, interval: Ok(f.interval) });
+        let ratio = st::min_max_ratio(&rates, LEVEL);
+        let ratio = ratio.map(|f| Estimate { value: f.value, interval: Ok(f.interval) });
+        self.shown(
+            rates.len(),
+            (difference, ratio),
+            ("newcombe, Bonferroni over pairs", "katz or koopman, Bonferroni over pairs"),
+        )
+    }
 
-/// (x, n) of each group whose rate is defined.
-fn gap(rates: &[(u64, u64)]) -> Gap {
-    let difference = st::max_min_difference(rates, LEVEL).map(|f| (f.value, Ok(f.interval)));
-    let ratio = st::min_max_ratio(rates, LEVEL).map(|f| (f.value, Ok(f.interval)));
-    Gap { groups_defined: rates.len() as u64, difference: figure(difference, DIFFERENCE), ratio: figure(ratio, RATIO) }
-}
+    /// Of two rates, over the groups in which both are defined.
+    pub fn joint(&self, [one, other]: [Rate; 2], joint: Joint) -> Gap {
+        let both = self.counts.iter().map(|counts| [one(counts), other(counts)]);
+        let both: Vec<_> = both.filter(|[one, other]| one.1 > 0 && other.1 > 0).collect();
+        let spread = (st::joint_difference(&both, joint, LEVEL), st::joint_ratio(&both, joint, LEVEL));
+        let methods = ("newcombe, Bonferroni over pairs and rates", "katz or koopman, Bonferroni over pairs and rates");
+        self.shown(both.len(), spread, methods)
+    }
 
-/// Equalized odds (Hardt, Price and Srebro 2016): max of the TPR and the FPR difference, min of their ratios.
-///
-/// Each of the two has its interval at half the error, so both hold together with the level's probability, and then so do
-/// the greater lower and the greater upper end of the differences, the lesser ones of the ratios.
-fn equalized_odds(mature: &[Counts]) -> Gap {
-    let both: Vec<_> = mature
-        .iter()
-        .map(|counts| [true_positives(counts), false_positives(counts)])
-        .filter(|[tpr, fpr]| tpr.1 > 0 && fpr.1 > 0)
-        .collect();
-    let level = 1.0 - (1.0 - LEVEL) / 2.0;
-    let of = |at: usize| both.iter().map(|rates| rates[at]).collect::<Vec<_>>();
-    let (tpr, fpr) = (of(0), of(1));
-    let greater = |a: f64, b: f64| a.max(b);
-    let lesser = |a: f64, b: f64| a.min(b);
-    let joined = |a: (f64, Interval), b: (f64, Interval), take: fn(f64, f64) -> f64| {
-        let interval = Interval { lower: take(a.1.lower, b.1.lower), upper: take(a.1.upper, b.1.upper) };
-        (take(a.0, b.0), Ok(interval))
-    };
-    let difference = |rates: &[(u64, u64)]| st::max_min_difference(rates, level).map(|f| (f.value, f.interval));
-    let ratio = |rates: &[(u64, u64)]| st::min_max_ratio(rates, level).map(|f| (f.value, f.interval));
-    Gap {
-        groups_defined: both.len() as u64,
-        difference: figure(
-            difference(&tpr).and_then(|a| Ok(joined(a, difference(&fpr)?, greater))),
-            "newcombe, Bonferroni over pairs and rates",
-        ),
-        ratio: figure(
-            ratio(&tpr).and_then(|a| Ok(joined(a, ratio(&fpr)?, lesser))),
-            "katz or koopman, Bonferroni over pairs and rates",
-        ),
+    fn shown(&self, defined: usize, (difference, ratio): (Spread, Spread), methods: (&str, &str)) -> Gap {
+        let immature = if self.is_immature() { Err(NotEstimable::Immature) } else { Ok(()) };
+        let bounded =
+            |spread: Spread, method: &str, bounds: fn(f64) -> Interval| match estimated(immature.and(spread), method) {
+                Figure::Estimate(estimate) if self.hidden > 0 => {
+                    Figure::Estimate(super::Estimate { bounds: Some(bounds(estimate.value)), ..estimate })
+                }
+                figure => figure,
+            };
+        Gap {
+            groups_defined: defined as u64,
+            groups_hidden: self.hidden,
+            difference: bounded(difference, methods.0, |value| Interval { lower: value, upper: 1.0 }),
+            ratio: bounded(ratio, methods.1, |value| Interval { lower: 0.0, upper: value }),
+        }
     }
 }
 
-fn hidden() -> Gap {
-    Gap { groups_defined: 0, difference: Figure::Suppressed, ratio: Figure::Suppressed }
+type Spread = Result<Estimate, NotEstimable>;
+
+impl Gap {
+    pub(super) fn suppressed() -> Gap {
+        Gap { groups_defined: 0, groups_hidden: 0, difference: Figure::Suppressed, ratio: Figure::Suppressed }
+    }
 }

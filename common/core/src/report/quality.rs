@@ -28,6 +28,12 @@ fn add_feature(sum: &FeatureQuality, part: &FeatureQuality) -> FeatureQuality {
         feature: sum.feature.clone(),
         missing: add(&sum.missing, &part.missing),
         violations: add(&sum.violations, &part.violations),
+        histogram: match (sum.histogram.value(), part.histogram.value()) {
+            (Some(sum), Some(part)) => {
+                Cell::Value(sum.iter().zip(part).map(|(sum, part)| sum.saturating_add(*part)).collect())
+            }
+            _ => Cell::Suppressed,
+        },
     }
 }
 

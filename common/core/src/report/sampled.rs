@@ -3,7 +3,7 @@
 use super::compile::Part;
 use super::figure::{Figure, figure};
 use super::group::{Terms, decided, labelled, total};
-use super::parity::{correct, false_positives, predicted_positives, true_positives};
+use super::rates::{correct, false_positives, predicted_positives, true_positives};
 use super::slices::site_counts;
 use crate::disclosure::{Cell, Counts, ReleaseText};
 use crate::event::Tier;

@@ -1,14 +1,19 @@
 //! Figures of one slice, and of each window, from what sites released.
 
+use super::classification::classification;
 use super::compile::Part;
+use super::fairness::fairness;
 use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
+use super::identified::Partial;
 use super::pair::Pair;
 use super::parity::{Parity, parity};
+use super::ranking::site_effect;
 use super::{SiteState, SliceFigures, State, WindowFigures};
 use crate::disclosure::{Counts, ReleasedSlice};
 use crate::ids::Name;
 use crate::plan::{Slice, is_compared};
+use crate::statistics::Effect;
 use crate::time::Window;
 
 /// What a site gave for a slice: a count block for each group where `released`, else none.
@@ -31,7 +36,7 @@ struct Sum {
 impl Sum {
     fn known(&self, group: usize) -> Option<Known<'_>> {
         let scores = self.scores.get(group).zip(self.scored.get(group));
-        let scores = scores.map(|(histogram, counts)| Scored { histogram, counts });
+        let scores = scores.map(|(histogram, counts)| Scored::new(histogram, counts));
         Some(Known { counts: self.groups.get(group)?, scores })
     }
 
@@ -45,7 +50,7 @@ impl Sum {
     }
 }
 
-fn add_counts(sum: &mut Vec<Counts>, part: &[Counts]) {
+pub(super) fn add_counts(sum: &mut Vec<Counts>, part: &[Counts]) {
     if sum.is_empty() {
         *sum = part.to_vec();
         return;
@@ -91,28 +96,47 @@ pub(super) fn site_counts<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Cou
     (state == State::Released).then_some(sum.groups)
 }
 
+/// The counts of a slice by group, if they are visible.
+pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
+    slice.groups.iter().map(|group| group.counts.value().copied()).collect()
+}
+
+/// A group's figures at a site, and its area as an effect to pool, or why not.
+type AtSite = (Option<Measures>, Result<Effect, String>);
+
 /// The figures of `slice`, the `part`'s slice at every site.
 pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
     let mut pooled = Sum::default();
     let (mut sites, mut states) = (Vec::new(), Vec::new());
-    let mut measures: Vec<Vec<Option<Measures>>> = vec![Vec::new(); groups.len()];
-    let has_scores = terms.contract.score.is_some();
+    let mut measures: Vec<Vec<AtSite>> = vec![Vec::new(); groups.len()];
+    let (has_label, has_scores) = (terms.contract.label.is_some(), terms.contract.score.is_some());
+    let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
     // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
     for site in part.sites {
         let (state, scores, sum) = site_sum(part.slices(site).as_deref());
         for (group, row) in measures.iter_mut().enumerate() {
-            row.push(sum.known(group).map(|known| terms.measures(known)));
+            let known = sum.known(group);
+            row.push((known.map(|known| terms.measures(known)), site_effect(terms, known)));
         }
         pooled.add(&sum);
         states.push(SiteState { site: site.clone(), state, scores: scores.filter(|_| has_scores) });
         sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
     }
-    let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| GroupFigures {
-        group: group.clone(),
-        compared: is_compared(group),
-        pooled: pooled.known(at).map(|known| terms.measures(known)),
-        sites,
-        reliability: pooled.known(at).map(|known| terms.reliability(known)).unwrap_or_default(),
+    let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
+        let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
+        let areas: Vec<_> = part.sites.iter().zip(areas).collect();
+        let known = pooled.known(at);
+        GroupFigures {
+            group: group.clone(),
+            compared: is_compared(group),
+            pooled: known.map(|known| terms.measures(known)),
+            classification: pooled.groups.get(at).filter(|_| has_label).map(|counts| classification(counts, terms)),
+            sites,
+            reliability: known.map(|known| terms.reliability(known)).unwrap_or_default(),
+            ranking: known.and_then(|known| terms.ranking(known, &areas)),
+            calibration: known.and_then(|known| terms.calibration(known)),
+            identified: partial.as_ref().and_then(|partial| partial.group(at)),
+        }
     });
     let cut = !slice.attributes.is_empty();
     let compared = |counts: &[Counts]| -> Option<Vec<Counts>> {
@@ -125,32 +149,38 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         attributes: slice.attributes.clone(),
         reference: slice.reference.clone(),
         parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
+        fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, &sites, &pooled.groups, terms),
+        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref()), terms),
         sites: states,
     }
+}
+
+/// Compared groups with their counts; none where the counts are not known.
+fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [String], Counts)>> {
+    let all = groups.iter().enumerate().filter(|(_, group)| is_compared(group));
+    all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
 }
 
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    sites: &[SiteCounts],
-    pooled: &[Counts],
+    (sites, pooled, partial): (&[SiteCounts], &Sum, Option<&Partial>),
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
-    let Some((reference, reference_counts)) = reference.and_then(|at| Some((at, pooled.get(at)?))) else {
+    let Some((reference, against)) = reference.and_then(|at| Some((at, pooled.known(at)?))) else {
         return Vec::new();
     };
     let others = groups
         .iter()
-        .zip(pooled)
         .enumerate()
-        .filter(|(at, (group, counts))| is_compared(group) && *at != reference && decided(counts).1 > 0);
+        .filter_map(|(at, group)| Some((at, group, pooled.known(at)?)))
+        .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
     others
-        .map(|(at, (group, counts))| {
-            Pair { sites, group: at, reference, terms: *terms }.figures(group.clone(), counts, reference_counts)
+        .map(|(at, group, known)| {
+            Pair { sites, group: at, reference, terms: *terms, partial }.figures(group.clone(), known, against)
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! The report in sentences: what a reader should know first. Every number comes from the report.
 
 use super::{
-    Estimate, Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures, SiteState,
-    SliceFigures, State, TestFigure,
+    Estimate, Figure, Finding, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures,
+    SiteState, SliceFigures, State, TestFigure,
 };
 use crate::ids::Name;
 use crate::statistics::{Interval, NotEstimable};
@@ -27,8 +27,24 @@ pub fn story(report: &Report) -> Vec<String> {
                 pairs => many_story(&name, slice, pairs, &mut lines),
             }
         }
+        lines.extend(multiplicity_story(report, scope));
     }
     lines
+}
+
+/// How many of a scope's tests are findings; nothing where there is one or none.
+fn multiplicity_story(report: &Report, scope: &Scope) -> Option<String> {
+    let all = &scope.multiplicity;
+    let of = if report.scopes.len() == 1 { String::new() } else { format!(" ({})", scope.name()) };
+    (all.tests.len() > 1).then(|| {
+        format!(
+            "all tests{of}: {} of {} differences between a group and its reference stand after Holm's correction; {} \
+             more are nominal findings only.",
+            all.count(Finding::Corrected),
+            all.tests.len(),
+            all.count(Finding::Nominal),
+        )
+    })
 }
 
 /// How good decisions and scores are over all events; nothing where there is no label.

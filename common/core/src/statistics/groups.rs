@@ -5,7 +5,7 @@
 //! that with probability `level` all of them hold, and then any bound read from several of them holds too.
 
 use super::ratio::ratio_bounds;
-use super::{Interval, NotEstimable, RatioMethod, newcombe_difference, normal_quantile, rate};
+use super::{Estimate, Interval, NotEstimable, RatioMethod, newcombe_difference, normal_quantile, rate};
 
 /// Largest minus smallest rate over the groups that have events.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,6 +96,59 @@ pub fn min_max_ratio(groups: &[(u64, u64)], level: f64) -> Result<MinMaxRatio, N
     })?;
     let (groups_defined, groups) = (defined.len(), groups.len());
     Ok(MinMaxRatio { value: min / max, interval, groups_defined, groups, pairs_by_katz, pairs_by_koopman })
+}
+
+/// How the spreads of two rates become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joint {
+    /// The worse of both: the greater difference, the lesser ratio.
+    Worse,
+    /// The mean of both.
+    Mean,
+}
+
+impl Joint {
+    fn of(self, a: Estimate, b: Estimate, worse: fn(f64, f64) -> f64) -> Result<Estimate, NotEstimable> {
+        let join = |a: f64, b: f64| match self {
+            Joint::Worse => worse(a, b),
+            Joint::Mean => (a + b) / 2.0,
+        };
+        let (i, j) = (a.interval?, b.interval?);
+        let interval = Interval { lower: join(i.lower, j.lower), upper: join(i.upper, j.upper) };
+        Ok(Estimate { value: join(a.value, b.value), interval: Ok(interval) })
+    }
+}
+
+/// [`max_min_difference`] of two rates of each group, joined: equalized odds of TPR and FPR (Hardt, Price and Srebro
+/// 2016), conditional use accuracy equality of PPV and NPV (Berk and others 2018).
+///
+/// Each of the two has its interval at half the error, so both hold together with the level's probability, and then so do
+/// the greater lower and the greater upper end, and the means of the ends.
+///
+/// # Errors
+/// Those of [`max_min_difference`]; groups without both rates are for the caller to leave out.
+pub fn joint_difference(groups: &[[(u64, u64); 2]], joint: Joint, level: f64) -> Result<Estimate, NotEstimable> {
+    let spread = |at: usize| {
+        let rates: Vec<_> = groups.iter().map(|rates| rates[at]).collect();
+        max_min_difference(&rates, half_error(level)).map(|s| Estimate { value: s.value, interval: Ok(s.interval) })
+    };
+    joint.of(spread(0)?, spread(1)?, f64::max)
+}
+
+/// [`min_max_ratio`] of two rates of each group, joined likewise: here the lesser is the worse.
+///
+/// # Errors
+/// Those of [`min_max_ratio`].
+pub fn joint_ratio(groups: &[[(u64, u64); 2]], joint: Joint, level: f64) -> Result<Estimate, NotEstimable> {
+    let spread = |at: usize| {
+        let rates: Vec<_> = groups.iter().map(|rates| rates[at]).collect();
+        min_max_ratio(&rates, half_error(level)).map(|s| Estimate { value: s.value, interval: Ok(s.interval) })
+    };
+    joint.of(spread(0)?, spread(1)?, f64::min)
+}
+
+fn half_error(level: f64) -> f64 {
+    1.0 - (1.0 - level) / 2.0
 }
 
 fn defined(groups: &[(u64, u64)]) -> Result<Vec<(u64, u64)>, NotEstimable> {

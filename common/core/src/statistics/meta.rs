@@ -77,6 +77,16 @@ pub struct MetaAnalysis {
 /// names them); `NotFinite`; `InvalidLevel`.
 pub fn meta_analysis(effects: &[Effect], level: f64) -> Result<MetaAnalysis, NotEstimable> {
     let z = normal_quantile(level)?;
+    check(effects)?;
+    let common = WeightedMean::new(effects, 0.0);
+    let interval = Interval::around(common.mean, z * common.se)?;
+    let fixed = MeanEffect { estimate: common.mean, se: common.se, interval };
+    let heterogeneity = heterogeneity(effects, &common);
+    let random = heterogeneity.and_then(|h| random_effects(effects, h.tau2_dl, level));
+    Ok(MetaAnalysis { k: effects.len(), fixed, heterogeneity, random })
+}
+
+fn check(effects: &[Effect]) -> Result<(), NotEstimable> {
     if effects.is_empty() {
         return Err(NotEstimable::TooFewStudies);
     }
@@ -87,12 +97,7 @@ pub fn meta_analysis(effects: &[Effect], level: f64) -> Result<MetaAnalysis, Not
     if effects.iter().any(|e| e.variance < f64::MIN_POSITIVE) {
         return Err(NotEstimable::ZeroVariance);
     }
-    let common = WeightedMean::new(effects, 0.0);
-    let interval = Interval::around(common.mean, z * common.se)?;
-    let fixed = MeanEffect { estimate: common.mean, se: common.se, interval };
-    let heterogeneity = heterogeneity(effects, &common);
-    let random = heterogeneity.and_then(|h| random_effects(effects, h.tau2_dl, level));
-    Ok(MetaAnalysis { k: effects.len(), fixed, heterogeneity, random })
+    Ok(())
 }
 
 /// The risk difference of a site, group minus reference, with variance p1 (1 - p1) / n1 + p0 (1 - p0) / n0.
@@ -108,17 +113,88 @@ pub fn risk_difference_effect(stratum: Stratum) -> Result<Effect, NotEstimable> 
     Ok(Effect { estimate: p1 - p0, variance })
 }
 
+/// The logarithm of a site's risk ratio, group by reference, with variance (1 - p1) / x1 + (1 - p0) / x0 (Katz et al. 1978).
+///
+/// # Errors
+/// Those of [`rate`], for either group; `ZeroCell` if a group has no case: nothing is added to zeros.
+pub fn log_risk_ratio_effect(stratum: Stratum) -> Result<Effect, NotEstimable> {
+    let Stratum { x1, n1, x0, n0 } = stratum;
+    let (p1, p0) = (rate(x1, n1)?, rate(x0, n0)?);
+    if x1 == 0 || x0 == 0 {
+        return Err(NotEstimable::ZeroCell);
+    }
+    Ok(Effect { estimate: (p1 / p0).ln(), variance: (1.0 - p1) / x1 as f64 + (1.0 - p0) / x0 as f64 })
+}
+
+/// The logarithm of a site's odds ratio, group by reference, with the sum of the cells' reciprocals (Woolf 1955).
+///
+/// # Errors
+/// Those of [`rate`], for either group; `ZeroCell` if one of the four cells is 0.
+pub fn log_odds_ratio_effect(stratum: Stratum) -> Result<Effect, NotEstimable> {
+    let Stratum { x1, n1, x0, n0 } = stratum;
+    rate(x1, n1)?;
+    rate(x0, n0)?;
+    let [a, b, c, d] = [x1, n1 - x1, x0, n0 - x0].map(|cell| cell as f64);
+    if [a, b, c, d].contains(&0.0) {
+        return Err(NotEstimable::ZeroCell);
+    }
+    Ok(Effect { estimate: (a / b).ln() - (c / d).ln(), variance: 1.0 / a + 1.0 / b + 1.0 / c + 1.0 / d })
+}
+
+/// What the other studies say without one, and how that one fits them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LeftOut {
+    /// The others' random-effects mean (DerSimonian and Laird).
+    pub mean: f64,
+    /// (y - mean) / sqrt(v + tau^2 + se^2), all of the others: about standard normal for a study that is like them
+    /// (Viechtbauer and Cheung 2010).
+    pub residual: f64,
+}
+
+/// Leaves out each study in turn.
+///
+/// # Errors
+/// Those of [`meta_analysis`]; `TooFewStudies` below three.
+pub fn leave_one_out(effects: &[Effect]) -> Result<Vec<LeftOut>, NotEstimable> {
+    check(effects)?;
+    if effects.len() < 3 {
+        return Err(NotEstimable::TooFewStudies);
+    }
+    let mut others = effects.to_vec();
+    let mut found = Vec::with_capacity(effects.len());
+    for (at, left) in effects.iter().enumerate() {
+        others.truncate(at);
+        others.extend_from_slice(&effects[at + 1..]);
+        let tau2 = dersimonian_laird(&WeightedMean::new(&others, 0.0), others.len());
+        let WeightedMean { mean, se, .. } = WeightedMean::new(&others, tau2);
+        let residual = (left.estimate - mean) / (left.variance + tau2 + se * se).sqrt();
+        if !mean.is_finite() || !residual.is_finite() {
+            return Err(NotEstimable::NotFinite);
+        }
+        found.push(LeftOut { mean, residual });
+        others.truncate(at);
+        others.push(*left);
+    }
+    Ok(found)
+}
+
 fn heterogeneity(effects: &[Effect], common: &WeightedMean) -> Result<Heterogeneity, NotEstimable> {
     let freedom = degrees_of_freedom(effects)?;
     let q = Chi2Test::new(common.distance, effects.len() as u64 - 1)?;
     let excess = (q.statistic - freedom).max(0.0);
     let i2 = if excess > 0.0 { excess / q.statistic } else { 0.0 };
-    let tau2_dl = if excess > 0.0 { excess / (common.weight - common.weight2 / common.weight) } else { 0.0 };
+    let tau2_dl = dersimonian_laird(common, effects.len());
     let tau2_pm = paule_mandel(effects, freedom);
     if !tau2_dl.is_finite() || !tau2_pm.is_finite() {
         return Err(NotEstimable::NotFinite);
     }
     Ok(Heterogeneity { q, i2, tau2_dl, tau2_pm })
+}
+
+/// The tau^2 that the fixed-effect Q has on average, or 0 if that is negative.
+fn dersimonian_laird(common: &WeightedMean, k: usize) -> f64 {
+    let excess = common.distance - (k as f64 - 1.0);
+    if excess > 0.0 { excess / (common.weight - common.weight2 / common.weight) } else { 0.0 }
 }
 
 /// The tau^2 at which the generalised Q equals its expectation k - 1, or 0 if it is no larger at 0.

@@ -16,33 +16,68 @@
 //! ```
 
 mod calibration;
+mod classification;
 mod contingency;
+mod drift;
+mod dual;
+mod fairness;
 mod groups;
 mod homogeneity;
+mod identified;
 #[cfg(test)]
 mod laws;
 mod mantel_haenszel;
 mod meta;
+mod multiplicity;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod oracle_across;
+#[cfg(test)]
+mod oracle_counts;
+#[cfg(test)]
+mod oracle_drift;
+#[cfg(test)]
+mod oracle_scores;
 mod proportion;
+mod quantile;
 mod ranking;
 mod ratio;
+mod recalibration;
+mod roc;
 mod simpson;
+mod split;
 mod tail;
 mod weighted;
 
-pub use calibration::{CalibrationBin, brier, calibration_error_by_chance, expected_calibration_error, mean_of_sums};
+pub use calibration::{
+    CalibrationBin, Murphy, brier, brier_skill, calibration_error_by_chance, calibration_in_the_large,
+    expected_calibration_error, maximum_calibration_error, mean_of_sums, murphy, observed_expected,
+};
+pub use classification::Confusion;
 pub use contingency::{odds_ratio, pearson_chi2};
-pub use groups::{MaxMinDifference, MinMaxRatio, max_min_difference, min_max_ratio};
+pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
+pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
+pub use groups::{
+    Joint, MaxMinDifference, MinMaxRatio, joint_difference, joint_ratio, max_min_difference, min_max_ratio,
+};
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
+pub use identified::{identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
-pub use meta::{Effect, Heterogeneity, MeanEffect, MetaAnalysis, RandomEffects, meta_analysis, risk_difference_effect};
+pub use meta::{
+    Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
+    log_risk_ratio_effect, meta_analysis, risk_difference_effect,
+};
+pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
-pub use ranking::{Auc, auc};
+pub use quantile::{ValueBin, quantile};
+pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
+pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
+pub use roc::{abroca, partial_auc};
 pub use simpson::{Simpson, simpson};
-pub use tail::{chi2_upper_tail, normal_quantile, student_quantile};
+pub use split::{GapSplit, gap_split};
+pub use tail::{chi2_quantile, chi2_upper_tail, normal_quantile, student_quantile};
 pub use weighted::{WeightedRate, newcombe_effective, weighted_rate, wilson_effective};
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +106,8 @@ pub enum NotEstimable {
     TooFewStudies,
     /// Fewer than two groups, or categories, have events.
     TooFewGroups,
+    /// Too few events for this figure.
+    TooFewEvents,
     /// A count exceeds the total that contains it.
     CountExceedsTotal,
     /// The rows of a table differ in length.
@@ -79,6 +116,8 @@ pub enum NotEstimable {
     InvalidLevel,
     /// An input, or a result, is not a finite number.
     NotFinite,
+    /// The score separates the labels, so that no finite model fits best.
+    Separated,
     /// Too small a share of the events has a label yet.
     Immature,
     /// The score's range is not 0 to 1, so it claims no probability.
@@ -97,10 +136,12 @@ impl NotEstimable {
             NotEstimable::TooFewStrata => "too_few_strata",
             NotEstimable::TooFewStudies => "too_few_studies",
             NotEstimable::TooFewGroups => "too_few_groups",
+            NotEstimable::TooFewEvents => "too_few_events",
             NotEstimable::CountExceedsTotal => "count_exceeds_total",
             NotEstimable::UnequalRows => "unequal_rows",
             NotEstimable::InvalidLevel => "invalid_level",
             NotEstimable::NotFinite => "not_finite",
+            NotEstimable::Separated => "separated",
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
         }
@@ -160,6 +201,24 @@ pub struct Estimate {
     pub interval: Result<Interval, NotEstimable>,
 }
 
+/// An estimate from bins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BoundedEstimate {
+    /// The estimate, the bins taken as the values.
+    pub estimate: Estimate,
+    /// Where the figure of the values themselves must lie, however they fall inside their bins. No confidence is involved.
+    pub bounds: Interval,
+}
+
+/// A figure from bins of whose sampling error nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounded {
+    /// The figure, the bins taken as the values.
+    pub value: f64,
+    /// Where the figure of the values themselves must lie, however they fall inside their bins. No confidence is involved.
+    pub bounds: Interval,
+}
+
 /// A chi-square test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,10 +257,12 @@ mod tests {
             TooFewStrata,
             TooFewStudies,
             TooFewGroups,
+            TooFewEvents,
             CountExceedsTotal,
             UnequalRows,
             InvalidLevel,
             NotFinite,
+            Separated,
             Immature,
             NotAProbability,
         ] {

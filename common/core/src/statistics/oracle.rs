@@ -9,24 +9,29 @@ const VECTORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/vectors/statistics/oracle.json"));
 
 fn cases(section: &str) -> Vec<Value> {
-    let vectors: Value = serde_json::from_str(VECTORS).expect("the vectors are JSON");
+    cases_of(VECTORS, section)
+}
+
+/// The cases of a section of a file of vectors.
+pub(super) fn cases_of(vectors: &str, section: &str) -> Vec<Value> {
+    let vectors: Value = serde_json::from_str(vectors).expect("the vectors are JSON");
     let cases = vectors[section].as_array().expect("a section is a list").clone();
     assert!(cases.len() > 60, "{section} has only {} cases", cases.len());
     cases
 }
 
 /// Counts of a list, or of a list of lists.
-fn counts(value: &Value) -> Vec<u64> {
+pub(super) fn counts(value: &Value) -> Vec<u64> {
     value.as_array().expect("a list").iter().map(|n| n.as_u64().expect("a count")).collect()
 }
 
 /// Equal to 1e-9 relative; below 1e-12 the vectors round to 0.
-fn near(ours: f64, theirs: f64) -> bool {
+pub(super) fn near(ours: f64, theirs: f64) -> bool {
     (ours - theirs).abs() <= 1e-9 * ours.abs().max(theirs.abs()) || (ours - theirs).abs() <= 1e-12
 }
 
 /// Asserts that what is `null` there is not estimable here, and that the numbers are the same.
-fn same(what: &str, case: &Value, ours: Option<Vec<Option<f64>>>, theirs: &Value) {
+pub(super) fn same(what: &str, case: &Value, ours: Option<Vec<Option<f64>>>, theirs: &Value) {
     let equal = match (&ours, theirs) {
         (None, Value::Null) => true,
         (Some(ours), Value::Array(theirs)) => {
@@ -41,17 +46,17 @@ fn same(what: &str, case: &Value, ours: Option<Vec<Option<f64>>>, theirs: &Value
     assert!(equal, "{what}: here {ours:?}, there {theirs}, for {case}");
 }
 
-fn interval(interval: Result<Interval, NotEstimable>) -> Option<Vec<Option<f64>>> {
+pub(super) fn interval(interval: Result<Interval, NotEstimable>) -> Option<Vec<Option<f64>>> {
     interval.ok().map(|i| vec![Some(i.lower), Some(i.upper)])
 }
 
-fn estimate(estimate: Result<Estimate, NotEstimable>) -> Option<Vec<Option<f64>>> {
+pub(super) fn estimate(estimate: Result<Estimate, NotEstimable>) -> Option<Vec<Option<f64>>> {
     let estimate = estimate.ok()?;
     let ends = estimate.interval.ok();
     Some(vec![Some(estimate.value), ends.map(|i| i.lower), ends.map(|i| i.upper)])
 }
 
-fn same_test(what: &str, case: &Value, ours: Option<Chi2Test>, theirs: &Value) {
+pub(super) fn same_test(what: &str, case: &Value, ours: Option<Chi2Test>, theirs: &Value) {
     let ours = ours.map(|t| vec![Some(t.statistic), Some(t.p), Some(t.dof as f64)]);
     let theirs = match theirs {
         Value::Null => Value::Null,
@@ -176,12 +181,15 @@ fn scores_match() {
     for case in cases("scores") {
         let events: Vec<[u64; 2]> =
             case["events"].as_array().expect("a list").iter().map(|e| [counts(e)[0], counts(e)[1]]).collect();
-        let mut bins = [CalibrationBin { n: 0, positives: 0, score_sum: 0.0 }; 10];
+        let mut bins = [CalibrationBin::default(); 10];
         let (mut squares, mut positive_sum) = (0.0, 0.0);
         for [label, thousandths] in &events {
             let score = *thousandths as f64 / 1000.0;
             let bin = &mut bins[(thousandths.saturating_sub(1) / 100) as usize];
-            *bin = CalibrationBin { n: bin.n + 1, positives: bin.positives + label, score_sum: bin.score_sum + score };
+            bin.n += 1;
+            bin.positives += label;
+            bin.score_sum += score;
+            bin.positive_score_sum += score * *label as f64;
             squares += score * score;
             positive_sum += score * *label as f64;
         }

@@ -52,6 +52,21 @@ pub fn chi2_upper_tail(statistic: f64, dof: u64) -> Result<f64, NotEstimable> {
     }
 }
 
+/// x with P(X >= x) = `tail` for a chi-square X with `dof` degrees of freedom: 3.84 at 0.05 and 1.
+///
+/// # Errors
+/// `InvalidLevel` unless 0 < `tail` < 1; `TooFewGroups` if `dof` is 0.
+pub fn chi2_quantile(tail: f64, dof: u64) -> Result<f64, NotEstimable> {
+    if !(tail > 0.0 && tail < 1.0) {
+        return Err(NotEstimable::InvalidLevel);
+    }
+    let mut upper = 1.0;
+    while chi2_upper_tail(upper, dof)? > tail {
+        upper *= 2.0;
+    }
+    Ok(bisect(0.0, upper, |x| chi2_upper_tail(x, dof).is_ok_and(|p| p > tail)))
+}
+
 /// The point between `lower` and `upper` up to which `below` holds, to the last bit.
 pub(super) fn bisect(mut lower: f64, mut upper: f64, below: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..MAX_HALVINGS {

@@ -2,9 +2,10 @@
 
 use crate::contract::ContractText;
 use crate::disclosure::{
-    Bin, Cell, Counts, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, passes,
+    Bin, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, Sum,
+    passes,
 };
-use crate::event::{Tier, edge};
+use crate::event::{Tier, edge, log_linear};
 use crate::fault::Refusal;
 use crate::limits;
 use crate::plan::PlanText;
@@ -38,7 +39,8 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
     if let Some(sums) = whole {
         same("release", &(text.events, text.outcomes), &sums)?;
     }
-    check_quality(text, contract)
+    check_quality(text, contract)?;
+    check_operations(text)
 }
 
 /// Model versions of the plan in order, each in full first, then its sampling tiers, which have events.
@@ -91,6 +93,48 @@ fn check_quality(text: &ReleaseText, contract: &ContractText) -> Result<(), Refu
             [&feature.missing, &feature.violations].into_iter().filter_map(Cell::value).copied().collect();
         seen.iter().try_for_each(|count| check(*count, of))?;
         check(seen.iter().fold(0, |sum: u64, count| sum.saturating_add(*count)), of)?;
+    }
+    let shown = features.iter().zip(&contract.features);
+    shown.filter_map(|(feature, of)| Some((feature, of, feature.histogram.value()?))).try_for_each(
+        |(feature, of, bins)| {
+            let parts = [events, &feature.missing, &feature.violations].map(|cell| cell.value().copied());
+            let [Some(events), Some(missing), Some(violations)] = parts else {
+                return Err(Refusal::new("release", "no histogram where its sum is hidden", &feature.feature));
+            };
+            same("release", &usize::from(of.missing_code()), &bins.len())?;
+            bins.iter().try_for_each(|count| check_count(*count, text.k))?;
+            let sum = bins.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+            same("release", &events.checked_sub(missing.saturating_add(violations)), &Some(sum))
+        },
+    )
+}
+
+/// Ranges ascend; counts, and what they leave, are 0 or at least k.
+fn check_operations(text: &ReleaseText) -> Result<(), Refusal> {
+    let Some(operations) = &text.operations else { return Ok(()) };
+    let check = |events: u64, of: u64| match passes(events, text.k)
+        && of.checked_sub(events).is_some_and(|n| passes(n, text.k))
+    {
+        true => Ok(()),
+        false => Err(Refusal::new("release", format!("0 or {} to {of} events, and as many left", text.k), events)),
+    };
+    for (ranges, of) in [(&operations.latency_us, text.events), (&operations.label_delay_s, text.outcomes)] {
+        let (mut next, mut events) = (0, 0_u64);
+        for Range(first, last, count) in ranges.value().into_iter().flatten() {
+            if *first < next || last < first || *last > log_linear::LAST || *count < text.k.max(1) {
+                let expected = format!("ascending ranges of buckets, with {} events or more", text.k);
+                return Err(Refusal::new("release", expected, format!("{first} to {last}: {count}")));
+            }
+            (next, events) = (last + 1, events.saturating_add(*count));
+        }
+        ranges.value().map_or(Ok(()), |_| check(events, of))?;
+    }
+    for sum in [&operations.cost_micros, &operations.tokens_in, &operations.tokens_out] {
+        let Some(Sum { events, sum }) = sum.value() else { continue };
+        check(*events, text.events)?;
+        if sum.0 > u128::from(*events) * u128::from(u64::MAX) {
+            return Err(Refusal::new("release", "a sum of as many values as there are events", sum.0));
+        }
     }
     Ok(())
 }

@@ -178,10 +178,12 @@ impl World {
             feature: feature.name.clone(),
             missing: Cell::Value(0),
             violations: Cell::Suppressed,
+            histogram: Cell::Suppressed,
         };
         let features: Vec<_> = contract.features.iter().map(one).collect();
         let window = published.all_windows()[0];
         let text = ReleaseText {
+            operations: None,
             format: RELEASE_FORMAT,
             site: name(site),
             plan,

@@ -1,0 +1,197 @@
+//! What leaves of the time, money and tokens that events took, and of how long labels took to come.
+//!
+//! A distribution is seen as ranges of neighbouring buckets with at least k events each, and none between them. A bucket with
+//! k events is a range of its own; others are joined from below until k are together, from the end of the range before; what
+//! is left at the top joins the last. It, or a sum, is seen if the events that have the value, and those that
+//! have none, are 0 or at least k.
+
+use super::{Cell, Decimal, passes};
+use crate::aggregate::{Aggregate, SumCounts};
+use crate::event::log_linear;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What events took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operations {
+    /// Latency in microseconds.
+    pub latency_us: Cell<Vec<Range>>,
+    /// Seconds from the event to its label.
+    pub label_delay_s: Cell<Vec<Range>>,
+    /// Cost in millionths of the contract's currency.
+    pub cost_micros: Cell<Sum>,
+    /// Tokens read.
+    pub tokens_in: Cell<Sum>,
+    /// Tokens written.
+    pub tokens_out: Cell<Sum>,
+}
+
+/// Buckets (`event::log_linear`) from the first to the last, and the events in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range(pub u32, pub u32, pub u64);
+
+/// A sum over the events that came with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    /// Events.
+    pub events: u64,
+    /// Sum of their values.
+    pub sum: Decimal,
+}
+
+/// What of `aggregate` may leave; absent where no event took anything.
+pub(super) fn operations(aggregate: &Aggregate, k: u64) -> Option<Operations> {
+    let of = &aggregate.operations;
+    let sum = |sum: SumCounts| match passes(sum.events, k) && passes(aggregate.events.saturating_sub(sum.events), k) {
+        true => Cell::Value(Sum { events: sum.events, sum: Decimal(sum.sum) }),
+        false => Cell::Suppressed,
+    };
+    let nothing = of.latency.is_empty()
+        && of.label_delay.is_empty()
+        && [of.cost, of.tokens_in, of.tokens_out].iter().all(|sum| sum.events == 0);
+    (!nothing).then(|| Operations {
+        latency_us: ranges(&of.latency, aggregate.events, k),
+        label_delay_s: ranges(&of.label_delay, aggregate.outcomes, k),
+        cost_micros: sum(of.cost),
+        tokens_in: sum(of.tokens_in),
+        tokens_out: sum(of.tokens_out),
+    })
+}
+
+/// Hides in `after` what tells, beside `before`, of fewer than k events by subtraction.
+pub(super) fn hide_differences(before: &Operations, after: &mut Operations, k: u64) {
+    let ranges = [(&before.latency_us, &mut after.latency_us), (&before.label_delay_s, &mut after.label_delay_s)];
+    for (old, new) in ranges {
+        let tells = old.value().zip(new.value()).is_some_and(|(old, new)| tells_few(old, new, k));
+        if tells {
+            *new = Cell::Suppressed;
+        }
+    }
+    let sums = [
+        (&before.cost_micros, &mut after.cost_micros),
+        (&before.tokens_in, &mut after.tokens_in),
+        (&before.tokens_out, &mut after.tokens_out),
+    ];
+    for (old, new) in sums {
+        let more = old.value().zip(new.value()).map(|(old, new)| new.events.abs_diff(old.events));
+        if more.is_some_and(|more| !passes(more, k)) {
+            *new = Cell::Suppressed;
+        }
+    }
+}
+
+/// Whether the events between two cuts that both have differ by fewer than k.
+fn tells_few(old: &[Range], new: &[Range], k: u64) -> bool {
+    let until = |ranges: &[Range]| {
+        let mut events = 0;
+        let mut cuts: BTreeMap<u32, u64> = BTreeMap::new();
+        for Range(first, last, count) in ranges {
+            if let Some(before) = first.checked_sub(1) {
+                cuts.insert(before, events);
+            }
+            events += count;
+            cuts.insert(*last, events);
+        }
+        cuts.insert(log_linear::LAST, events);
+        cuts
+    };
+    let (old, new) = (until(old), until(new));
+    let mut before = (0, 0);
+    old.iter().filter_map(|(cut, old)| Some((*old, *new.get(cut)?))).any(|now| {
+        let between = (now.0 - before.0).abs_diff(now.1 - before.1);
+        before = now;
+        !passes(between, k)
+    })
+}
+
+/// Ranges with `k` events or more each; empty without events.
+fn ranges(buckets: &BTreeMap<u32, u64>, of: u64, k: u64) -> Cell<Vec<Range>> {
+    let events = buckets.values().sum::<u64>();
+    if !passes(events, k) || !passes(of.saturating_sub(events), k) {
+        return Cell::Suppressed;
+    }
+    let (mut ranges, mut first, mut together) = (Vec::new(), 0, 0);
+    for (bucket, count) in buckets {
+        if together == 0 && *count >= k {
+            first = *bucket;
+        }
+        together += count;
+        if together >= k {
+            ranges.push(Range(first, *bucket, together));
+            (first, together) = (bucket + 1, 0);
+        }
+    }
+    if let Some(Range(_, last, count)) = ranges.last_mut().filter(|_| together > 0) {
+        (*last, *count) = (log_linear::LAST, *count + together);
+    }
+    Cell::Value(ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranges_are_cut_where_k_are_together() {
+        let of = |counts: &[(u32, u64)], all| ranges(&counts.iter().copied().collect(), all, 5);
+        let seen = of(&[(3, 2), (4, 3), (9, 7), (40, 4)], 16);
+        assert_eq!(seen, Cell::Value(vec![Range(0, 4, 5), Range(9, log_linear::LAST, 11)]));
+        assert_eq!(of(&[(3, 8), (9, 1), (40, 7)], 16), Cell::Value(vec![Range(3, 3, 8), Range(4, 40, 8)]));
+        assert_eq!(of(&[(3, 4)], 4), Cell::Suppressed);
+        assert_eq!(of(&[(3, 5)], 9), Cell::Suppressed, "four have none");
+        assert_eq!(of(&[(3, 5)], 10), Cell::Value(vec![Range(3, 3, 5)]));
+        assert_eq!(of(&[], 10), Cell::Value(Vec::new()));
+    }
+
+    #[test]
+    fn an_amendment_hides_what_would_tell_of_few() {
+        let all = |latency: Vec<Range>, events| Operations {
+            latency_us: Cell::Value(latency),
+            label_delay_s: Cell::Value(Vec::new()),
+            cost_micros: Cell::Value(Sum { events, sum: Decimal(1) }),
+            tokens_in: Cell::Suppressed,
+            tokens_out: Cell::Value(Sum { events: 0, sum: Decimal(0) }),
+        };
+        let last = log_linear::LAST;
+        let seen = |before: &Operations, mut after: Operations| {
+            hide_differences(before, &mut after, 5);
+            (after.latency_us.value().is_some(), after.cost_micros.value().is_some())
+        };
+        let before = all(vec![Range(0, 9, 20), Range(10, last, 20)], 40);
+        assert_eq!(seen(&before, before.clone()), (true, true));
+        assert_eq!(seen(&before, all(vec![Range(0, 9, 25), Range(10, last, 20)], 45)), (true, true));
+        assert_eq!(seen(&before, all(vec![Range(0, 9, 24), Range(10, last, 21)], 44)), (false, false));
+        assert_eq!(seen(&before, all(vec![Range(0, 9, 19), Range(10, last, 26)], 45)), (false, true));
+        // Cuts that only one of them has are nothing to subtract at.
+        assert_eq!(seen(&before, all(vec![Range(0, 8, 21), Range(9, last, 24)], 45)), (true, true));
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_hold_all_events_at_least_k_each(
+            counts in proptest::collection::btree_map(0..=log_linear::LAST, 1..9_u64, 0..20),
+            k in 1..12_u64,
+        ) {
+            let events = counts.values().sum::<u64>();
+            match ranges(&counts, events, k) {
+                Cell::Suppressed => prop_assert!(0 < events && events < k),
+                Cell::Value(seen) => {
+                    prop_assert_eq!(seen.iter().map(|range| range.2).sum::<u64>(), events);
+                    let mut next = 0;
+                    for Range(first, last, count) in &seen {
+                        prop_assert!(next <= *first && first <= last && *count >= k);
+                        // Alone in a range stands a bucket with k events; others begin where the one before ended.
+                        prop_assert!(first == last || *first == next || counts[first] >= k);
+                        let inside = counts.range(first..=last).map(|(_, count)| count).sum::<u64>();
+                        prop_assert_eq!(inside, *count);
+                        next = last + 1;
+                    }
+                    prop_assert!(seen.is_empty() == (events == 0) && next <= log_linear::LAST + 1);
+                }
+            }
+        }
+    }
+}

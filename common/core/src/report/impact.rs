@@ -1,0 +1,299 @@
+//! Tables of policy packs: rates of groups and their ratios to the highest, as published audits show them.
+
+use super::Scope;
+use super::compile::Part;
+use super::figure::{Figure, TestFigure, bounded, figure, point, proportion};
+use super::histogram::all_counts;
+use crate::contract::ContractText;
+use crate::disclosure::{ReleasedSlice, Scores};
+use crate::event::Tier;
+use crate::plan::{Plan, Slice, is_compared};
+use crate::policy::{Pack, Table, pack};
+use crate::statistics::{self as st, Interval, LEVEL, NotEstimable};
+use serde::{Deserialize, Serialize};
+
+/// A policy pack that the plan names, with what is computed by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackFigures {
+    /// The pack, as it was when the report was made.
+    pub pack: Pack,
+    /// Its tables: a model version, sampling tier and slice each.
+    pub tables: Vec<ImpactTable>,
+}
+
+/// Rates by group, and their ratios to the highest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImpactTable {
+    /// What the rate is.
+    pub kind: Kind,
+    /// The model version.
+    pub model_version: String,
+    /// The sampling tier.
+    pub tier: Tier,
+    /// The slice.
+    pub attributes: Vec<String>,
+    /// Sites added up.
+    pub sites: u64,
+    /// Median of the scores of all groups together, in the contract's unit, with the bounds of its bin; of scoring tables.
+    pub median: Option<Figure>,
+    /// Events in no group, for an attribute of theirs is unknown.
+    pub unknown: u64,
+    /// The group with the highest rate among those not left out; absent where no rate is defined.
+    pub highest: Option<Vec<String>>,
+    /// The groups with events.
+    pub rows: Vec<ImpactRow>,
+}
+
+/// Rates of an impact table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Share of the favourable decision.
+    Selection,
+    /// Share of scores above the median of all.
+    Scoring,
+}
+
+/// A group of an impact table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImpactRow {
+    /// The group.
+    pub group: Vec<String>,
+    /// Events with a decision, or a score.
+    pub n: u64,
+    /// Those with the favourable decision; absent in scoring tables.
+    pub favourable: Option<u64>,
+    /// Their share of the events of all groups.
+    pub share: Figure,
+    /// The rate.
+    pub rate: Figure,
+    /// The rate by the highest.
+    pub impact_ratio: Figure,
+    /// Whether the ratio is below the pack's threshold; null where there is none, or no ratio.
+    pub below_threshold: Option<bool>,
+    /// Pooled two-proportion test against the group with the highest rate, not corrected for several groups; null for that
+    /// group, and in scoring tables.
+    pub test: Option<TestFigure>,
+    /// Why the plan leaves the group out of the ratios.
+    pub excluded: Option<String>,
+    /// Whether its share is below what the pack asks for that; null where the group is not left out.
+    pub may_be_excluded: Option<bool>,
+}
+
+/// (favourable, all) of a group: exact, or between two counts.
+struct Row {
+    group: Vec<String>,
+    /// Least and greatest count that is favourable, and the one in between that is taken.
+    favourable: (u64, u64, f64),
+    n: u64,
+}
+
+/// The packs of a plan.
+pub(super) fn pack_figures(
+    plan: &Plan,
+    contract: &ContractText,
+    scopes: &[Scope],
+    parts: impl Fn(&str, Tier, usize) -> Vec<(Vec<u64>, Vec<String>, u64)>,
+) -> Vec<PackFigures> {
+    let packs = plan.packs.iter().filter_map(|id| pack(id).ok());
+    packs
+        .map(|pack| {
+            let mut tables = Vec::new();
+            for scope in scopes.iter().filter(|_| pack.table != Table::None) {
+                for (at, slice) in plan.slices.iter().enumerate() {
+                    tables.push(selection(plan, contract, &pack, scope, at + 1));
+                    if pack.table == Table::SelectionAndScoring && contract.score.is_some() {
+                        let groups = parts(&scope.model_version, scope.tier, at + 1);
+                        tables.push(scoring(plan, contract, &pack, scope, slice, &groups));
+                    }
+                }
+            }
+            PackFigures { pack, tables }
+        })
+        .collect()
+}
+
+fn selection(plan: &Plan, contract: &ContractText, pack: &Pack, scope: &Scope, at: usize) -> ImpactTable {
+    let slice = &scope.slices[at];
+    let favourable = contract.decision.favourable_code() == 1;
+    let pooled: Vec<_> = slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref()?))).collect();
+    let rows = pooled.iter().filter(|(row, of)| row.compared && of.decided > 0).map(|(row, of)| {
+        let count = if favourable { of.selected } else { of.decided - of.selected };
+        Row { group: row.group.clone(), favourable: (count, count, count as f64), n: of.decided }
+    });
+    let unknown = pooled.iter().filter(|(row, _)| !row.compared).map(|(_, of)| of.n).sum();
+    let sites = slice.sites.iter().filter(|site| site.state == super::State::Released).count() as u64;
+    table(plan, pack, (Kind::Selection, scope, &slice.attributes), sites, unknown, None, &rows.collect::<Vec<_>>())
+}
+
+/// Rates above the median of all groups; `groups` are score counts by bin, the group, and how many sites gave them.
+fn scoring(
+    plan: &Plan,
+    contract: &ContractText,
+    pack: &Pack,
+    scope: &Scope,
+    slice: &Slice,
+    groups: &[(Vec<u64>, Vec<String>, u64)],
+) -> ImpactTable {
+    let sites = groups.first().map_or(0, |(_, _, sites)| *sites);
+    let scored = |counts: &[u64]| counts.iter().sum::<u64>();
+    let compared: Vec<_> =
+        groups.iter().filter(|(counts, group, _)| is_compared(group) && scored(counts) > 0).collect();
+    let unknown = groups.iter().filter(|(_, group, _)| !is_compared(group)).map(|(counts, ..)| scored(counts)).sum();
+    let bins = compared.first().map_or(0, |(counts, ..)| counts.len());
+    let mut all = vec![0_u64; bins];
+    compared.iter().for_each(|(counts, ..)| all.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count));
+    let total = scored(&all);
+    let (mut below, mut at) = (0, 0);
+    while at + 1 < bins && 2 * (below + all[at]) < total {
+        below += all[at];
+        at += 1;
+    }
+    // The share of the median's bin that lies above the median, if scores are spread evenly inside it.
+    let inside = all.get(at).copied().unwrap_or(0);
+    let part = if inside == 0 { 0.0 } else { ((below + inside) as f64 - total as f64 / 2.0) / inside as f64 };
+    let row = |(counts, group, _): &&(Vec<u64>, Vec<String>, u64)| {
+        let above = counts.iter().skip(at + 1).sum::<u64>();
+        let inside = counts.get(at).copied().unwrap_or(0);
+        let favourable = (above, above + inside, above as f64 + part * inside as f64);
+        Row { group: group.clone(), favourable, n: scored(counts) }
+    };
+    let rows: Vec<Row> = compared.iter().map(row).collect();
+    let median = contract.score.as_ref().map(|score| {
+        let edge = |at: usize| score.min + (score.max - score.min) * at as f64 / bins.max(1) as f64;
+        let bounds = Interval { lower: edge(at), upper: edge(at + 1) };
+        let value = bounds.upper - part * (bounds.upper - bounds.lower);
+        let known = if total == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(value) };
+        match sites {
+            0 => Figure::Suppressed,
+            _ => bounded(
+                known.map(|value| (value, Err(NotEstimable::ZeroVariance), bounds)),
+                "interpolated inside its bin",
+            ),
+        }
+    });
+    table(plan, pack, (Kind::Scoring, scope, &slice.attributes), sites, unknown, median, &rows)
+}
+
+fn table(
+    plan: &Plan,
+    pack: &Pack,
+    (kind, scope, attributes): (Kind, &Scope, &[String]),
+    sites: u64,
+    unknown: u64,
+    median: Option<Figure>,
+    rows: &[Row],
+) -> ImpactTable {
+    let excluded = |group: &[String]| {
+        let exclusion = plan.exclusions.iter().find(|one| one.attributes == attributes && one.group == group);
+        exclusion.filter(|_| pack.smallest_share.is_some()).map(|exclusion| exclusion.justification.clone())
+    };
+    let total = rows.iter().map(|row| row.n).sum::<u64>();
+    let rate = |row: &Row| row.favourable.2 / row.n as f64;
+    let included = rows.iter().filter(|row| excluded(&row.group).is_none());
+    let highest = included.reduce(|best, row| if rate(row) > rate(best) { row } else { best });
+    let figures = |row: &Row| {
+        let excluded = excluded(&row.group);
+        let impact_ratio = match highest {
+            Some(highest) if excluded.is_none() => ratio(row, highest),
+            _ => Figure::undefined(NotEstimable::TooFewGroups),
+        };
+        let small = |least: f64| (row.n as f64) < least * total as f64;
+        let other = highest.filter(|highest| kind == Kind::Selection && highest.group != row.group);
+        ImpactRow {
+            group: row.group.clone(),
+            n: row.n,
+            favourable: (kind == Kind::Selection).then_some(row.favourable.0),
+            share: proportion(row.n, total),
+            rate: share_of(row),
+            below_threshold: pack.threshold.zip(impact_ratio.value()).map(|(threshold, ratio)| ratio < threshold),
+            test: other.map(|other| {
+                let table = [row, other].map(|row| [row.favourable.0, row.n - row.favourable.0]);
+                super::figure::test(st::pearson_chi2(&table))
+            }),
+            may_be_excluded: excluded.as_ref().and(pack.smallest_share).map(small),
+            excluded,
+            impact_ratio,
+        }
+    };
+    ImpactTable {
+        kind,
+        model_version: scope.model_version.clone(),
+        tier: scope.tier,
+        attributes: attributes.to_vec(),
+        sites,
+        median,
+        unknown,
+        highest: highest.filter(|row| rate(row) > 0.0).map(|row| row.group.clone()),
+        rows: rows.iter().map(figures).collect(),
+    }
+}
+
+fn is_exact(row: &Row) -> bool {
+    row.favourable.0 == row.favourable.1
+}
+
+fn share_of(row: &Row) -> Figure {
+    let (least, most, taken) = row.favourable;
+    if is_exact(row) {
+        return proportion(least, row.n);
+    }
+    let share = |count: f64| count / row.n as f64;
+    let bounds = Interval { lower: share(least as f64), upper: share(most as f64) };
+    bounded(Ok((share(taken), Err(NotEstimable::NotFinite), bounds)), INSIDE)
+}
+
+fn ratio(row: &Row, highest: &Row) -> Figure {
+    if is_exact(row) && is_exact(highest) {
+        let ratio = st::katz_ratio(row.favourable.0, row.n, highest.favourable.0, highest.n, LEVEL);
+        return figure(
+            ratio.map(|r| (r.value, Ok(r.interval))),
+            "katz or koopman, against the highest as if it were given",
+        );
+    }
+    let rate = |row: &Row| row.favourable.2 / row.n as f64;
+    let value =
+        if rate(highest) > 0.0 { Ok(rate(row) / rate(highest)) } else { Err(NotEstimable::ZeroRateInDenominator) };
+    match row.group == highest.group {
+        true => point(value, "it is the highest"),
+        false => {
+            let share = |count: u64, of: &Row| count as f64 / of.n as f64;
+            let upper = share(row.favourable.1, row) / share(highest.favourable.0, highest);
+            let bounds = Interval { lower: share(row.favourable.0, row) / share(highest.favourable.1, highest), upper };
+            bounded(value.map(|value| (value, Err(NotEstimable::NotFinite), bounds)), INSIDE)
+        }
+    }
+}
+
+const INSIDE: &str = "interpolated inside the median's bin";
+
+/// Scores of each group of a slice over the sites that show them in every window, whatever their label.
+pub(super) fn score_counts(part: &Part, groups: &[Vec<String>]) -> Vec<(Vec<u64>, Vec<String>, u64)> {
+    let mut sum: Vec<Vec<u64>> = vec![Vec::new(); groups.len()];
+    let mut sites = 0;
+    for site in part.sites {
+        let Some(slices) = part.slices(site) else { continue };
+        let windows: Option<Vec<Vec<&Scores>>> = slices.iter().map(|slice| shown(slice)).collect();
+        let Some(windows) = windows else { continue };
+        sites += 1;
+        for scores in windows {
+            let own = scores.first().map_or(0, |scores| scores.bins);
+            let bins =
+                sum.first().filter(|counts| !counts.is_empty()).map_or(own, |counts| own.min(counts.len() as u32));
+            for (sum, scores) in sum.iter_mut().zip(scores) {
+                let width = (sum.len() / bins.max(1) as usize).max(1);
+                *sum = sum.chunks(width).map(|part| part.iter().sum()).collect();
+                sum.resize(bins as usize, 0);
+                sum.iter_mut().zip(all_counts(scores, bins)).for_each(|(sum, count)| *sum += count);
+            }
+        }
+    }
+    sum.into_iter().zip(groups).map(|(counts, group)| (counts, group.clone(), sites)).collect()
+}
+
+fn shown(slice: &ReleasedSlice) -> Option<Vec<&Scores>> {
+    slice.groups.iter().map(|group| group.scores.as_ref()?.value()).collect()
+}
