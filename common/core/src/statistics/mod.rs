@@ -18,6 +18,8 @@
 mod calibration;
 mod classification;
 mod contingency;
+#[cfg(test)]
+mod coverage;
 mod drift;
 mod dual;
 mod fairness;
