@@ -124,6 +124,89 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     assert!(table.lines().any(|row| row.starts_with(line)), "{table}");
 }
 
+/// What a report says of a day of these events, once it is verified; every estimate is a number.
+fn report_of(events: &[Value]) -> Value {
+    let mut desk = Desk::open("listen = \"127.0.0.1:0\"");
+    desk.publish(
+        &LOANS_PLAN
+            .replace("k = 5", "k = 1")
+            .replace("[windows]", "packs = [\"four-fifths\", \"nyc-ll144\"]\n[windows]"),
+    );
+    let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(events));
+    assert_eq!(answer.json()["taken"], json!(events.len()), "{answer:?}");
+    desk.stop();
+    desk.world.agent(SITE, &["plan", "accept", "loans-may"]).good();
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    let out = desk.world.scratch("report");
+    desk.world.aggregator(&["report", "build", "loans-may", "--out", &out.to_string_lossy()]).good();
+    let [bundle, trust] = ["bundle.zip", "trust.json"].map(|name| out.join(name).to_string_lossy().into_owned());
+    fedaudit_tests::run("fedaudit-verify", &[bundle.as_str(), "--trust", &trust]).good();
+    let report = serde_json::from_slice(&std::fs::read(out.join("report.json")).expect("reads")).expect("JSON");
+    check_numbers(&report, "");
+    report
+}
+
+/// JSON has no NaN: it would stand there as null.
+fn check_numbers(value: &Value, place: &str) {
+    match value {
+        Value::Object(object) => {
+            if let Some(estimate) = object.get("estimate") {
+                let ends = [&estimate["interval"], &estimate["bounds"]]
+                    .map(|ends| ends.is_null() || ends["lower"].is_f64() && ends["upper"].is_f64());
+                assert!(estimate["value"].is_number() && ends == [true; 2], "{place}: {estimate}");
+                assert!(
+                    !estimate["interval"].is_null()
+                        || estimate["method"].as_str().is_some_and(|why| why.starts_with("no interval")),
+                    "{place}"
+                );
+            }
+            object.iter().for_each(|(key, value)| check_numbers(value, &format!("{place}/{key}")));
+        }
+        Value::Array(array) => {
+            array.iter().enumerate().for_each(|(at, value)| check_numbers(value, &format!("{place}/{at}")));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_has_no_value_says_why() {
+    let of = |n: u32, change: &dyn Fn(u32, &mut Value)| {
+        let events = (0..n).map(|n| {
+            let mut event = event(0, n * 4);
+            change(n, &mut event);
+            event
+        });
+        let report = report_of(&events.collect::<Vec<_>>());
+        let slices = &report["scopes"][0]["slices"];
+        (slices[0]["groups"][0]["pooled"].clone(), slices[1].clone())
+    };
+    let why = |figure: &Value| figure["not_estimable"].as_str().unwrap_or("an estimate").to_owned();
+    let (pooled, slice) = of(1, &|_, _| {});
+    assert_eq!((&pooled["n"], why(&pooled["outcomes"]["fpr"])), (&json!(1), "an estimate".to_owned()), "{pooled}");
+    assert_eq!(
+        [&pooled["scores"]["auc"], &slice["parity"]["demographic_parity"]["difference"]].map(why),
+        ["empty_denominator", "too_few_groups"]
+    );
+    let (pooled, slice) = of(90, &|_, event| event["decision"] = json!("deny"));
+    assert_eq!(
+        [&pooled["outcomes"]["ppv"], &slice["parity"]["demographic_parity"]["ratio"]].map(why),
+        ["empty_denominator", "zero_rate_in_denominator"]
+    );
+    let (pooled, _) = of(90, &|_, event| event["label"] = json!("repaid"));
+    assert_eq!(
+        [&pooled["outcomes"]["fpr"], &pooled["outcomes"]["tnr"], &pooled["scores"]["auc"]].map(why),
+        ["empty_denominator"; 3]
+    );
+    let (pooled, _) = of(90, &|n, event| {
+        event["score"] = json!(0.5);
+        event["label"] = json!(["default", "repaid"][n as usize % 2]);
+    });
+    assert_eq!(value(&pooled["scores"]["auc"]), 0.5);
+    let (_, slice) = of(90, &|_, event| event["attributes"]["sex"] = json!("female"));
+    assert_eq!(why(&slice["parity"]["demographic_parity"]["difference"]), "too_few_groups", "{slice}");
+}
+
 #[test]
 fn a_plan_names_packs_and_windows_that_there_are() {
     let desk = Desk::open("listen = \"127.0.0.1:0\"");
