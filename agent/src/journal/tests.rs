@@ -137,6 +137,8 @@ fn recount(rows: &[EventRow], window: Window) -> Aggregate {
             attributes: row.attributes.clone(),
             ..Prediction::default()
         };
+        best.into_iter().for_each(|(_, at)| aggregate.delay(row.occurred_at, *at));
+        aggregate.describe(&event).expect("inside the contract");
         aggregate
             .add((stratum, Tier::Full), &event, best.map_or(ABSENT, |(label, _)| *label))
             .expect("inside the contract");

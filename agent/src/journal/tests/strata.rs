@@ -62,7 +62,8 @@ fn tiers_tallies_and_features_reach_the_release() {
     assert_eq!(release.intake, [(TallyKind::Sampled, left_out), (TallyKind::Duplicate, 3)].into());
     // All events of the feature's exceptions are of high risk.
     let quality = serde_json::to_value(&release.quality).expect("JSON");
-    let feature = serde_json::json!({ "feature": "grade", "missing": { "value": 25 }, "violations": { "value": 25 } });
+    let histogram = serde_json::json!({ "value": [450 - left_out] });
+    let feature = serde_json::json!({ "feature": "grade", "missing": { "value": 25 }, "violations": { "value": 25 }, "histogram": histogram });
     assert_eq!(quality, serde_json::json!({ "events": { "value": 500 - left_out }, "features": [feature] }));
 }
 
