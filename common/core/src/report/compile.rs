@@ -3,7 +3,7 @@
 use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::drift::{feature_drift, scope_drift};
 use super::group::Terms;
-use super::impact::{pack_figures, score_counts};
+use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
 use super::quality::{intake, quality};
@@ -63,11 +63,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     };
     let reference = plan.reference_window.filter(|window| input.windows.contains(window));
     let (scopes, weighted) = figures(plan, &all, reference.as_ref(), &terms);
-    let parts = |version: &str, tier, slice: usize| {
-        let groups = slice.checked_sub(1).and_then(|at| plan.slices.get(at)).map(|slice| slice.groups(contract));
-        score_counts(&Part { version, tier, slice, ..all }, &groups.unwrap_or_default())
-    };
-    let packs = pack_figures(plan, contract, &scopes, parts);
+    let packs = pack_figures(plan, contract, &scopes, &all);
     let of = |window: &Window| sites.iter().map(|site| Some(used.get(&(site, *window))?.text())).collect();
     let texts = |site| input.windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let texts: Vec<Vec<&ReleaseText>> = sites.iter().map(texts).collect();

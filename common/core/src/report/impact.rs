@@ -92,21 +92,17 @@ struct Row {
 }
 
 /// The packs of a plan.
-pub(super) fn pack_figures(
-    plan: &Plan,
-    contract: &ContractText,
-    scopes: &[Scope],
-    parts: impl Fn(&str, Tier, usize) -> Vec<(Vec<u64>, Vec<String>, u64)>,
-) -> Vec<PackFigures> {
+pub(super) fn pack_figures(plan: &Plan, contract: &ContractText, scopes: &[Scope], all: &Part) -> Vec<PackFigures> {
     let packs = plan.packs.iter().filter_map(|id| pack(id).ok());
     packs
         .map(|pack| {
             let mut tables = Vec::new();
             for scope in scopes.iter().filter(|_| pack.table != Table::None) {
-                for (at, slice) in plan.slices.iter().enumerate() {
-                    tables.push(selection(plan, contract, &pack, scope, at + 1));
+                for (slice, at) in plan.slices.iter().zip(1..) {
+                    tables.push(selection(plan, contract, &pack, scope, at));
                     if pack.table == Table::SelectionAndScoring && contract.score.is_some() {
-                        let groups = parts(&scope.model_version, scope.tier, at + 1);
+                        let part = Part { version: &scope.model_version, tier: scope.tier, slice: at, ..*all };
+                        let groups = score_counts(&part, &slice.groups(contract));
                         tables.push(scoring(plan, contract, &pack, scope, slice, &groups));
                     }
                 }
@@ -271,7 +267,7 @@ fn ratio(row: &Row, highest: &Row) -> Figure {
 const INSIDE: &str = "interpolated inside the median's bin";
 
 /// Scores of each group of a slice over the sites that show them in every window, whatever their label.
-pub(super) fn score_counts(part: &Part, groups: &[Vec<String>]) -> Vec<(Vec<u64>, Vec<String>, u64)> {
+fn score_counts(part: &Part, groups: &[Vec<String>]) -> Vec<(Vec<u64>, Vec<String>, u64)> {
     let mut sum: Vec<Vec<u64>> = vec![Vec::new(); groups.len()];
     let mut sites = 0;
     for site in part.sites {
