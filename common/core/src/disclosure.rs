@@ -204,13 +204,34 @@ pub fn disclose(
 }
 
 impl Release {
+    /// Whether this says more than `before` does but for what [`Release::hide_differences`] hid.
+    pub fn is_news_to(&self, before: &ReleaseText) -> bool {
+        let mut plain = before.clone();
+        if self.0.operations != before.operations {
+            plain.operations.clone_from(&self.0.operations);
+            if let (Some(own), Some(old)) = (&self.0.operations, &before.operations) {
+                let mut hidden = old.clone();
+                operations::hide_differences(own, &mut hidden);
+                plain.operations = if hidden == *own { Some(hidden) } else { before.operations.clone() };
+            }
+        }
+        if let (Some(own), Some(plain)) = (&self.0.quality, &mut plain.quality) {
+            for (own, plain) in own.features.iter().zip(&mut plain.features) {
+                if own.histogram == Cell::Suppressed {
+                    plain.histogram = Cell::Suppressed;
+                }
+            }
+        }
+        self.0 != plain
+    }
+
     /// Hides what is not about people's groups and would tell, beside an earlier release of the window, of fewer than k
     /// events by subtraction: histograms of features, and what events took. Counts of groups are judged by
     /// [`Transitions`].
     pub fn hide_differences(&mut self, before: &ReleaseText) {
         let k = self.0.k;
         if let (Some(before), Some(after)) = (&before.operations, &mut self.0.operations) {
-            operations::hide_differences(before, after, k);
+            operations::hide_differences(before, after);
         }
         if let (Some(before), Some(after)) = (&before.quality, &mut self.0.quality) {
             quality::hide_differences(before, after, k);

@@ -38,7 +38,8 @@ pub struct PlanText {
     pub min_coverage: f64,
     /// When.
     pub windows: Windows,
-    /// The window that the others are compared with, for drift: one of this plan's, of the same phase of the calendar.
+    /// The window that the others are compared with, for drift: one of this plan's. Its author chooses one of the same phase of
+    /// the calendar as those compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_window: Option<Window>,
     /// What may leave.
@@ -171,6 +172,12 @@ impl PlanText {
             }
             if groups > limits::GROUPS {
                 return Err(format!("slice {} has {groups} groups; at most {}", slice.name(), limits::GROUPS));
+            }
+        }
+        for Exclusion { attributes, group, .. } in &self.exclusions {
+            let slice = self.slices.iter().find(|slice| slice.attributes == *attributes);
+            if !slice.is_some_and(|slice| slice.groups(contract).contains(group)) {
+                return Err(format!("exclusion {}: the contract has no such group", group.join(" x ")));
             }
         }
         Ok(())

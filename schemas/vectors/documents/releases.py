@@ -147,7 +147,8 @@ def tiers():
     full = RELEASE["strata"][0]
 
     def of(*strata, events):
-        return attested({**RELEASE, "events": events, "outcomes": events, "strata": list(strata), "quality": LITTLE})
+        return attested({**RELEASE, "events": events, "outcomes": events, "strata": list(strata), "quality": LITTLE,
+                         "operations": {**RELEASE["operations"], "label_delay_s": "suppressed"}})
 
     def tier(number):
         return {**full, "tier": {"sampled": number}}
@@ -242,7 +243,10 @@ TEXTS = [
     ("histogram-values", "a value too few", FIRST, [30, 24], "release: expected Some(55), found Some(54)"),
     ("histogram-of-hidden-sum", "its violations are withheld", ["quality", "features", 0, "histogram"],
      {"value": [16, 16, 16]}, "release: expected no histogram where its sum is hidden"),
-    ("operations-none", "nothing that took anything", ["operations"], DELETE, None),
+    ("operations-none", "each label took some time", ["operations"], DELETE, "release: expected 0, found 60"),
+    ("label-delay-few", "delays of five labels left out", ["operations", "label_delay_s", "value"], [[0, LAST, 55]],
+     "release: expected 60, found 55"),
+    ("label-delay-hidden", "they are withheld", ["operations", "label_delay_s"], "suppressed", None),
     ("operations-missing", "a part is left out", ["operations", "cost_micros"], DELETE, "missing field `cost_micros`"),
     ("range-below-k", "a range that should have been joined", LATENCY, [[0, 499, 56], [500, LAST, 4]], RANGES),
     ("range-gap", "buckets without events", LATENCY, [[7, 499, 20], [501, 600, 40]], None),

@@ -2,7 +2,7 @@
 //!
 //! A distribution is seen as ranges of neighbouring buckets with at least k events each, and none between them. A bucket with
 //! k events is a range of its own; others are joined from below until k are together, from the end of the range before; what
-//! is left at the top joins the last. It, or a sum, is seen if the events that have the value, and those that
+//! is left at the top joins the last, which then begins there, too. It, or a sum, is seen if the events that have the value, and those that
 //! have none, are 0 or at least k.
 
 use super::{Cell, Decimal, passes};
@@ -60,50 +60,20 @@ pub(super) fn operations(aggregate: &Aggregate, k: u64) -> Option<Operations> {
     })
 }
 
-/// Hides in `after` what tells, beside `before`, of fewer than k events by subtraction.
-pub(super) fn hide_differences(before: &Operations, after: &mut Operations, k: u64) {
-    let ranges = [(&before.latency_us, &mut after.latency_us), (&before.label_delay_s, &mut after.label_delay_s)];
-    for (old, new) in ranges {
-        let tells = old.value().zip(new.value()).is_some_and(|(old, new)| tells_few(old, new, k));
-        if tells {
-            *new = Cell::Suppressed;
-        }
-    }
-    let sums = [
-        (&before.cost_micros, &mut after.cost_micros),
-        (&before.tokens_in, &mut after.tokens_in),
-        (&before.tokens_out, &mut after.tokens_out),
-    ];
-    for (old, new) in sums {
-        let more = old.value().zip(new.value()).map(|(old, new)| new.events.abs_diff(old.events));
-        if more.is_some_and(|more| !passes(more, k)) {
-            *new = Cell::Suppressed;
-        }
-    }
+/// Hides in `after` what is not the same as in `before`: cuts follow the values, so that two distributions that differ may
+/// tell of fewer than k events by subtraction, and so may two sums.
+pub(super) fn hide_differences(before: &Operations, after: &mut Operations) {
+    hide(&before.latency_us, &mut after.latency_us);
+    hide(&before.label_delay_s, &mut after.label_delay_s);
+    hide(&before.cost_micros, &mut after.cost_micros);
+    hide(&before.tokens_in, &mut after.tokens_in);
+    hide(&before.tokens_out, &mut after.tokens_out);
 }
 
-/// Whether the events between two cuts that both have differ by fewer than k.
-fn tells_few(old: &[Range], new: &[Range], k: u64) -> bool {
-    let until = |ranges: &[Range]| {
-        let mut events = 0;
-        let mut cuts: BTreeMap<u32, u64> = BTreeMap::new();
-        for Range(first, last, count) in ranges {
-            if let Some(before) = first.checked_sub(1) {
-                cuts.insert(before, events);
-            }
-            events += count;
-            cuts.insert(*last, events);
-        }
-        cuts.insert(log_linear::LAST, events);
-        cuts
-    };
-    let (old, new) = (until(old), until(new));
-    let mut before = (0, 0);
-    old.iter().filter_map(|(cut, old)| Some((*old, *new.get(cut)?))).any(|now| {
-        let between = (now.0 - before.0).abs_diff(now.1 - before.1);
-        before = now;
-        !passes(between, k)
-    })
+fn hide<T: PartialEq>(before: &Cell<T>, after: &mut Cell<T>) {
+    if before != after {
+        *after = Cell::Suppressed;
+    }
 }
 
 /// Ranges with `k` events or more each; empty without events.
@@ -123,8 +93,12 @@ fn ranges(buckets: &BTreeMap<u32, u64>, of: u64, k: u64) -> Cell<Vec<Range>> {
             (first, together) = (bucket + 1, 0);
         }
     }
-    if let Some(Range(_, last, count)) = ranges.last_mut().filter(|_| together > 0) {
-        (*last, *count) = (log_linear::LAST, *count + together);
+    if together > 0
+        && let Some(Range(.., count)) = ranges.pop()
+    {
+        // From the end of the range before, too: beside a bucket of its own the rest would be known.
+        let first = ranges.last().map_or(0, |Range(_, last, _)| last + 1);
+        ranges.push(Range(first, log_linear::LAST, count + together));
     }
     Cell::Value(ranges)
 }
@@ -138,8 +112,9 @@ mod tests {
     fn ranges_are_cut_where_k_are_together() {
         let of = |counts: &[(u32, u64)], all| ranges(&counts.iter().copied().collect(), all, 5);
         let seen = of(&[(3, 2), (4, 3), (9, 7), (40, 4)], 16);
-        assert_eq!(seen, Cell::Value(vec![Range(0, 4, 5), Range(9, log_linear::LAST, 11)]));
+        assert_eq!(seen, Cell::Value(vec![Range(0, 4, 5), Range(5, log_linear::LAST, 11)]));
         assert_eq!(of(&[(3, 8), (9, 1), (40, 7)], 16), Cell::Value(vec![Range(3, 3, 8), Range(4, 40, 8)]));
+        assert_eq!(of(&[(3, 5), (40, 1)], 6), Cell::Value(vec![Range(0, log_linear::LAST, 6)]));
         assert_eq!(of(&[(3, 4)], 4), Cell::Suppressed);
         assert_eq!(of(&[(3, 5)], 9), Cell::Suppressed, "four have none");
         assert_eq!(of(&[(3, 5)], 10), Cell::Value(vec![Range(3, 3, 5)]));
@@ -147,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amendment_hides_what_would_tell_of_few() {
+    fn an_amendment_hides_what_changed() {
         let all = |latency: Vec<Range>, events| Operations {
             latency_us: Cell::Value(latency),
             label_delay_s: Cell::Value(Vec::new()),
@@ -155,18 +130,16 @@ mod tests {
             tokens_in: Cell::Suppressed,
             tokens_out: Cell::Value(Sum { events: 0, sum: Decimal(0) }),
         };
-        let last = log_linear::LAST;
         let seen = |before: &Operations, mut after: Operations| {
-            hide_differences(before, &mut after, 5);
+            hide_differences(before, &mut after);
             (after.latency_us.value().is_some(), after.cost_micros.value().is_some())
         };
-        let before = all(vec![Range(0, 9, 20), Range(10, last, 20)], 40);
+        // Four events in bucket 5, four in 8, one in 9, five in 30; then one more in 5 and five in 30: other cuts, which
+        // beside these would tell that two events are new up to 9, or were in 9.
+        let before = all(vec![Range(0, 8, 8), Range(9, 30, 6)], 40);
+        assert_eq!(seen(&before, all(vec![Range(5, 5, 5), Range(6, 9, 5), Range(30, 30, 10)], 40)), (false, true));
         assert_eq!(seen(&before, before.clone()), (true, true));
-        assert_eq!(seen(&before, all(vec![Range(0, 9, 25), Range(10, last, 20)], 45)), (true, true));
-        assert_eq!(seen(&before, all(vec![Range(0, 9, 24), Range(10, last, 21)], 44)), (false, false));
-        assert_eq!(seen(&before, all(vec![Range(0, 9, 19), Range(10, last, 26)], 45)), (false, true));
-        // Cuts that only one of them has are nothing to subtract at.
-        assert_eq!(seen(&before, all(vec![Range(0, 8, 21), Range(9, last, 24)], 45)), (true, true));
+        assert_eq!(seen(&before, all(vec![Range(0, 8, 8), Range(9, 30, 6)], 50)), (true, false));
     }
 
     proptest! {
@@ -184,7 +157,7 @@ mod tests {
                     for Range(first, last, count) in &seen {
                         prop_assert!(next <= *first && first <= last && *count >= k);
                         // Alone in a range stands a bucket with k events; others begin where the one before ended.
-                        prop_assert!(first == last || *first == next || counts[first] >= k);
+                        prop_assert!(*first == next || (first == last && counts[first] >= k));
                         let inside = counts.range(first..=last).map(|(_, count)| count).sum::<u64>();
                         prop_assert_eq!(inside, *count);
                         next = last + 1;

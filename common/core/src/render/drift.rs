@@ -11,7 +11,7 @@ pub(super) fn section(report: &Report) -> Markup {
             h2 id="drift" { "Drift" }
             p.note {
                 "Against " (short_window(reference)) ", over the sites that show both windows. An index above its alert level is one that chance alone "
-                "passes once in a thousand times, over all distributions of a window together."
+                "passes once in a thousand times in a window, over the distributions of a table together. Events of sampled tiers count once."
             }
             @for scope in report.scopes.iter().filter(|scope| !scope.drift.is_empty()) { (rates(scope)) }
             @if !report.feature_drift.is_empty() { (features(report)) }

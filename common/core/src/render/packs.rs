@@ -1,8 +1,8 @@
 //! Policy packs: tables in the form of published audits, and which figure answers which clause.
 
-use super::format::{count, group, percent, plain, ratio, with_interval};
+use super::format::{count, group, interval, percent, plain, ratio, with_interval};
 use super::open;
-use crate::report::{ImpactRow, ImpactTable, Kind, PackFigures, Report, TestFigure};
+use crate::report::{Estimate, Figure, ImpactRow, ImpactTable, Kind, PackFigures, Report, TestFigure};
 use maud::{Markup, html};
 
 /// The packs that the plan names; nothing where it names none.
@@ -43,7 +43,7 @@ fn impact(table: &ImpactTable) -> Markup {
                     bdi { (open::attributes(&table.attributes)) } ", version " bdi { (plain(&table.model_version)) } ": "
                     (if tests { "rates of the favourable decision" } else { "rates of scores above the median" })
                     ", " (table.sites) " sites, " (count(table.unknown)) " events in no group"
-                    @if let Some(median) = &table.median { "; median " (with_interval(median, ratio)) }
+                    @if let Some(median) = &table.median { "; median " (certain(median, ratio)) }
                     @if table.rows.is_empty() { "; no group is visible" }
                 }
                 thead { tr {
@@ -61,14 +61,24 @@ fn impact(table: &ImpactTable) -> Markup {
     }
 }
 
+/// The figure with its interval, or with where it lies for certain.
+fn certain(figure: &Figure, text: fn(f64) -> String) -> String {
+    match figure {
+        Figure::Estimate(Estimate { value, interval: None, bounds: Some(bounds), .. }) => {
+            format!("{} (for certain {})", text(*value), interval(bounds, text))
+        }
+        other => with_interval(other, text),
+    }
+}
+
 fn impact_row(row: &ImpactRow, tests: bool) -> Markup {
     html! {
         tr {
             th scope="row" { bdi { (group(&row.group)) } }
             td.n { (count(row.n)) }
             td.n { (with_interval(&row.share, percent)) }
-            td.n { (with_interval(&row.rate, percent)) }
-            td.n { @if row.excluded.is_none() { (with_interval(&row.impact_ratio, ratio)) } }
+            td.n { (certain(&row.rate, percent)) }
+            td.n { (certain(&row.impact_ratio, ratio)) }
             @if tests { td.n { @match &row.test {
                 Some(TestFigure::Test { p, .. }) => { (ratio(*p)) }
                 Some(_) => { "not estimable" }

@@ -2,7 +2,7 @@
 //! that show both.
 
 use super::compile::Part;
-use super::figure::{Figure, TestFigure, bounded, difference, point, test};
+use super::figure::{Figure, TestFigure, difference, point, test, with_bounds};
 use super::group::{Terms, decided, labelled, total};
 use super::histogram::all_counts;
 use super::slices::site_counts_in;
@@ -22,7 +22,8 @@ pub struct ScopeDrift {
     pub sites: u64,
     /// Selection rate less that of the reference window.
     pub selection_rate: Figure,
-    /// Share of label 1 among the labelled, less that of the reference window; absent where the contract has no label.
+    /// Share of label 1 among the labelled, less that of the reference window; immature where either window is, absent where
+    /// the contract has no label.
     pub label_rate: Option<Figure>,
     /// Scores; absent where the contract has none.
     pub scores: Option<Distribution>,
@@ -58,7 +59,8 @@ pub struct Distribution {
     pub psi: Figure,
     /// What the index comes to on average where nothing changed.
     pub noise_floor: Figure,
-    /// The index that chance alone exceeds once in a thousand times, over all features of the window together.
+    /// The index that chance alone exceeds once in a thousand times in a window, over all distributions of the scope together,
+    /// or all features.
     pub alert_at: Figure,
     /// Whether the index exceeds that; null where either is not known.
     pub alert: Option<bool>,
@@ -172,11 +174,10 @@ fn one_window(slices: &[&Slice], part: &Part, reference: &Window, window: &Windo
         window: *window,
         sites,
         selection_rate: rate(decided),
-        label_rate: terms
-            .contract
-            .label
-            .is_some()
-            .then(|| rate(|counts| (counts.iter().map(|row| row[1]).sum(), labelled(counts)))),
+        label_rate: terms.contract.label.is_some().then(|| match terms.is_mature(&before) && terms.is_mature(&after) {
+            true => rate(|counts| (counts.iter().map(|row| row[1]).sum(), labelled(counts))),
+            false => Figure::undefined(NotEstimable::Immature),
+        }),
         scores: score.map(|score| score_figures(&scores, (score.min, score.max), compared)),
         groups: mixes.iter().skip(1).map(|mix| mix.figures(mix.reference.len(), compared)).collect(),
     }
@@ -200,10 +201,9 @@ fn score_figures(scores: &Pair, (min, max): (f64, f64), compared: u64) -> Distri
     let edges: Vec<f64> = (0..=bins).map(|at| min + (max - min) * at as f64 / bins.max(1) as f64).collect();
     let ks = st::ks_bounds(&scores.reference, &scores.current);
     let moved = st::wasserstein_1(&scores.reference, &scores.current, &edges);
-    let none = Err(NotEstimable::ZeroVariance);
     let shown = |figure: Result<(f64, st::Interval), NotEstimable>| match scores.sites {
         0 => Figure::Suppressed,
-        _ => bounded(figure.map(|(value, bounds)| (value, none, bounds)), "descriptive"),
+        _ => with_bounds(point(figure.map(|(value, _)| value), "descriptive"), figure.map(|(_, bounds)| bounds)),
     };
     Distribution {
         ks: Some(shown(ks.map(|bounds| (bounds.lower, bounds)))),

@@ -2,6 +2,7 @@
 //! sites that fail, hide more often.
 
 use super::compile::Part;
+use super::group::Terms;
 use super::group::{decided, labelled, total};
 use super::rates::{correct, false_positives, predicted_positives, true_positives};
 use crate::disclosure::{Counts, ReleasedSlice};
@@ -76,11 +77,11 @@ impl Partial {
         hidden.then_some(partial)
     }
 
-    pub fn group(&self, at: usize) -> Option<Identified> {
+    pub fn group(&self, at: usize, terms: &Terms) -> Option<Identified> {
         let counts = self.groups.get(at)?;
         let of = |rate: fn(&Counts) -> (u64, u64)| {
             let (x, n) = rate(counts);
-            st::identified_rate(x, n, self.outcomes).ok().filter(|_| self.labels)
+            st::identified_rate(x, n, self.outcomes).ok().filter(|_| self.labels && terms.is_mature(counts))
         };
         let (selected, n) = decided(counts);
         Some(Identified {
@@ -94,16 +95,17 @@ impl Partial {
         })
     }
 
-    pub fn contrast(&self, group: usize, reference: usize) -> Option<IdentifiedContrast> {
+    pub fn contrast(&self, group: usize, reference: usize, terms: &Terms) -> Option<IdentifiedContrast> {
         let (group, reference) = (self.groups.get(group)?, self.groups.get(reference)?);
         let of = |rate: fn(&Counts) -> (u64, u64), hidden: u64| -> Result<Interval, NotEstimable> {
             let ((x1, n1), (x0, n0)) = (rate(group), rate(reference));
             st::identified_difference(x1, n1, x0, n0, hidden)
         };
+        let mature = self.labels && terms.is_mature(group) && terms.is_mature(reference);
         Some(IdentifiedContrast {
             selection_rate: of(decided, self.events).ok(),
-            tpr: of(true_positives, self.outcomes).ok().filter(|_| self.labels),
-            fpr: of(false_positives, self.outcomes).ok().filter(|_| self.labels),
+            tpr: of(true_positives, self.outcomes).ok().filter(|_| mature),
+            fpr: of(false_positives, self.outcomes).ok().filter(|_| mature),
         })
     }
 }

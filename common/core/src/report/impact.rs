@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::compile::Part;
-use super::figure::{Figure, TestFigure, bounded, figure, point, proportion};
+use super::figure::{Figure, TestFigure, figure, point, proportion, with_bounds};
 use super::histogram::all_counts;
 use crate::contract::ContractText;
 use crate::disclosure::{ReleasedSlice, Scores};
@@ -77,7 +77,7 @@ pub struct ImpactRow {
     /// Pooled two-proportion test against the group with the highest rate, not corrected for several groups; null for that
     /// group, and in scoring tables.
     pub test: Option<TestFigure>,
-    /// Why the plan leaves the group out of the ratios.
+    /// Why the plan leaves the group out of the ratios; it is left out if its share allows that.
     pub excluded: Option<String>,
     /// Whether its share is below what the pack asks for that; null where the group is not left out.
     pub may_be_excluded: Option<bool>,
@@ -165,10 +165,7 @@ fn scoring(
         let known = if total == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(value) };
         match sites {
             0 => Figure::Suppressed,
-            _ => bounded(
-                known.map(|value| (value, Err(NotEstimable::ZeroVariance), bounds)),
-                "interpolated inside its bin",
-            ),
+            _ => with_bounds(point(known, "interpolated inside its bin"), Ok(bounds)),
         }
     });
     table(plan, pack, (Kind::Scoring, scope, &slice.attributes), sites, unknown, median, &rows)
@@ -189,15 +186,15 @@ fn table(
     };
     let total = rows.iter().map(|row| row.n).sum::<u64>();
     let rate = |row: &Row| row.favourable.2 / row.n as f64;
-    let included = rows.iter().filter(|row| excluded(&row.group).is_none());
+    let small = |row: &Row| pack.smallest_share.is_some_and(|least| (row.n as f64) < least * total as f64);
+    let included = rows.iter().filter(|row| excluded(&row.group).is_none() || !small(row));
     let highest = included.reduce(|best, row| if rate(row) > rate(best) { row } else { best });
     let figures = |row: &Row| {
         let excluded = excluded(&row.group);
         let impact_ratio = match highest {
-            Some(highest) if excluded.is_none() => ratio(row, highest),
-            _ => Figure::undefined(NotEstimable::TooFewGroups),
+            Some(highest) if excluded.is_none() || !small(row) => ratio(row, highest),
+            _ => Figure::NotEstimable("left_out".to_owned()),
         };
-        let small = |least: f64| (row.n as f64) < least * total as f64;
         let other = highest.filter(|highest| kind == Kind::Selection && highest.group != row.group);
         ImpactRow {
             group: row.group.clone(),
@@ -205,12 +202,13 @@ fn table(
             favourable: (kind == Kind::Selection).then_some(row.favourable.0),
             share: proportion(row.n, total),
             rate: share_of(row),
-            below_threshold: pack.threshold.zip(impact_ratio.value()).map(|(threshold, ratio)| ratio < threshold),
+            // Four fifths exactly is not below: 0.6 by 0.75 is less than 0.8 in binary.
+            below_threshold: pack.threshold.zip(impact_ratio.value()).map(|(at, ratio)| ratio < at - 1e-12),
             test: other.map(|other| {
                 let table = [row, other].map(|row| [row.favourable.0, row.n - row.favourable.0]);
                 super::figure::test(st::pearson_chi2(&table))
             }),
-            may_be_excluded: excluded.as_ref().and(pack.smallest_share).map(small),
+            may_be_excluded: excluded.as_ref().map(|_| small(row)),
             excluded,
             impact_ratio,
         }
@@ -223,7 +221,7 @@ fn table(
         sites,
         median,
         unknown,
-        highest: highest.filter(|row| rate(row) > 0.0).map(|row| row.group.clone()),
+        highest: highest.map(|row| row.group.clone()),
         rows: rows.iter().map(figures).collect(),
     }
 }
@@ -239,7 +237,7 @@ fn share_of(row: &Row) -> Figure {
     }
     let share = |count: f64| count / row.n as f64;
     let bounds = Interval { lower: share(least as f64), upper: share(most as f64) };
-    bounded(Ok((share(taken), Err(NotEstimable::NotFinite), bounds)), INSIDE)
+    with_bounds(point(Ok(share(taken)), INSIDE), Ok(bounds))
 }
 
 fn ratio(row: &Row, highest: &Row) -> Figure {
@@ -259,7 +257,10 @@ fn ratio(row: &Row, highest: &Row) -> Figure {
             let share = |count: u64, of: &Row| count as f64 / of.n as f64;
             let upper = share(row.favourable.1, row) / share(highest.favourable.0, highest);
             let bounds = Interval { lower: share(row.favourable.0, row) / share(highest.favourable.1, highest), upper };
-            bounded(value.map(|value| (value, Err(NotEstimable::NotFinite), bounds)), INSIDE)
+            with_bounds(
+                point(value, INSIDE),
+                if bounds.upper.is_finite() { Ok(bounds) } else { Err(NotEstimable::NotFinite) },
+            )
         }
     }
 }

@@ -170,7 +170,7 @@ impl Pair<'_> {
             pooled_risk_ratio: self.pool_ratios(&strata, st::log_risk_ratio_effect),
             pooled_odds_ratio: self.pool_ratios(&strata, st::log_odds_ratio_effect),
             split: split(&known),
-            identified: self.partial.and_then(|partial| partial.contrast(self.group, self.reference)),
+            identified: self.partial.and_then(|partial| partial.contrast(self.group, self.reference, &self.terms)),
             simpson: simpson(&known),
             outcomes: self.terms.contract.label.is_some().then(|| outcome_contrast(group, reference, &self.terms)),
             scores,

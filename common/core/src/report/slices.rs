@@ -135,7 +135,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
             reliability: known.map(|known| terms.reliability(known)).unwrap_or_default(),
             ranking: known.and_then(|known| terms.ranking(known, &areas)),
             calibration: known.and_then(|known| terms.calibration(known)),
-            identified: partial.as_ref().and_then(|partial| partial.group(at)),
+            identified: partial.as_ref().and_then(|partial| partial.group(at, terms)),
         }
     });
     let cut = !slice.attributes.is_empty();

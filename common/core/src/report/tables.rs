@@ -1,4 +1,4 @@
-//! The report's figures as CSV files, for people who live in spreadsheets: a pure function of the report. They are no
+//! The report's pooled figures as CSV files, for people who live in spreadsheets: a pure function of the report. They are no
 //! evidence: whoever doubts them holds them against `report.json`.
 //!
 //! A row is a figure or a count, named by its place in `report.json`. Sites stand in `sites.csv`, all their events together. Texts that a spreadsheet would take for formulas begin with an apostrophe.
@@ -45,12 +45,19 @@ fn groups(report: &Report) -> String {
         for row in &slice.groups {
             let place = Place { group: row.group.join(" x "), ..place.clone() };
             add(rows, &place, "", &row.pooled);
+            add(rows, &place, "classification", &row.classification);
+            add(rows, &place, "ranking", &row.ranking);
+            add(rows, &place, "calibration", &row.calibration);
+            add(rows, &place, "identified", &row.identified);
         }
     })
 }
 
 fn gaps(report: &Report) -> String {
-    each_slice(report, |slice, place, rows| add(rows, place, "", &slice.parity))
+    each_slice(report, |slice, place, rows| {
+        add(rows, place, "", &slice.parity);
+        add(rows, place, "fairness", &slice.fairness);
+    })
 }
 
 fn pairs(report: &Report) -> String {
@@ -173,12 +180,7 @@ fn flatten(rows: &mut String, place: &Place, name: &str, value: &Value) {
         Value::Object(object) => match (object.get("estimate"), object.get("not_estimable"), object.get("test")) {
             (Some(estimate), ..) => estimate_row(rows, place, name, estimate),
             (_, Some(Value::String(why)), _) => row(rows, place, name, [""; 5], why, "not estimable"),
-            (.., Some(test)) if object.len() == 1 => {
-                for key in ["statistic", "p"] {
-                    let number = test[key].to_string();
-                    row(rows, place, &inside(key), [&number, "", "", "", ""], "", "value");
-                }
-            }
+            (.., Some(test)) if object.len() == 1 => flatten(rows, place, name, test),
             _ => object.iter().for_each(|(key, value)| flatten(rows, place, &inside(key), value)),
         },
         // Lists belong to other tables.
@@ -237,6 +239,7 @@ mod tests {
         add(&mut rows, &place, "", &part);
         let start = "'=1+1,,,\"a, \"\"b\"\"\",,,";
         let expected = [
+            "chi2.dof,1,,,,,,value",
             "chi2.p,0.1,,,,,,value",
             "chi2.statistic,2.5,,,,,,value",
             "inner.auc,,,,,,immature,not estimable",

@@ -111,7 +111,10 @@ fn check_quality(text: &ReleaseText, contract: &ContractText) -> Result<(), Refu
 
 /// Ranges ascend; counts, and what they leave, are 0 or at least k.
 fn check_operations(text: &ReleaseText) -> Result<(), Refusal> {
-    let Some(operations) = &text.operations else { return Ok(()) };
+    let Some(operations) = &text.operations else { return same("release", &0, &text.outcomes) };
+    let delays = operations.label_delay_s.value();
+    let delayed = delays.map(|ranges| ranges.iter().fold(0, |sum: u64, range| sum.saturating_add(range.2)));
+    delayed.map_or(Ok(()), |delayed| same("release", &text.outcomes, &delayed))?;
     let check = |events: u64, of: u64| match passes(events, text.k)
         && of.checked_sub(events).is_some_and(|n| passes(n, text.k))
     {
