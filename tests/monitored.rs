@@ -135,6 +135,10 @@ fn report_of(events: &[Value]) -> Value {
     let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(events));
     assert_eq!(answer.json()["taken"], json!(events.len()), "{answer:?}");
     desk.stop();
+    let config = desk.home().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    assert!(text.contains("k_floor = 5"), "{text}");
+    std::fs::write(&config, text.replace("k_floor = 5", "k_floor = 1")).expect("writes");
     desk.world.agent(SITE, &["plan", "accept", "loans-may"]).good();
     desk.world.agent(SITE, &["run", "--once"]).good();
     let out = desk.world.scratch("report");
