@@ -95,3 +95,31 @@ fn every_specification_is_in_the_index() {
         assert!(name == "README.md" || index.contains(&name), "schemas/README.md does not name {name}");
     }
 }
+
+/// Names of the members that hold a figure or a test.
+fn figures(value: &serde_json::Value, key: &str, found: &mut BTreeSet<String>) {
+    if matches!(value["$ref"].as_str(), Some("#/$defs/figure" | "#/$defs/test")) {
+        found.insert(key.to_owned());
+    }
+    for (name, member) in value["properties"].as_object().into_iter().flatten() {
+        figures(member, name, found);
+    }
+    let inner = ["anyOf", "oneOf"].into_iter().filter_map(|of| value[of].as_array()).flatten();
+    inner.chain(value.get("items")).for_each(|value| figures(value, key, found));
+    value["$defs"].as_object().into_iter().flatten().for_each(|(_, value)| figures(value, "", found));
+}
+
+#[test]
+fn every_figure_of_a_report_is_defined() {
+    let schema = serde_json::from_str(&read("schemas/report.schema.json")).expect("JSON");
+    let mut found = BTreeSet::new();
+    figures(&schema, "", &mut found);
+    found.remove("");
+    assert!(found.len() > 90, "{found:?}");
+    let document = read("docs/metrics.md");
+    // Code stands in every second part between backticks.
+    let code = document.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(" ");
+    let words: BTreeSet<&str> = code.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+    let missing: Vec<_> = found.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/metrics.md does not define {missing:?}");
+}
