@@ -17,7 +17,7 @@ fn event(day: usize, n: u32) -> Value {
         "model_version": "v1", "decision": if granted { "grant" } else { "deny" }, "score": if granted { 0.74 } else { 0.24 },
         "attributes": {"sex": sex}, "features": {"age": if aged { 70 } else { 30 }, "sex": sex},
         "latency_ms": if n.is_multiple_of(10) { 100 } else { 10 }, "cost": 0.002, "tokens_in": 300, "tokens_out": n % 2,
-        "label": if n % 4 == 0 { "default" } else { "repaid" }, "labelled_at": format!("2026-05-0{}T10:00:00Z", 5 + day)
+        "label": if n.is_multiple_of(4) { "default" } else { "repaid" }, "labelled_at": format!("2026-05-0{}T10:00:00Z", 5 + day)
     })
 }
 

@@ -29,7 +29,7 @@ pub fn aggregate(
 ) -> Result<Aggregate, Fault> {
     let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
     let events = events(journal, plan, contract, window, predictions, outcomes, |seen| match seen {
-        Seen::Prediction(event) => aggregate.describe(&event),
+        Seen::Prediction(event) => aggregate.describe(event),
         Seen::Tally(tally) => {
             aggregate.tally(tally);
             Ok(())

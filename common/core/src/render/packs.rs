@@ -76,7 +76,7 @@ fn impact_row(row: &ImpactRow, tests: bool) -> Markup {
         tr {
             th scope="row" { bdi { (group(&row.group)) } }
             td.n { (count(row.n)) }
-            td.n { (with_interval(&row.share, percent)) }
+            td.n { (row.share.value().map_or(String::new(), percent)) }
             td.n { (certain(&row.rate, percent)) }
             td.n { (certain(&row.impact_ratio, ratio)) }
             @if tests { td.n { @match &row.test {

@@ -127,7 +127,8 @@ fn figures_of_one_table_cover_at_their_level() {
         Confusion { tp, fp, fn_, tn }
     };
     let truth = table(shares.map(|share| share * 1e12));
-    let figures: [(&str, fn(Confusion) -> Result<Estimate, NotEstimable>); 5] = [
+    type OfTable = fn(Confusion) -> Result<Estimate, NotEstimable>;
+    let figures: [(&str, OfTable); 5] = [
         ("F1", |table| table.f_beta(1.0, LEVEL)),
         ("Matthews", |table| table.matthews(LEVEL)),
         ("kappa", |table| table.kappa(LEVEL)),
