@@ -20,7 +20,7 @@ use fedaudit_core::roster::{
     FORMAT, Governance, Party, Registry, RosterKey, RosterText, Trust, Witnesses, attest_entry, journal_origin,
     plan_origin, registry_origin,
 };
-use fedaudit_core::time::{Time, Window};
+use fedaudit_core::time::{HOUR_NS, Time, Window};
 use fedaudit_tests::evidence::sign_log;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -127,7 +127,11 @@ impl Federation {
             let label = u8::from(rng.random::<f64>() < score);
             let decision = u8::from(score > 0.3);
             let occurred_at = window.start;
-            let event = Prediction { occurred_at, decision, score_q: Some(q), attributes, ..Prediction::default() };
+            let latency_us = Some(rng.random_range(1_000..100_000_u64));
+            let score_q = Some(q);
+            let event = Prediction { occurred_at, decision, score_q, attributes, latency_us, ..Prediction::default() };
+            aggregate.describe(&event).expect("inside the contract");
+            aggregate.delay(occurred_at, occurred_at.plus_ns(rng.random_range(0..30 * 24) * HOUR_NS));
             aggregate.add((0, Tier::Full), &event, label).expect("inside the contract");
         }
         let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
