@@ -169,6 +169,12 @@ fn what_was_sampled_and_what_never_came_stands_in_the_report() {
         status.contains("source gateway of loans/2") && status.contains("10 numbers missing: 200 to 209"),
         "{status}"
     );
+    assert!(
+        status.contains(&format!(
+            "intake of loans/2: {sampled} sampled, 490 duplicate, 1 out of order, 10 missing sequence"
+        )),
+        "{status}"
+    );
     desk.world.agent(SITE, &["plan", "accept", "loans-may"]).good();
     desk.world.agent(SITE, &["run", "--once"]).good();
     desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();

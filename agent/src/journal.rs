@@ -11,6 +11,7 @@
 mod answer;
 mod batch;
 mod chunk;
+mod counted;
 mod erase;
 mod events;
 mod halves;
@@ -41,7 +42,7 @@ pub use sequence::SourceReport;
 pub use verify::{JournalReport, LogReport};
 
 use batch::{Batch, IdsAt};
-use fedaudit_core::event::{LedgerEntry, Record};
+use fedaudit_core::event::{LedgerEntry, Record, TallyKind};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
@@ -51,6 +52,7 @@ use fedaudit_link::home::{self, Lock};
 use head::Heads;
 use segment::{Dictionary, LogRow, Segment};
 use sidecar::Sidecar;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The name of the log of what the site did.
@@ -153,6 +155,14 @@ impl Journal {
     /// The sidecar cannot be read.
     pub fn sources(&self) -> Result<Vec<SourceReport>, Fault> {
         self.sidecar.sources()
+    }
+
+    /// What intake has counted beside events since this home began, by `<contract>/<version>`.
+    ///
+    /// # Errors
+    /// The sidecar cannot be read.
+    pub fn counts(&self) -> Result<BTreeMap<String, BTreeMap<TallyKind, u64>>, Fault> {
+        self.sidecar.counts()
     }
 
     /// Records of a log; 0 for one that does not exist.

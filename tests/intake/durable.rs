@@ -7,9 +7,9 @@ use fedaudit_tests::program;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How many kills: three in every run of the tests, as many as `FEDAUDIT_KILLS` says in a long one.
+/// How many kills: ten in every run of the tests, as many as `FEDAUDIT_KILLS` says in a long one.
 fn kills() -> u64 {
-    std::env::var("FEDAUDIT_KILLS").ok().map_or(3, |text| text.parse().expect("FEDAUDIT_KILLS is a number"))
+    std::env::var("FEDAUDIT_KILLS").ok().map_or(10, |text| text.parse().expect("FEDAUDIT_KILLS is a number"))
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
     let enrolled = site.enrolled();
     let sources = site.journal.sources()?;
+    let intake = site.journal.counts()?;
     let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
     if json {
         let releases: Vec<_> = rows
@@ -29,6 +30,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
+            "intake": intake,
             "sources": sources.iter().map(|source| serde_json::json!({
                 "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
             })).collect::<Vec<_>>(),
@@ -43,6 +45,11 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
     for (plan, window, state, why) in rows {
         say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
+    }
+    for (contract, counts) in &intake {
+        let name = |kind| serde_json::to_value(kind).ok().and_then(|name| Some(name.as_str()?.replace('_', " ")));
+        let counts = counts.iter().map(|(kind, count)| format!("{count} {}", name(kind).unwrap_or_default()));
+        say!("intake of {contract}: {}", counts.collect::<Vec<_>>().join(", "));
     }
     for source in &sources {
         let missing: u64 = source.missing.iter().map(|(first, last)| last - first + 1).sum();

@@ -166,12 +166,15 @@ impl<'a> Intake<'a> {
 
     /// Writes what was counted; the ids of the batch are covered from here on.
     fn end(&mut self, batch: &mut Batch, rng: &mut StdRng) -> Result<(), Fault> {
+        let mut counts = BTreeMap::new();
         for ((hour, kind), change) in std::mem::take(&mut self.tallies) {
             if change != 0 {
+                *counts.entry(kind).or_default() += change;
                 let log = self.predictions.get(batch)?;
                 batch.put(log, &Record::Tally(Tally { hour, kind, change }), rng)?;
             }
         }
+        batch.sidecar.add_counts(self.known.id, &counts)?;
         self.sources.keep(batch.sidecar, self.known.id)?;
         if !self.skipped.is_empty() {
             batch.sidecar.add_skipped(self.known.id, &self.skipped)?;

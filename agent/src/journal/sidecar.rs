@@ -204,6 +204,7 @@ impl Sidecar {
     pub fn sweep(&self, contract: i64, size: u64) -> Result<(), Fault> {
         self.sweep_halves(contract, size)?;
         self.sweep_sources(contract, size)?;
+        self.sweep_counts(contract, size)?;
         self.db.run("write", |c| {
             let mut statement = c.prepare_cached("DELETE FROM identity WHERE key BETWEEN ? AND ?")?;
             statement.execute([key(contract, size), key(contract, u64::MAX)])?;
@@ -371,6 +372,10 @@ CREATE TABLE source (
   PRIMARY KEY (contract, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX source_by_since ON source (contract, since);
+CREATE TABLE counted (
+  contract INTEGER NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL, was INTEGER NOT NULL,
+  PRIMARY KEY (contract, kind)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE gap (
   id INTEGER PRIMARY KEY, contract INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   hour INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER

@@ -121,7 +121,7 @@ pub fn line(n: u64, day: u64) -> String {
     let employment = ["employee", "self-employed", "retired", "student", "none"][pick(37, 5) as usize];
     format!(
         "{{\"contract\":\"loans\",\"event_id\":\"{:08x}-{:04x}-7{:03x}-8{:03x}-{:012x}\",\"occurred_at\":\"{at}\",\
-         \"model_version\":\"2026.{}\",\"model_digest\":\"{}\",\"caller\":\"branch-{:03}\",\"risk_tier\":\"{}\",\
+         \"model_version\":\"2026.{}\",\"model_digest\":\"{}\",\"dataset_digest\":\"{}\",\"caller\":\"branch-{:03}\",\"risk_tier\":\"{}\",\
          \"decision\":\"{decision}\",\"score\":{score},\"threshold\":0.4,\
          \"attributes\":{{\"sex\":\"{sex}\",\"age_group\":\"{age}\"}},\
          \"features\":{{\"income\":{}.{:02},\"debt_ratio\":{:.4},\"employment\":\"{employment}\",\"dependants\":{},\"owner\":{}}},\
@@ -134,6 +134,7 @@ pub fn line(n: u64, day: u64) -> String {
         mix & 0xffff_ffff_ffff,
         1 + pick(43, 2),
         "3f5a9c1e7b2d4860a1c3e5f7092b4d6f8091a2b3c4d5e6f708192a3b4c5d6e7f",
+        "c0ffee1e7b2d4860a1c3e5f7092b4d6f8091a2b3c4d5e6f708192a3b4c5dbeef",
         pick(45, 400),
         ["low", "high"][pick(47, 2) as usize],
         pick(5, 120_000),

@@ -26,6 +26,10 @@ impl Journal {
                 *tallies.entry(hour).or_default() += 1;
             }
             sources.keep(batch.sidecar, known.id)?;
+            let hours = tallies.values().sum::<i64>();
+            if hours > 0 {
+                batch.sidecar.add_counts(known.id, &BTreeMap::from([(TallyKind::SilentSource, hours)]))?;
+            }
             for (hour, change) in tallies {
                 let log = batch.log(&predictions_log(&known.key))?;
                 batch.put(log, &Record::Tally(Tally { hour, kind: TallyKind::SilentSource, change }), rng)?;

@@ -230,6 +230,9 @@ fn what_waits_for_another_message_survives_a_crash_at_any_step() {
             let expected = [(TallyKind::Paired, 1), (TallyKind::Duplicate, persisted)];
             let expected: BTreeMap<_, _> = expected.into_iter().filter(|(_, count)| *count != 0).collect();
             assert_eq!(tallied(&mut journal), expected, "{order:?} {step:?} {at}");
+            let shown = journal.counts().expect("read").remove(&contract().journal_key()).unwrap_or_default();
+            let shown: BTreeMap<_, _> = shown.into_iter().map(|(kind, count)| (kind, count as i64)).collect();
+            assert_eq!(shown, expected, "{order:?} {step:?} {at}: what status shows");
             let report = journal.verify().expect("whole");
             assert_eq!(real(&report, LOGS[1]), 1, "{order:?} {step:?} {at}: the label");
         }
