@@ -5,11 +5,12 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Each program of `schemas/vectors/statistics/`, and what it writes.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("counts.py", "counts.json"),
     ("across.py", "across.json"),
     ("drift.py", "drift.json"),
     ("generate.py", "oracle.json"),
+    ("people.py", "people.json"),
     ("scores.py", "scores.json"),
 ];
 

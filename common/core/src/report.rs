@@ -26,6 +26,7 @@ mod rates;
 mod sampled;
 mod slices;
 mod story;
+mod table;
 mod tables;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};
