@@ -29,7 +29,9 @@ mod identified;
 #[cfg(test)]
 mod laws;
 mod mantel_haenszel;
+mod means;
 mod meta;
+mod multiclass;
 mod multiplicity;
 #[cfg(test)]
 mod oracle;
@@ -46,6 +48,7 @@ mod quantile;
 mod ranking;
 mod ratio;
 mod recalibration;
+mod regression;
 mod roc;
 mod simpson;
 mod split;
@@ -66,16 +69,19 @@ pub use groups::{
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use identified::{identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
+pub use means::{Sample, max_min_means, welch};
 pub use meta::{
     Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
     log_risk_ratio_effect, meta_analysis, risk_difference_effect,
 };
+pub use multiclass::{Average, ClassTable, Weights};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
+pub use regression::Moments;
 pub use roc::{abroca, partial_auc};
 pub use simpson::{Simpson, simpson};
 pub use split::{GapSplit, gap_split};
@@ -172,6 +178,11 @@ impl Interval {
     /// Whether `value` lies inside, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.lower <= value && value <= self.upper
+    }
+
+    /// The interval of what cannot be below 0.
+    pub(crate) fn not_negative(self) -> Interval {
+        Interval { lower: self.lower.max(0.0), upper: self.upper }
     }
 
     /// `centre` plus and minus `half_width`; without width, or not finite, it is no interval.
