@@ -38,9 +38,13 @@ mod oracle;
 #[cfg(test)]
 mod oracle_across;
 #[cfg(test)]
+mod oracle_classes;
+#[cfg(test)]
 mod oracle_counts;
 #[cfg(test)]
 mod oracle_drift;
+#[cfg(test)]
+mod oracle_regression;
 #[cfg(test)]
 mod oracle_scores;
 mod proportion;
@@ -74,7 +78,7 @@ pub use meta::{
     Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
     log_risk_ratio_effect, meta_analysis, risk_difference_effect,
 };
-pub use multiclass::{Average, ClassTable, Weights};
+pub use multiclass::{Average, ClassTable, Weights, among_first};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile};

@@ -222,6 +222,12 @@ impl ClassTable {
     }
 }
 
+/// (events whose true class is among the model's `k` likeliest, all events), of events by the place of the true class: what
+/// top-k accuracy is the share of. The last of `places` is none of the others.
+pub fn among_first(places: &[u64], k: usize) -> (u64, u64) {
+    (places.iter().take(k.min(places.len().saturating_sub(1))).sum(), places.iter().sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,17 +241,12 @@ mod tests {
     }
 
     fn near(a: Found, b: Found) -> bool {
-        let end = |e: Estimate, of: fn(Interval) -> f64| e.interval.map(of);
-        let close = |a: Result<f64, NotEstimable>, b: Result<f64, NotEstimable>| match (a, b) {
-            (Ok(a), Ok(b)) => (a - b).abs() < 1e-9,
-            (a, b) => a == b,
-        };
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
         match (a, b) {
-            (Ok(a), Ok(b)) => {
-                (a.value - b.value).abs() < 1e-12
-                    && close(end(a, |i| i.lower), end(b, |i| i.lower))
-                    && close(end(a, |i| i.upper), end(b, |i| i.upper))
+            (Ok(Estimate { value: a, interval: Ok(i) }), Ok(Estimate { value: b, interval: Ok(j) })) => {
+                close(a, b) && close(i.lower, j.lower) && close(i.upper, j.upper)
             }
+            (Ok(a), Ok(b)) => close(a.value, b.value) && a.interval == b.interval,
             (a, b) => a == b,
         }
     }
@@ -288,9 +289,12 @@ mod tests {
         let t = table(&[&[4, 1, 0], &[1, 3, 0], &[0, 0, 0]]);
         assert_eq!(t.f1(Average::Macro, LEVEL), empty);
         assert!(t.precision(Average::Weighted, LEVEL).is_ok_and(|p| (p.value - 7.0 / 9.0).abs() < 1e-12));
-        // One class only: neither kappa nor correlation.
         let t = table(&[&[7, 0, 0], &[0, 0, 0], &[0, 0, 0]]);
         assert_eq!([t.kappa(Weights::Equal, LEVEL), t.kappa(Weights::Quadratic, LEVEL), t.matthews(LEVEL)], [empty; 3]);
+        assert_eq!(
+            [among_first(&[4, 2, 1], 2), among_first(&[4, 2, 1], 5), among_first(&[], 1)],
+            [(6, 7), (6, 7), (0, 0)]
+        );
         let right = table(&[&[3, 0, 0], &[0, 2, 0], &[0, 0, 5]]);
         let one = Ok(Estimate { value: 1.0, interval: Err(NotEstimable::ZeroVariance) });
         assert_eq!([right.kappa(Weights::Equal, LEVEL), right.matthews(LEVEL), right.macro_recall(LEVEL)], [one; 3]);
