@@ -33,7 +33,7 @@ pub(crate) mod tests;
 pub use answer::{aggregate, count_transitions};
 pub use erase::Found;
 pub(crate) use events::check;
-pub use events::{EventRow, Item, LabelRow, OUTPUTS, RowResult};
+pub use events::{EventRow, Item, LabelRow, RowResult};
 pub use intake::Rules;
 pub use rand::rngs::StdRng;
 pub use read::Seen;

@@ -6,7 +6,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::ArrowError;
-use fedaudit_core::contract::{Contract, ContractText, Score};
+use fedaudit_core::contract::{Contract, ContractText, Score, Task};
 use fedaudit_core::event::{LedgerEntry, Outcome, Prediction, Record, SCORE_ONE, Tally};
 use fedaudit_core::time::Time;
 use std::sync::Arc;
@@ -149,7 +149,11 @@ fn outcomes(table: &mut Table, contract: Option<&ContractText>, rows: &[Row]) {
     let outcomes: Vec<Option<&Outcome>> = rows.iter().map(outcome).collect();
     let labels: Vec<_> = contract.iter().filter_map(|of| of.label.as_ref()).flat_map(|of| of.values.clone()).collect();
     table.integers("prediction", outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.prediction)));
-    table.coded("label", outcomes.iter().map(|outcome| outcome.map(|outcome| u32::from(outcome.label))), &labels);
+    let codes = || outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.label));
+    match contract.filter(|of| of.task == Task::Regression) {
+        Some(regression) => table.quantised("label", codes(), regression.score.as_ref()),
+        None => table.coded("label", codes().map(|code| u32::try_from(code?).ok()), &labels),
+    }
     table.times("labelled_at", outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.labelled_at)));
     table.integers("weight", outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.weight)));
     table.integers("previous", outcomes.iter().map(|outcome| outcome.and_then(|outcome| outcome.previous)));

@@ -34,7 +34,7 @@ fn event(n: u64) -> EventRow {
         decision: (n % 3) as u8,
         score_q: (!n.is_multiple_of(5)).then_some(n << 16),
         attributes: vec![(n % 4) as u16],
-        outcome: n.is_multiple_of(4).then_some(((n / 4 % 2) as u8, occurred_at.plus_ns(50 * HOUR_NS))),
+        outcome: n.is_multiple_of(4).then_some((n / 4 % 2, occurred_at.plus_ns(50 * HOUR_NS))),
         ..EventRow::default()
     }
 }

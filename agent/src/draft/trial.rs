@@ -7,10 +7,10 @@ use crate::import::columns::Columns;
 use crate::import::input::Input;
 use crate::import::rows::{Next, Rows};
 use crate::journal::EventRow;
-use fedaudit_core::aggregate::Aggregate;
+use fedaudit_core::aggregate::{Aggregate, Truth};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::{Cell, disclose};
-use fedaudit_core::event::{ABSENT, Prediction, Tier};
+use fedaudit_core::event::{Prediction, Tier};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::plan::Plan;
 use fedaudit_core::time::Window;
@@ -72,7 +72,7 @@ fn count(aggregate: &mut Aggregate, plan: &Plan, window: &Window, row: EventRow)
         attributes: row.attributes,
         ..Prediction::default()
     };
-    aggregate.add((stratum, Tier::Full), &event, known.map_or(ABSENT, |(label, _)| label))
+    aggregate.add((stratum, Tier::Full), &event, known.map(|(label, _)| Truth::new(label)))
 }
 
 /// Rejected rows that are named.

@@ -7,8 +7,8 @@ use super::rows::{Next, Rows, Source};
 use super::table::Table;
 use crate::journal::EventRow;
 use extras::Extras;
-use fedaudit_core::contract::ContractText;
-use fedaudit_core::event::{ABSENT, attribute_code, decision_code, label_code, quantise};
+use fedaudit_core::contract::{ContractText, Task};
+use fedaudit_core::event::{attribute_code, decision_at, decision_code, label_code, quantise, value_code};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::time::Time;
 use std::collections::BTreeSet;
@@ -175,7 +175,7 @@ impl Columns {
             event_id: self.event_id.of(rows).to_owned(),
             occurred_at: Time::parse(self.occurred_at.of(rows)).map_err(|e| format!("occurred_at: {e}"))?,
             model_version: self.model_version.of(rows).to_owned(),
-            decision: decision_code(contract, self.decision.of(rows))?,
+            decision: decided(contract, self.decision.of(rows), score)?,
             score_q: score,
             attributes: attributes.map(|(attribute, place)| attribute_code(attribute, place.of(rows))).collect(),
             outcome: self.outcome(rows, contract)?,
@@ -185,16 +185,33 @@ impl Columns {
         Ok(row)
     }
 
-    fn outcome<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
-        let Some((label, labelled_at)) = &self.label else { return Ok(None) };
-        let label = label_code(contract, label.of(rows))?;
-        match labelled_at.of(rows) {
-            _ if label == ABSENT && self.labelled_anyway => Ok(None),
-            "" if label == ABSENT => Ok(None),
-            "" => Err("label without labelled_at".to_owned()),
-            _ if label == ABSENT => Err("labelled_at without label".to_owned()),
-            time => Ok(Some((label, Time::parse(time).map_err(|e| format!("labelled_at: {e}"))?))),
+    /// The code of a label; a true value may be written with a decimal comma, as scores may.
+    fn label_code<T: Table>(&self, text: &str, contract: &ContractText, rows: &T) -> Result<Option<u64>, String> {
+        if contract.task != Task::Regression || contract.label.is_none() || text.is_empty() {
+            return label_code(contract, text);
         }
+        let value = number(text, rows.separator());
+        let value = value.ok_or_else(|| format!("label \"{}\" is not a number", text.escape_debug()))?;
+        value_code(contract, value).map(Some)
+    }
+
+    fn outcome<T: Table>(&self, rows: &T, contract: &ContractText) -> Result<Option<(u64, Time)>, String> {
+        let Some((label, labelled_at)) = &self.label else { return Ok(None) };
+        match (self.label_code(label.of(rows), contract, rows)?, labelled_at.of(rows)) {
+            (None, _) if self.labelled_anyway => Ok(None),
+            (None, "") => Ok(None),
+            (Some(_), "") => Err("label without labelled_at".to_owned()),
+            (None, _) => Err("labelled_at without label".to_owned()),
+            (Some(label), time) => Ok(Some((label, Time::parse(time).map_err(|e| format!("labelled_at: {e}"))?))),
+        }
+    }
+}
+
+/// The decision; in a regression one that is blank follows from the predicted value.
+fn decided(contract: &ContractText, text: &str, score_q: Option<u64>) -> Result<u8, String> {
+    match (contract.task, score_q) {
+        (Task::Regression, Some(score_q)) if text.is_empty() => Ok(decision_at(contract, score_q)),
+        _ => decision_code(contract, text),
     }
 }
 

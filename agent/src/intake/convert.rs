@@ -6,8 +6,11 @@ use super::limits::EVENTS_PER_REQUEST;
 use super::pair::{Answered, Asked};
 use super::scalar::Scalar;
 use super::served::Row;
-use fedaudit_core::contract::FeatureValue;
-use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise};
+use fedaudit_core::contract::{FeatureValue, Task};
+use fedaudit_core::event::{
+    ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise, value_code,
+};
+use fedaudit_core::limits::OUTPUTS;
 
 /// The instances of a request: features in the contract's order, or by their names. An attribute is taken from the value
 /// of its name, and is `unknown` where there is none.
@@ -61,8 +64,9 @@ fn instance(known: &Known, row: Row) -> Result<Asked, String> {
 }
 
 /// The answers of a response. A text, a truth value, and an integer that the contract lists as a decision are the
-/// decision; another number is the score; two are the confidences of the contract's two decisions, of which the second
-/// is the score. A score alone is decided by the contract's threshold.
+/// decision; another number is the score; as many as the contract has classes are their confidences, of which that of the
+/// decision called "selected" is the score. A score alone is decided by the contract's threshold, confidences of more than
+/// two classes by the greatest. In a regression every number is the score.
 pub(super) fn answered(known: &Known, rows: Vec<Row>) -> Result<Vec<Answered>, String> {
     check_count(&rows)?;
     rows.into_iter().map(|row| answer(known, row)).collect()
@@ -74,18 +78,21 @@ fn answer(known: &Known, row: Row) -> Result<Answered, String> {
         Row::Ordered(values) => values,
         Row::Named(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
     };
-    // Two integers are confidences that a server wrote without their points.
-    let pair = values.len() == 2 && values.iter().all(|value| number(value).is_some());
+    let regression = contract.task == Task::Regression;
+    // Integers may be confidences that a server wrote without their points.
+    let confidences =
+        !regression && values.len() == contract.classes() && values.iter().all(|value| number(value).is_some());
     let mut answered = Answered::default();
     let mut numbers = Vec::new();
     for value in &values {
         let class = match value {
             Scalar::Number(_) | Scalar::Null => None,
+            Scalar::Integer(_) if regression => None,
             Scalar::Integer(_) => contract.decision.values.contains(&text(value)).then(|| text(value)),
             Scalar::Boolean(_) | Scalar::Text(_) => Some(text(value)),
         };
         match (class, number(value)) {
-            (Some(class), _) if !pair => {
+            (Some(class), _) if !confidences => {
                 if answered.decision != ABSENT {
                     return Err("an answer with two decisions".to_owned());
                 }
@@ -98,16 +105,14 @@ fn answer(known: &Known, row: Row) -> Result<Answered, String> {
     match numbers.as_slice() {
         [] => {}
         [score] => answered.score_q = Some(quantised(known, *score)?),
-        [first, second] => {
-            answered.score_q = Some(quantised(known, *second)?);
-            for (class, confidence) in contract.decision.values.iter().zip([first, second]) {
-                if !(0.0..=1.0).contains(confidence) {
-                    return Err(format!("confidence {confidence}; 0 to 1"));
-                }
-                answered.outputs.push((class.clone(), (confidence * SCORE_ONE as f64).round() as u64));
-            }
+        all if !regression && all.len() == contract.classes() => confide(known, all, &mut answered)?,
+        more => {
+            let classes = contract.classes();
+            return Err(format!(
+                "an answer of {} numbers; a score, or the confidences of {classes} classes",
+                more.len()
+            ));
         }
-        more => return Err(format!("an answer of {} numbers; a score, or the confidences of two classes", more.len())),
     }
     if let (ABSENT, Some(score_q)) = (answered.decision, answered.score_q) {
         answered.decision = decision_at(contract, score_q);
@@ -118,16 +123,38 @@ fn answer(known: &Known, row: Row) -> Result<Answered, String> {
     Ok(answered)
 }
 
+/// Takes the confidences of all classes, in the contract's order.
+fn confide(known: &Known, confidences: &[f64], answered: &mut Answered) -> Result<(), String> {
+    let contract = &known.contract;
+    for (class, confidence) in contract.decision.values.iter().zip(confidences) {
+        if !(0.0..=1.0).contains(confidence) {
+            return Err(format!("confidence {confidence}; 0 to 1"));
+        }
+        if class == contract.selected() && (contract.score.is_some() || contract.task == Task::Binary) {
+            answered.score_q = Some(quantised(known, *confidence)?);
+        }
+        answered.outputs.push((class.clone(), (confidence * SCORE_ONE as f64).round() as u64));
+    }
+    if contract.task == Task::Multiclass {
+        answered.outputs.sort_by_key(|(_, confidence)| std::cmp::Reverse(*confidence));
+        answered.outputs.truncate(OUTPUTS);
+        if answered.decision == ABSENT {
+            answered.decision = decision_code(contract, answered.outputs.first().map_or("", |(class, _)| class))?;
+        }
+    }
+    Ok(())
+}
+
 /// The label of a row of truths.
-pub(super) fn label(known: &Known, row: Row) -> Result<u8, String> {
+pub(super) fn label(known: &Known, row: Row) -> Result<u64, String> {
     let values = match row {
         Row::Ordered(values) => values,
         Row::Named(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
     };
     let [value] = values.as_slice() else { return Err(format!("a truth of {} values", values.len())) };
-    match label_code(&known.contract, &text(value))? {
-        ABSENT => Err("a truth that is blank".to_owned()),
-        code => Ok(code),
+    match (known.contract.task, number(value)) {
+        (Task::Regression, Some(value)) => value_code(&known.contract, value),
+        _ => label_code(&known.contract, &text(value))?.ok_or_else(|| "a truth that is blank".to_owned()),
     }
 }
 

@@ -4,14 +4,17 @@
 //! a misspelt one would silently become `unknown`.
 
 use super::contracts::{Contracts, Known};
-use super::limits::{EXPLANATION_CHARS, OUTPUTS, SUBJECT_CHARS, TERM_CHARS};
-use super::scalar::{Pairs, Scalar, Text, Word};
+use super::limits::{EXPLANATION_CHARS, SUBJECT_CHARS, TERM_CHARS};
+use super::scalar::{Pairs, Scalar, Text, Value, Word};
 use super::writer::Item;
 use crate::journal::{EventRow, LabelRow};
-use fedaudit_core::contract::ContractText;
 use fedaudit_core::contract::feature::{FeatureValue, canonical, code};
-use fedaudit_core::event::{ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise};
+use fedaudit_core::contract::{ContractText, Task};
+use fedaudit_core::event::{
+    ABSENT, SCORE_ONE, attribute_code, decision_at, decision_code, label_code, quantise, value_code,
+};
 use fedaudit_core::ids::Digest;
+use fedaudit_core::limits::OUTPUTS;
 use fedaudit_core::time::Time;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -120,7 +123,7 @@ struct Event<'a> {
     cost: Option<f64>,
     tokens_in: Option<u64>,
     tokens_out: Option<u64>,
-    label: Option<Word<'a>>,
+    label: Option<Value<'a>>,
     labelled_at: Option<Text<'a>>,
 }
 
@@ -139,7 +142,7 @@ struct Outcome<'a> {
     #[serde(borrow)]
     contract: Option<Text<'a>>,
     event_id: Text<'a>,
-    label: Word<'a>,
+    label: Value<'a>,
     labelled_at: Text<'a>,
     weight: Option<u32>,
 }
@@ -195,7 +198,7 @@ impl Event<'_> {
         })
     }
 
-    fn outcome(&self, contract: &ContractText) -> Result<Option<(u8, Time)>, String> {
+    fn outcome(&self, contract: &ContractText) -> Result<Option<(u64, Time)>, String> {
         match (&self.label, &self.labelled_at) {
             (None, None) => Ok(None),
             (Some(_), None) => Err("label without labelled_at".to_owned()),
@@ -287,10 +290,12 @@ fn score(name: &str, contract: &ContractText, value: Option<f64>) -> Result<Opti
 }
 
 /// A label that is one: an empty text is none.
-fn known_label(contract: &ContractText, label: &Word) -> Result<u8, String> {
-    match label_code(contract, label.as_str())? {
-        ABSENT => Err("label is blank; leave it out until it is known".to_owned()),
-        code => Ok(code),
+fn known_label(contract: &ContractText, label: &Value) -> Result<u64, String> {
+    match label {
+        Value::Word(word) => label_code(contract, word.as_str())?
+            .ok_or_else(|| "label is blank; leave it out until it is known".to_owned()),
+        Value::Number(value) if contract.task == Task::Regression => value_code(contract, *value),
+        Value::Number(value) => Err(format!("label {value}; a string, an integer, true or false")),
     }
 }
 

@@ -28,5 +28,3 @@ pub const TERM_CHARS: usize = 200;
 pub const SUBJECT_CHARS: usize = 200;
 /// Characters of an explanation reference.
 pub const EXPLANATION_CHARS: usize = 1_000;
-/// Outputs of an event.
-pub const OUTPUTS: usize = 16;

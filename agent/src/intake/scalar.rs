@@ -14,6 +14,15 @@ pub(crate) struct Text<'a>(Cow<'a, str>);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Word<'a>(Cow<'a, str>);
 
+/// A label: a class, or a true value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// A class, or an integer.
+    Word(Word<'a>),
+    /// A number with point or exponent.
+    Number(f64),
+}
+
 /// A value of a feature.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Scalar<'a> {
@@ -67,6 +76,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         d.deserialize_any(WordVisitor).map(Word)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let integer = |value: i64| Word(Cow::Owned(value.to_string()));
+        Ok(Value::Word(match Scalar::deserialize(d)? {
+            Scalar::Number(value) => return Ok(Value::Number(value)),
+            Scalar::Integer(value) => integer(value),
+            Scalar::Boolean(value) => Word(Cow::Borrowed(if value { "true" } else { "false" })),
+            Scalar::Text(text) => Word(text),
+            Scalar::Null => return Err(D::Error::custom("null is no label; leave it out until it is known")),
+        }))
     }
 }
 

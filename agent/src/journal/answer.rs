@@ -2,10 +2,10 @@
 
 use super::Journal;
 use super::read::Seen;
-use fedaudit_core::aggregate::{Aggregate, Stratum};
-use fedaudit_core::contract::Contract;
+use fedaudit_core::aggregate::{Aggregate, Stratum, Truth};
+use fedaudit_core::contract::{Contract, Task};
 use fedaudit_core::disclosure::Transitions;
-use fedaudit_core::event::{ABSENT, Prediction};
+use fedaudit_core::event::{ABSENT, Outcome, Prediction};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::plan::Plan;
 use fedaudit_core::time::{Time, Window};
@@ -15,7 +15,7 @@ use fedaudit_core::time::{Time, Window};
 ///
 /// An outcome counts if it was labelled until the window's end plus the plan's label maturity; the latest labelled
 /// wins, and of equally late ones the later in the log. Blocks outside the window are not read, and nothing but the
-/// window's events is held in memory, at some 48 bytes each.
+/// window's events is held in memory, at some 56 bytes each, and 24 more where they came with subjects.
 ///
 /// # Errors
 /// A plan of another contract, sizes beyond the journal's, or a journal that is damaged.
@@ -36,12 +36,13 @@ pub fn aggregate(
         }
     })?;
     events
-        .each(|stratum, event, label, labelled_at| {
+        .each(|stratum, event, truth, labelled_at| {
             if let Some(labelled_at) = labelled_at {
                 aggregate.delay(event.occurred_at, labelled_at);
             }
-            aggregate.add(stratum, event, label)
+            aggregate.add(stratum, event, truth)
         })
+        .and_then(|()| events.each_subject(|named, events| aggregate.subject(named, events)))
         .map_err(|error| strange(window, &error))?;
     Ok(aggregate)
 }
@@ -65,8 +66,10 @@ pub fn count_transitions(
         return Err(strange(window, "it holds fewer events than a release that was signed"));
     }
     // Positions ascend, so that the events of the first come first in the second.
-    let mut labels = old.labels.iter();
-    let count = |stratum, event: &Prediction, label, _| transitions.add(stratum, event, labels.next().copied(), label);
+    let mut labels = old.labels.iter().map(|label| (*label != NO_LABEL).then_some(*label));
+    let count = |stratum, event: &Prediction, truth: Option<Truth>, _| {
+        transitions.add(stratum, event, labels.next(), truth.map(|truth| truth.label))
+    };
     new.each(count).map_err(|error| strange(window, &error))
 }
 
@@ -96,7 +99,15 @@ fn events(
     let versions = versions(journal, plan, contract)?;
     // Tiers of one rate are one stratum.
     let tiers = journal.tiers()?;
-    let mut events = Events { width: contract.attributes.len(), ..Events::default() };
+    let multiclass = contract.task == Task::Multiclass;
+    let terms = if multiclass { journal.terms()? } else { Vec::new() };
+    let place = |text: &String| contract.decision.values.iter().position(|class| class == text);
+    let classes = terms.iter().map(|text| place(text).and_then(|at| u8::try_from(at).ok()));
+    let mut events = Events {
+        width: contract.attributes.len(),
+        classes: classes.map(|place| place.unwrap_or(ABSENT)).collect(),
+        ..Events::default()
+    };
     journal.predictions_in(contract, window, predictions, |position, seen| {
         if let Seen::Prediction(event) = &seen {
             let Some(version) = versions.get(event.model_version as usize).copied().flatten() else { return Ok(()) };
@@ -110,7 +121,7 @@ fn events(
     let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(events) };
     let range = *first..last + 1;
     journal.outcomes_for(contract, range, outcomes, plan.release_time(&window), |_, outcome| {
-        events.label(outcome.prediction, outcome.label, outcome.labelled_at);
+        events.label(outcome);
         Ok(())
     })?;
     Ok(events)
@@ -141,8 +152,17 @@ struct Events {
     attributes: Vec<u16>,
     width: usize,
     occurred_at: Vec<i64>,
-    labels: Vec<u8>,
+    /// [`NO_LABEL`] where there is none.
+    labels: Vec<u64>,
     labelled_at: Vec<i64>,
+    /// Weights of labels; shorter than `labels`, those beyond are 1.
+    weights: Vec<u32>,
+    /// Subjects; shorter than `positions`, those beyond came without, as did those of [`NOBODY`].
+    subjects: Vec<[u8; 16]>,
+    /// The class of each term; [`ABSENT`] for other texts. Empty but for multiclass tasks.
+    classes: Vec<u8>,
+    /// Outputs of multiclass tasks, likeliest first; shorter than `positions`, those beyond came without.
+    outputs: Vec<Option<Box<[u8]>>>,
     /// Where the last label went; outcomes mostly come in the order of their predictions.
     cursor: usize,
 }
@@ -153,24 +173,40 @@ impl Events {
             let what = format!("record {position} has {} attributes instead of {}", event.attributes.len(), self.width);
             return Err(Fault::new(Blame::Site, what, "run `fedaudit-agent journal verify`"));
         }
-        self.positions.push(position);
         let place = self.met.iter().position(|met| *met == stratum).unwrap_or_else(|| {
             self.met.push(stratum);
             self.met.len() - 1
         });
+        let at = self.positions.len();
+        self.positions.push(position);
         // There are few strata: model versions by sampling tiers.
         self.strata.push(u32::try_from(place).unwrap_or(u32::MAX));
         self.decisions.push(event.decision);
         self.scores.push(event.score_q.unwrap_or(NO_SCORE));
         self.attributes.extend_from_slice(&event.attributes);
         self.occurred_at.push(event.occurred_at.0);
-        self.labels.push(ABSENT);
+        self.labels.push(NO_LABEL);
         self.labelled_at.push(i64::MIN);
+        if let Some(subject) = event.subject {
+            *slot(&mut self.subjects, at, NOBODY) = subject;
+        }
+        if !self.classes.is_empty() && !event.outputs.is_empty() {
+            *slot(&mut self.outputs, at, None) = Some(self.ranked(event));
+        }
         Ok(())
     }
 
+    /// The classes of an event's outputs, likeliest first; of equally likely ones, as the model gave them.
+    fn ranked(&self, event: &Prediction) -> Box<[u8]> {
+        let mut outputs: Vec<_> = event.outputs.iter().collect();
+        outputs.sort_by_key(|output| std::cmp::Reverse(output.confidence_q));
+        let class = |code: u32| usize::try_from(code).ok().and_then(|code| self.classes.get(code)).copied();
+        outputs.into_iter().map(|output| class(output.class).unwrap_or(ABSENT)).collect()
+    }
+
     /// Called in the order of the outcomes log, so that of equally late labels the later one wins.
-    fn label(&mut self, position: u64, label: u8, at: Time) {
+    fn label(&mut self, outcome: &Outcome) {
+        let position = outcome.prediction;
         if self.positions.get(self.cursor + 1) == Some(&position) {
             self.cursor += 1;
         } else if let Ok(found) = self.positions.binary_search(&position) {
@@ -178,34 +214,93 @@ impl Events {
         } else {
             return;
         }
-        if let (Some(best), Some(slot)) = (self.labelled_at.get_mut(self.cursor), self.labels.get_mut(self.cursor))
-            && (*slot == ABSENT || at.0 >= *best)
+        let at = outcome.labelled_at.0;
+        if let (Some(best), Some(label)) = (self.labelled_at.get_mut(self.cursor), self.labels.get_mut(self.cursor))
+            && (*label == NO_LABEL || at >= *best)
         {
-            (*best, *slot) = (at.0, label);
+            (*best, *label) = (at, outcome.label);
+            if outcome.weight != 1 || self.cursor < self.weights.len() {
+                *slot(&mut self.weights, self.cursor, 1) = outcome.weight;
+            }
         }
     }
 
-    /// Hands each event with its stratum, its label and when that came to `f`, in the order of their positions: of the event
-    /// time, decision, score and attributes.
+    /// Hands each event with its stratum, what is known of it and when that came to `f`, in the order of their positions:
+    /// of the event time, decision, score and attributes.
     fn each(
         &self,
-        mut f: impl FnMut(Stratum, &Prediction, u8, Option<Time>) -> Result<(), String>,
+        mut f: impl FnMut(Stratum, &Prediction, Option<Truth>, Option<Time>) -> Result<(), String>,
     ) -> Result<(), String> {
         let mut event = Prediction { attributes: Vec::with_capacity(self.width), ..Prediction::default() };
-        let codes = self.strata.iter().zip(&self.decisions).zip(&self.scores).zip(&self.labels);
-        let times = self.occurred_at.iter().zip(&self.labelled_at);
-        for (at, ((((stratum, decision), score), label), (occurred_at, labelled_at))) in codes.zip(times).enumerate() {
-            event.occurred_at = Time(*occurred_at);
-            event.decision = *decision;
-            event.score_q = (*score != NO_SCORE).then_some(*score);
-            event.attributes.clear();
-            event.attributes.extend(self.attributes.iter().skip(at * self.width).take(self.width));
-            let stratum = self.met.get(*stratum as usize).ok_or("an event's stratum was not met")?;
-            f(*stratum, &event, *label, (*label != ABSENT).then_some(Time(*labelled_at)))?;
+        for at in 0..self.positions.len() {
+            let stratum = self.read(at, &mut event)?;
+            let truth = self.truth(at);
+            let labelled_at = truth.and_then(|_| self.labelled_at.get(at)).map(|at| Time(*at));
+            f(stratum, &event, truth, labelled_at)?;
         }
         Ok(())
     }
+
+    /// Hands the events of each subject together to `f`, and one by one those that came without; nothing where no event came
+    /// with one.
+    fn each_subject(
+        &self,
+        mut f: impl FnMut(bool, &[(Stratum, &Prediction, Option<u64>)]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if self.subjects.is_empty() {
+            return Ok(());
+        }
+        let subject = |at: usize| self.subjects.get(at).copied().unwrap_or(NOBODY);
+        let mut order: Vec<usize> = (0..self.positions.len()).collect();
+        order.sort_unstable_by_key(|at| (subject(*at), *at));
+        for together in order.chunk_by(|one, other| subject(*one) == subject(*other) && subject(*one) != NOBODY) {
+            let mut events = Vec::with_capacity(together.len());
+            for &at in together {
+                let mut event = Prediction::default();
+                events.push((self.read(at, &mut event)?, event, self.truth(at).map(|truth| truth.label)));
+            }
+            let named = together.first().is_some_and(|at| subject(*at) != NOBODY);
+            f(named, &events.iter().map(|(stratum, event, label)| (*stratum, event, *label)).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Writes time, decision, score and attributes of an event into `event`; its stratum.
+    fn read(&self, at: usize, event: &mut Prediction) -> Result<Stratum, String> {
+        let codes = self.decisions.get(at).zip(self.scores.get(at)).zip(self.occurred_at.get(at));
+        let ((decision, score), occurred_at) = codes.ok_or("an event that was not read")?;
+        event.occurred_at = Time(*occurred_at);
+        event.decision = *decision;
+        event.score_q = (*score != NO_SCORE).then_some(*score);
+        event.attributes.clear();
+        event.attributes.extend(self.attributes.iter().skip(at * self.width).take(self.width));
+        let stratum = self.strata.get(at).and_then(|place| self.met.get(*place as usize));
+        stratum.copied().ok_or_else(|| "an event's stratum was not met".to_owned())
+    }
+
+    fn truth(&self, at: usize) -> Option<Truth> {
+        let label = *self.labels.get(at).filter(|label| **label != NO_LABEL)?;
+        let outputs = self.outputs.get(at).and_then(Option::as_ref);
+        let place = |outputs: &[u8]| outputs.iter().position(|class| u64::from(*class) == label);
+        Some(Truth {
+            label,
+            weight: self.weights.get(at).copied().unwrap_or(1),
+            rank: outputs.map(|outputs| place(outputs).and_then(|place| u8::try_from(place).ok())),
+        })
+    }
+}
+
+/// The place of `at` in a list that is as long as needed.
+fn slot<T: Clone>(list: &mut Vec<T>, at: usize, nothing: T) -> &mut T {
+    if list.len() <= at {
+        list.resize(at + 1, nothing);
+    }
+    &mut list[at]
 }
 
 /// Above every quantised score.
 const NO_SCORE: u64 = u64::MAX;
+/// Above every label.
+const NO_LABEL: u64 = u64::MAX;
+/// No token of a subject: those are cut from SHA-256.
+const NOBODY: [u8; 16] = [0; 16];

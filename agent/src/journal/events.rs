@@ -2,9 +2,9 @@
 
 use crate::intake::pair::Half;
 use fedaudit_core::contract::ContractText;
-use fedaudit_core::event::{ABSENT, SCORE_ONE};
+use fedaudit_core::event::{ABSENT, SCORE_ONE, Sides};
 use fedaudit_core::ids::Digest;
-use fedaudit_core::limits::EVENT_ID_CHARS;
+use fedaudit_core::limits::{EVENT_ID_CHARS, OUTPUTS};
 use fedaudit_core::time::Time;
 
 /// An event in codes of its contract, and its label if that is known. Texts of few values (callers, classes, tiers) are
@@ -27,7 +27,7 @@ pub struct EventRow {
     pub caller: Option<String>,
     /// Risk tier that the caller names.
     pub risk_tier: Option<String>,
-    /// 0, 1 or [`ABSENT`].
+    /// Its place in the contract, or [`ABSENT`].
     pub decision: u8,
     /// The score, quantised over the contract's range.
     pub score_q: Option<u64>,
@@ -53,8 +53,8 @@ pub struct EventRow {
     pub tokens_in: Option<u64>,
     /// Tokens written.
     pub tokens_out: Option<u64>,
-    /// Label, 0 or 1, and when it became known.
-    pub outcome: Option<(u8, Time)>,
+    /// Label ([`fedaudit_core::event::label_code`]), and when it became known.
+    pub outcome: Option<(u64, Time)>,
 }
 
 impl Default for EventRow {
@@ -92,8 +92,8 @@ impl Default for EventRow {
 pub struct LabelRow {
     /// What the site calls the event.
     pub event_id: String,
-    /// 0 or 1.
-    pub label: u8,
+    /// Its code ([`fedaudit_core::event::label_code`]).
+    pub label: u64,
     /// When it became known.
     pub labelled_at: Time,
     /// How many events this one stands for, where labels are a stratified sample; 1 else.
@@ -137,7 +137,7 @@ pub enum RowResult {
 pub fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
     check_name("event_id", &row.event_id)?;
     check_name("model_version", &row.model_version)?;
-    if row.decision > ABSENT {
+    if Sides::of(contract).decision(row.decision).is_none() {
         return Err(format!("decision code {} is outside the contract", row.decision));
     }
     if [row.score_q, row.threshold_q].into_iter().flatten().any(|q| q > SCORE_ONE || contract.score.is_none()) {
@@ -172,11 +172,11 @@ pub fn check(contract: &ContractText, row: &EventRow) -> Result<(), String> {
 /// Checks the label of an event that occurred at `occurred_at`.
 pub(super) fn check_label(
     contract: &ContractText,
-    label: u8,
+    label: u64,
     labelled_at: Time,
     occurred_at: Time,
 ) -> Result<(), String> {
-    if label >= ABSENT || contract.label.is_none() {
+    if contract.label.is_none() || Sides::of(contract).label(Some(label)).is_none() {
         return Err(format!("label code {label} is outside the contract"));
     }
     if labelled_at < occurred_at {
@@ -203,5 +203,3 @@ pub(super) fn check_name(field: &str, text: &str) -> Result<(), String> {
 
 /// Bytes of the place of an explanation: 1,000 characters.
 const EXPLANATION_BYTES: usize = 4_000;
-/// Outputs of an event that are kept.
-pub const OUTPUTS: usize = 16;

@@ -140,7 +140,7 @@ impl Sidecar {
     pub fn take_labels(&self, contract: i64, event_id: &str) -> Result<Vec<(LabelRow, bool)>, Fault> {
         let mut labels = Vec::new();
         for half in self.halves(contract, event_id)?.into_iter().filter(|half| half.side == LABEL) {
-            let decoded = codec::decode::<(u8, Time, u32)>(&half.bytes);
+            let decoded = codec::decode::<(u64, Time, u32)>(&half.bytes);
             let (label, labelled_at, weight) =
                 decoded.map_err(|e| damaged(&self.db.path, format!("a label that waits: {e}")))?;
             labels.push((LabelRow { event_id: event_id.to_owned(), label, labelled_at, weight }, half.counted));

@@ -106,6 +106,15 @@ impl Journal {
         Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
     }
 
+    /// Callers, classes and the like by code.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn terms(&mut self) -> Result<Vec<String>, Fault> {
+        self.notice_segments()?;
+        Ok(last_of(&self.segments)?.dictionary()?.terms)
+    }
+
     /// The sampling tiers by code, the full one first.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ mod splits;
 mod strata;
 
 use super::*;
-use fedaudit_core::aggregate::Aggregate;
+use fedaudit_core::aggregate::{Aggregate, Truth};
 use fedaudit_core::contract::{self, Contract};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction, SCORE_ONE, Tier};
 use fedaudit_core::merkle::{Frontier, leaf_hash, verify_consistency};
@@ -86,14 +86,14 @@ fn event(n: u64) -> EventRow {
         event_id: format!("event {n}"),
         occurred_at: Time(n as i64 * HOUR_NS / 60),
         model_version: ["v1", "v2", "v3"][n as usize % 3].to_owned(),
-        decision: (n % 3) as u8,
+        decision: [0, 1, ABSENT][n as usize % 3],
         score_q: (!n.is_multiple_of(5)).then_some(n * 7_919 % SCORE_ONE),
         attributes: vec![(n % 4) as u16],
         ..EventRow::default()
     }
 }
 
-fn labelled(n: u64, label: u8, after_hours: i64) -> EventRow {
+fn labelled(n: u64, label: u64, after_hours: i64) -> EventRow {
     let row = event(n);
     let at = row.occurred_at.plus_ns(after_hours * HOUR_NS);
     EventRow { outcome: Some((label, at)), ..row }
@@ -140,7 +140,7 @@ fn recount(rows: &[EventRow], window: Window) -> Aggregate {
         best.into_iter().for_each(|(_, at)| aggregate.delay(row.occurred_at, *at));
         aggregate.describe(&event).expect("inside the contract");
         aggregate
-            .add((stratum, Tier::Full), &event, best.map_or(ABSENT, |(label, _)| *label))
+            .add((stratum, Tier::Full), &event, best.map(|(label, _)| Truth::new(*label)))
             .expect("inside the contract");
     }
     aggregate
@@ -308,7 +308,7 @@ fn two_handles_write_in_turn() {
     let mut second = Journal::open(home.path()).expect("opened").with_segment_records(900);
     let contract = contract();
     for round in 0..40_u64 {
-        let rows: Vec<_> = (round * 50..round * 50 + 100).map(|n| labelled(n, (n % 2) as u8, 1)).collect();
+        let rows: Vec<_> = (round * 50..round * 50 + 100).map(|n| labelled(n, n % 2, 1)).collect();
         let journal = if round % 3 == 0 { &mut first } else { &mut second };
         let results = journal.record_events(&contract, &rows, &mut rng(round as u8)).expect("written");
         let known = if round == 0 { 0 } else { 50 };

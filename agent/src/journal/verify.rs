@@ -298,7 +298,7 @@ impl<'a> LogCheck<'a> {
 
     fn check_outcome(&self, position: u64, outcome: &Outcome) -> Result<(), Fault> {
         let size = self.predictions.as_ref().map_or(0, |row| row.size);
-        if outcome.prediction >= size || outcome.label > 1 {
+        if outcome.prediction >= size || outcome.label > fedaudit_core::event::SCORE_ONE {
             return Err(self.wrong(format!("record {position} labels no prediction")));
         }
         let Some(previous) = outcome.previous else { return Ok(()) };

@@ -2,13 +2,17 @@
 //!
 //! Merging is addition, so order never matters and recomputation is bit-exact.
 
+mod detail;
 mod operations;
+mod subjects;
 
+pub(crate) use detail::{DetailTensors, MomentSums, WeightSums};
 pub(crate) use operations::{OperationCounts, SumCounts};
+pub(crate) use subjects::SubjectCounts;
 
 use crate::codec;
 use crate::contract::{ContractText, Feature};
-use crate::event::{Prediction, Tally, TallyKind, Tier, bin_of};
+use crate::event::{Prediction, Sides, Tally, TallyKind, Tier, bin_of};
 use crate::ids::Digest;
 use crate::plan::PlanText;
 use crate::time::Time;
@@ -35,6 +39,7 @@ pub struct Aggregate {
     /// One for each model version of the plan, and for each of its sampling tiers that has events.
     pub(crate) strata: BTreeMap<Stratum, Vec<SliceTensors>>,
     shapes: Vec<SliceShape>,
+    sides: Sides,
     bins: Option<u32>,
     /// Number of bins of each feature.
     features: Vec<u16>,
@@ -57,6 +62,29 @@ pub(crate) struct SliceTensors {
     pub counts: Array3<u64>,
     /// `H` for each group; empty where the contract has no score.
     pub scores: Vec<ScoreTensors>,
+    /// What only some tasks and journals have.
+    pub detail: DetailTensors,
+    /// For each group, which events are of one person; of groups without events perhaps none.
+    pub subjects: Vec<SubjectCounts>,
+}
+
+/// What is known of an event once its label came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// Its code ([`crate::event::label_code`]).
+    pub label: u64,
+    /// How many events this one stands for, where labels are a stratified sample; 1 else.
+    pub weight: u32,
+    /// In a multiclass task, where the true class stands among the model's outputs, likeliest first, counted from 0;
+    /// `Some(None)` if it is not among them, none if the event came without outputs.
+    pub rank: Option<Option<u8>>,
+}
+
+impl Truth {
+    /// A label that stands for its own event.
+    pub fn new(label: u64) -> Truth {
+        Truth { label, weight: 1, rank: None }
+    }
 }
 
 /// Score histogram of one group.
@@ -103,7 +131,8 @@ impl Aggregate {
         let mut shapes = vec![SliceShape { axes: Vec::new() }];
         shapes.extend(plan.slices.iter().map(|s| SliceShape { axes: s.attributes.iter().filter_map(axis).collect() }));
         let bins = contract.score.as_ref().map(|score| score.bins);
-        let slices: Vec<_> = shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins)).collect();
+        let sides = Sides::of(contract);
+        let slices: Vec<_> = shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins, sides)).collect();
         let versions = plan.model_versions.len();
         let features: Vec<u16> = contract.features.iter().map(Feature::missing_code).collect();
         Ok(Aggregate {
@@ -117,27 +146,25 @@ impl Aggregate {
             operations: OperationCounts::default(),
             strata: (0..versions).map(|version| ((version, Tier::Full), slices.clone())).collect(),
             shapes,
+            sides,
             bins,
             features,
             versions,
         })
     }
 
-    /// Counts one event; `label` is 0, 1 or absent. What [`Aggregate::describe`] counts is not part of it.
+    /// Counts one event. What [`Aggregate::describe`] and [`Aggregate::subject`] count is not part of it.
     ///
     /// # Errors
     /// Codes outside the contract: a journal that this contract did not write.
-    pub fn add(&mut self, stratum: Stratum, event: &Prediction, label: u8) -> Result<(), String> {
-        let (decision, label) = (usize::from(event.decision), usize::from(label));
+    pub fn add(&mut self, stratum: Stratum, event: &Prediction, truth: Option<Truth>) -> Result<(), String> {
         let inside = self.shapes.iter().all(|shape| shape.group_of(&event.attributes).is_some());
         if !inside || stratum.0 >= self.versions {
             return Err("an event's attribute codes are outside the contract".to_owned());
         }
-        if decision > 2 || label > 2 {
-            return Err("an event's decision or label code is outside the contract".to_owned());
-        }
-        let (shapes, bins) = (&self.shapes, self.bins);
-        let empty = || shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins)).collect();
+        let (decision, label) = self.sides_of(event, truth.map(|truth| truth.label))?;
+        let (shapes, bins, sides) = (&self.shapes, self.bins, self.sides);
+        let empty = || shapes.iter().map(|shape| SliceTensors::empty(shape.groups(), bins, sides)).collect();
         let slices = self.strata.entry(stratum).or_insert_with(empty);
         // The same bin in every slice.
         let score = bins.map(|bins| event.score_q.map(|q| (q, bin_of(q, bins))));
@@ -147,10 +174,17 @@ impl Aggregate {
             if let (Some(score), Some(scores)) = (score, slice.scores.get_mut(group)) {
                 scores.add(score, label);
             }
+            slice.detail.add(group, sides, event, (decision, label), truth);
         }
         self.events += 1;
-        self.outcomes += u64::from(label < 2);
+        self.outcomes += u64::from(truth.is_some());
         Ok(())
+    }
+
+    /// The sides (0, 1 or neither) of decision and label.
+    pub(crate) fn sides_of(&self, event: &Prediction, label: Option<u64>) -> Result<(usize, usize), String> {
+        let sides = self.sides.decision(event.decision).zip(self.sides.label(label));
+        sides.ok_or_else(|| "an event's decision or label code is outside the contract".to_owned())
     }
 
     /// Counts what does not depend on the label: the features of an event, all of them or none where it came without, and
@@ -194,13 +228,13 @@ impl Aggregate {
         self.shapes.iter().map(|shape| shape.group_of(&event.attributes)).collect()
     }
 
-    /// Adds another part of the same plan.
+    /// Adds another part of the same plan, which holds no event of a subject that this part holds one of.
     ///
     /// # Errors
     /// An aggregate of another shape.
     pub fn merge(mut self, other: &Aggregate) -> Result<Self, String> {
         let same = self.shapes == other.shapes && self.bins == other.bins && self.features == other.features;
-        if !same || self.versions != other.versions {
+        if !same || self.sides != other.sides || self.versions != other.versions {
             return Err("aggregates of different plans do not merge".to_owned());
         }
         self.events += other.events;
@@ -239,6 +273,7 @@ impl Aggregate {
                     hash.update(codec::encode(&scores.sums.iter().copied().collect::<Vec<u128>>())?);
                     hash.update(codec::encode(&(scores.no_score, scores.square_sums))?);
                 }
+                hash.update(codec::encode(&(&slice.detail, &slice.subjects))?);
             }
         }
         Ok(Digest(hash.finalize().into()))
@@ -256,13 +291,16 @@ fn add_slices(mine: &mut [SliceTensors], theirs: &[SliceTensors]) {
                 mine.square_sums[label] += theirs.square_sums[label];
             }
         }
+        mine.detail.merge(&theirs.detail);
+        subjects::merge(&mut mine.subjects, &theirs.subjects);
     }
 }
 
 impl SliceTensors {
-    fn empty(groups: usize, bins: Option<u32>) -> Self {
+    fn empty(groups: usize, bins: Option<u32>, sides: Sides) -> Self {
         let scores = bins.map_or(Vec::new(), |bins| vec![ScoreTensors::empty(bins as usize); groups]);
-        SliceTensors { counts: Array3::zeros((groups, 3, 3)), scores }
+        let detail = DetailTensors::empty(groups, sides);
+        SliceTensors { counts: Array3::zeros((groups, 3, 3)), scores, detail, subjects: Vec::new() }
     }
 }
 

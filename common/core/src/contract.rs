@@ -57,35 +57,37 @@ pub struct ContractText {
 pub enum Task {
     /// Two decisions, two labels.
     Binary,
+    /// Three classes or more, of which the model decides for one.
+    Multiclass,
+    /// A value, which the score is; decision and label say on which side of the threshold it lies.
+    Regression,
 }
 
-/// A binary decision.
+/// What the model decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// How data write decision 0 and decision 1. Decision 1 is the one called "selected".
-    pub values: [String; 2],
-    /// Which of `values` is favourable to the person concerned (METRICS rule P).
+    /// How data write decision 0 and decision 1, the one called "selected"; all classes in a multiclass task.
+    pub values: Vec<String>,
+    /// Which of `values` is favourable to the person concerned (METRICS rule P). In a multiclass task it is the one called
+    /// "selected", and the positive label.
     pub favourable: String,
+    /// Whether the order of a multiclass task's classes means something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ordered: bool,
     /// The score from which on the decision is `values[1]`, for sources that send scores without decisions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
 }
 
-impl Decision {
-    /// The code, 0 or 1, of the favourable decision.
-    pub fn favourable_code(&self) -> usize {
-        usize::from(self.favourable == self.values[1])
-    }
-}
-
-/// A binary outcome.
+/// What turns out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
-    /// How data write label 0 and label 1.
-    pub values: [String; 2],
-    /// Which of `values` is positive: `values[1]`.
+    /// How data write label 0 and label 1; all classes in a multiclass task. In a regression data hold the true value, and
+    /// these name what lies below the decision's threshold, and what does not.
+    pub values: Vec<String>,
+    /// Which of `values` is positive: the second, or in a multiclass task the favourable decision.
     pub positive: String,
 }
 
@@ -133,6 +135,24 @@ impl Attribute {
 }
 
 impl ContractText {
+    /// The code, 0 or 1, of the favourable decision once classes are told apart as selected or not ([`Self::selected`]).
+    pub fn favourable_code(&self) -> usize {
+        usize::from(self.decision.favourable == self.selected())
+    }
+
+    /// The decision called "selected": the second, or in a multiclass task the favourable one.
+    pub fn selected(&self) -> &str {
+        match self.task {
+            Task::Multiclass => &self.decision.favourable,
+            Task::Binary | Task::Regression => self.decision.values.get(1).map_or("", String::as_str),
+        }
+    }
+
+    /// Number of classes; two where the task is not multiclass.
+    pub fn classes(&self) -> usize {
+        self.decision.values.len()
+    }
+
     /// The position of the attribute called `name`.
     pub fn attribute(&self, name: &str) -> Option<usize> {
         self.attributes.iter().position(|a| a.name == name)
@@ -167,16 +187,9 @@ impl Rules for ContractText {
         }
         text("title", &self.title)?;
         text("model", &self.model)?;
-        pair("decision.values", &self.decision.values)?;
-        one_of("decision.favourable", &self.decision.favourable, &self.decision.values)?;
+        self.check_decision()?;
         if let Some(label) = &self.label {
-            pair("label.values", &label.values)?;
-            if label.positive != label.values[1] {
-                return Err(format!(
-                    "`label.positive` is \"{}\"; it must be the second of `label.values`, \"{}\" (swap the values)",
-                    label.positive, label.values[1]
-                ));
-            }
+            self.check_label(label)?;
         }
         if let Some(score) = &self.score {
             score.check()?;
@@ -210,6 +223,47 @@ impl Rules for ContractText {
 }
 
 impl ContractText {
+    fn check_decision(&self) -> Result<(), String> {
+        let Decision { values, favourable, ordered, .. } = &self.decision;
+        distinct("decision.values", values, self.task)?;
+        one_of("decision.favourable", favourable, values)?;
+        if *ordered && self.task != Task::Multiclass {
+            return Err("`decision.ordered` is for several classes: `task = \"multiclass\"`".to_owned());
+        }
+        let threshold = self.decision.threshold.is_some();
+        match self.task {
+            Task::Multiclass if threshold => Err("`decision.threshold` cuts in two; leave it out of a multiclass task".to_owned()),
+            Task::Regression if self.score.is_none() || !threshold => Err(
+                "a regression needs `[score]`, the range of predicted and true values, and `decision.threshold`, the value from which on the decision is the second"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_label(&self, label: &Label) -> Result<(), String> {
+        distinct("label.values", &label.values, self.task)?;
+        if self.task == Task::Multiclass {
+            if label.values != self.decision.values {
+                return Err("`label.values` must be the classes of `decision.values`, in the same order".to_owned());
+            }
+            if label.positive != self.decision.favourable {
+                return Err(format!(
+                    "`label.positive` is \"{}\"; in a multiclass task it must be `decision.favourable`, \"{}\": the class that is told from the rest where there is room for one",
+                    label.positive, self.decision.favourable
+                ));
+            }
+            return Ok(());
+        }
+        match label.values.get(1) {
+            Some(second) if *second == label.positive => Ok(()),
+            second => Err(format!(
+                "`label.positive` is \"{}\"; it must be the second of `label.values`, \"{}\" (swap the values)",
+                label.positive,
+                second.map_or("", String::as_str)
+            )),
+        }
+    }
     fn check_threshold(&self) -> Result<(), String> {
         match (self.decision.threshold, &self.score) {
             (None, _) => Ok(()),
@@ -280,88 +334,35 @@ pub(crate) fn text(key: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn pair(key: &str, values: &[String; 2]) -> Result<(), String> {
-    text(key, &values[0])?;
-    text(key, &values[1])?;
-    if values[0] == values[1] {
-        return Err(format!("`{key}` holds \"{}\" twice; two different values are needed", values[0]));
+fn distinct(key: &str, values: &[String], task: Task) -> Result<(), String> {
+    let expected = match task {
+        Task::Multiclass => 3..=limits::CLASSES,
+        Task::Binary | Task::Regression => 2..=2,
+    };
+    if !expected.contains(&values.len()) {
+        let of = match task {
+            Task::Multiclass => format!("a multiclass task has 3 to {}", limits::CLASSES),
+            Task::Binary | Task::Regression => "this task has 2".to_owned(),
+        };
+        return Err(format!("`{key}` holds {} values; {of}", values.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for value in values {
+        text(key, value)?;
+        if !seen.insert(value) {
+            return Err(format!("`{key}` holds \"{value}\" twice; different values are needed"));
+        }
     }
     Ok(())
 }
 
-fn one_of(key: &str, value: &str, values: &[String; 2]) -> Result<(), String> {
+fn one_of(key: &str, value: &str, values: &[String]) -> Result<(), String> {
     if values.iter().any(|v| v == value) {
         return Ok(());
     }
-    Err(format!("`{key}` is \"{value}\"; it must be \"{}\" or \"{}\"", values[0], values[1]))
+    let known: Vec<_> = values.iter().map(|value| format!("\"{value}\"")).collect();
+    Err(format!("`{key}` is \"{value}\"; it must be {}", known.join(" or ")))
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    pub(crate) const ADMISSION: &str = r#"
-contract = "admission"
-version = 1
-title = "Admission to graduate study"
-task = "binary"
-model = "committee"
-
-[decision]
-values = ["0", "1"]
-favourable = "1"
-
-[label]
-values = ["0", "1"]
-positive = "1"
-
-[score]
-min = 0.0
-max = 1.0
-bins = 80
-
-[[attribute]]
-name = "gender"
-categories = ["Female", "Male"]
-
-[[attribute]]
-name = "home"
-categories = ["near", "far"]
-"#;
-
-    #[test]
-    fn an_example_is_read_and_survives_json() {
-        let contract = from_toml(ADMISSION).expect("a valid contract");
-        let json = crate::codec::to_json(&contract).expect("encodes");
-        assert_eq!(crate::codec::from_json::<Contract>(&json), Ok(contract));
-    }
-
-    #[test]
-    fn errors_name_the_key_and_what_would_be_right() {
-        let cases = [
-            ("favourable = \"1\"", "favourable = \"2\"", "`decision.favourable` is \"2\"; it must be \"0\" or \"1\""),
-            ("bins = 80", "bins = 100", "`score.bins` is 100; it must be 10 * 2^m"),
-            ("max = 1.0", "max = 0.0", "`score.min` 0 must be below `score.max` 0"),
-            ("min = 0.0\nmax = 1.0", "min = -1.7e308\nmax = 1.7e308", "are too far apart"),
-            ("version = 1", "version = 0", "`version` is 0; versions count from 1"),
-            (
-                "favourable = \"1\"",
-                "favourable = \"1\"\nthreshold = 1.5",
-                "`decision.threshold` is 1.5; the score's range is 0 to 1",
-            ),
-            ("title =", "titel =", "unknown field `titel`"),
-            ("positive = \"1\"", "positive = \"0\"", "`label.positive` is \"0\""),
-            ("\"near\", \"far\"", "\"near\", \"near\"", "lists `near` twice"),
-            ("\"near\", \"far\"", "\"near\", \"unknown\"", "it is always there, leave it out"),
-            ("name = \"home\"", "name = \"gender\"", "attribute `gender` stands twice"),
-            ("\"admission\"", "\"Admission\"", "is not a name"),
-            ("task = \"binary\"", "task = \"ranking\"", "unknown variant `ranking`, expected `binary`"),
-        ];
-        for (from, to, expected) in cases {
-            let text = ADMISSION.replacen(from, to, 1);
-            assert_ne!(text, ADMISSION, "{from}");
-            let error = from_toml(&text).expect_err(to);
-            assert!(error.contains(expected), "{to}: {error}");
-        }
-    }
-}
+pub(crate) mod tests;

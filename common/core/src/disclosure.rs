@@ -9,14 +9,18 @@
 //! 3. Score histograms halve until each count is 0 or at least k; below ten bins they are withheld. All groups of a
 //!    slice share one resolution, and all slices of two or more attributes share the coarsest that any of them needs.
 //!
+//! 4. What only some tasks and journals have is said in `detail.rs`.
+//!
 //! The numbers of events and outcomes of a window, and what intake counted beside them, are public, by acceptance of the
 //! plan. What is seen of features is said in `quality.rs`, of what events took in `operations.rs`.
 
 mod amend;
+mod detail;
 mod operations;
 mod quality;
 
 pub use amend::Transitions;
+pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
 pub use operations::{Operations, Range, Sum};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
@@ -115,6 +119,37 @@ pub struct ReleasedGroup {
     /// Score histogram; absent where the contract has no score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<Cell<Scores>>,
+    /// Multiclass: decisions against labels, class by class; absent in other tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Cell<Classes>>,
+    /// Multiclass: where the true class stands among the model's outputs; absent in other tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<Cell<Ranks>>,
+    /// Regression: sums of predicted and true values; absent in other tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moments: Option<Cell<Moments>>,
+    /// Weights of labels; absent where each stands for its own event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_weights: Option<Cell<LabelWeights>>,
+    /// Which events are of one person; absent where no event of the stratum came with a subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<Cell<Subjects>>,
+}
+
+impl ReleasedGroup {
+    /// Counts and scores, and nothing else.
+    pub fn new(group: Vec<String>, counts: Cell<Counts>, scores: Option<Cell<Scores>>) -> Self {
+        ReleasedGroup {
+            group,
+            counts,
+            scores,
+            classes: None,
+            ranks: None,
+            moments: None,
+            label_weights: None,
+            subjects: None,
+        }
+    }
 }
 
 /// `[decision 0, 1, absent][label 0, 1, none]`.
@@ -181,11 +216,11 @@ pub fn disclose(
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
     let strata = aggregate.strata.iter().filter_map(|((version, tier), slices)| {
         let seen = visibility(slices, &names, k);
-        Some(ReleasedStratum {
-            model_version: plan.model_versions.get(*version)?.clone(),
-            tier: *tier,
-            slices: names.iter().zip(slices).zip(seen).map(|((name, s), seen)| released(name, s, seen)).collect(),
-        })
+        let parts = names.iter().zip(slices).zip(&seen);
+        let mut released: Vec<_> = parts.map(|((name, slice), seen)| released(name, slice, *seen)).collect();
+        detail::add(&mut released, slices, k);
+        let model_version = plan.model_versions.get(*version)?.clone();
+        Some(ReleasedStratum { model_version, tier: *tier, slices: released })
     });
     Ok(Release(ReleaseText {
         format: RELEASE_FORMAT,
@@ -222,6 +257,7 @@ impl Release {
                 }
             }
         }
+        detail::hide_alike(&self.0, &mut plain);
         self.0 != plain
     }
 
@@ -236,6 +272,7 @@ impl Release {
         if let (Some(before), Some(after)) = (&before.quality, &mut self.0.quality) {
             quality::hide_differences(before, after, k);
         }
+        detail::hide_differences(before, &mut self.0);
     }
 }
 
@@ -291,17 +328,16 @@ fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
 }
 
 fn released(names: &SliceNames, slice: &SliceTensors, seen: Visible) -> ReleasedSlice {
-    let groups = names.1.iter().enumerate().map(|(at, group)| ReleasedGroup {
-        group: group.clone(),
-        counts: if seen.counts {
-            Cell::Value(std::array::from_fn(|d| std::array::from_fn(|l| slice.counts[[at, d, l]])))
-        } else {
-            Cell::Suppressed
-        },
-        scores: slice.scores.get(at).map(|scores| match seen.bins {
+    let groups = names.1.iter().enumerate().map(|(at, group)| {
+        let counts = match seen.counts {
+            true => Cell::Value(std::array::from_fn(|d| std::array::from_fn(|l| slice.counts[[at, d, l]]))),
+            false => Cell::Suppressed,
+        };
+        let scores = slice.scores.get(at).map(|scores| match seen.bins {
             Some(bins) => Cell::Value(merged_scores(scores, bins)),
             None => Cell::Suppressed,
-        }),
+        });
+        ReleasedGroup::new(group.clone(), counts, scores)
     });
     ReleasedSlice { attributes: names.0.clone(), groups: groups.collect() }
 }

@@ -15,12 +15,12 @@ pub use record::{
 };
 pub use tier::{IntakeCounts, Tier};
 
-use crate::contract::{Attribute, ContractText, Score};
+use crate::contract::{Attribute, ContractText, Score, Task};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// Code of an absent decision, and of no label.
-pub const ABSENT: u8 = 2;
+/// Code of an absent decision.
+pub const ABSENT: u8 = u8::MAX;
 /// The quantised score of the contract's maximum.
 pub const SCORE_ONE: u64 = 1 << 32;
 
@@ -43,12 +43,14 @@ pub fn feature_hmac(salt: &[u8; 16], subject_key: Option<&[u8; 16]>, canonical: 
         .map_or([0; 32], |mac| mac.chain_update(canonical).finalize().into_bytes().into())
 }
 
-/// Code of a decision's text: 0, 1, or [`ABSENT`] when blank.
+/// Code of a decision's text: its place in the contract, or [`ABSENT`] when blank.
 ///
 /// # Errors
 /// A text that the contract does not list.
 pub fn decision_code(contract: &ContractText, text: &str) -> Result<u8, String> {
-    code_of("decision", &contract.decision.values, text)
+    let code = place_of("decision", &contract.decision.values, text)?;
+    // Classes are limited to 20.
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(ABSENT))
 }
 
 /// The decision that a score comes to where the contract says from which score on, else [`ABSENT`]. It is taken on
@@ -61,29 +63,91 @@ pub fn decision_at(contract: &ContractText, score_q: u64) -> u8 {
     }
 }
 
-/// Code of a label's text: 0, 1, or [`ABSENT`] when blank.
+/// Code of a label's text: its place in the contract, or in a regression the true value, quantised; none when blank.
 ///
 /// # Errors
-/// A text that the contract does not list, or any label where the contract has none.
-pub fn label_code(contract: &ContractText, text: &str) -> Result<u8, String> {
-    match &contract.label {
-        Some(label) => code_of("label", &label.values, text),
-        None if text.is_empty() => Ok(ABSENT),
-        None => Err(format!("label \"{}\": the contract has no [label]", text.escape_debug())),
+/// A text that the contract does not list, a value outside its range, or any label where the contract has none.
+pub fn label_code(contract: &ContractText, text: &str) -> Result<Option<u64>, String> {
+    match (&contract.label, &contract.score) {
+        _ if text.is_empty() => Ok(None),
+        (None, _) => Err(format!("label \"{}\": the contract has no [label]", text.escape_debug())),
+        (Some(_), Some(_)) if contract.task == Task::Regression => {
+            let value = text.parse().map_err(|_| format!("label \"{}\" is not a number", text.escape_debug()))?;
+            value_code(contract, value).map(Some)
+        }
+        (Some(label), _) => Ok(place_of("label", &label.values, text)?.map(|code| code as u64)),
     }
 }
 
-fn code_of(what: &str, values: &[String; 2], text: &str) -> Result<u8, String> {
-    match text {
-        "" => Ok(ABSENT),
-        _ if text == values[0] => Ok(0),
-        _ if text == values[1] => Ok(1),
-        _ => Err(format!(
-            "{what} \"{}\"; the contract lists \"{}\" and \"{}\"",
-            text.escape_debug(),
-            values[0],
-            values[1]
-        )),
+/// Code of a true value of a regression.
+///
+/// # Errors
+/// A value outside the contract's range.
+pub fn value_code(contract: &ContractText, value: f64) -> Result<u64, String> {
+    let range = contract.score.as_ref().ok_or("a true value: the contract has no [score]")?;
+    quantise(range, value).map_err(|error| error.replacen("score", "label", 1))
+}
+
+fn place_of(what: &str, values: &[String], text: &str) -> Result<Option<usize>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let place = values.iter().position(|value| value == text);
+    place.map(Some).ok_or_else(|| {
+        let known: Vec<_> = values.iter().map(|value| format!("\"{value}\"")).collect();
+        format!("{what} \"{}\"; the contract lists {}", text.escape_debug(), known.join(", "))
+    })
+}
+
+/// How codes of decisions and labels are told apart in two, as all figures of two decisions and two labels see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sides {
+    /// The codes are 0 and 1.
+    Binary,
+    /// The place of the class that is 1; of how many.
+    Class(u8, u8),
+    /// Labels are values: from this quantised one on they are 1. Decisions are 0 and 1.
+    Value(u64),
+}
+
+/// A third side: no decision, no label.
+pub const NEITHER: usize = 2;
+
+impl Sides {
+    /// Those of a contract.
+    pub fn of(contract: &ContractText) -> Sides {
+        let place = |values: &[String]| values.iter().position(|value| *value == contract.decision.favourable);
+        let threshold = contract.score.as_ref().zip(contract.decision.threshold);
+        match contract.task {
+            Task::Binary => Sides::Binary,
+            Task::Multiclass => {
+                let [place, classes] = [place(&contract.decision.values).unwrap_or(0), contract.classes()];
+                Sides::Class(u8::try_from(place).unwrap_or(0), u8::try_from(classes).unwrap_or(ABSENT))
+            }
+            // A contract that keeps its rules has both.
+            Task::Regression => Sides::Value(threshold.and_then(|(of, at)| quantise(of, at).ok()).unwrap_or(0)),
+        }
+    }
+
+    /// 0, 1 or [`NEITHER`]; none for a code outside the contract.
+    pub fn decision(self, code: u8) -> Option<usize> {
+        match self {
+            _ if code == ABSENT => Some(NEITHER),
+            Sides::Class(one, classes) => (code < classes).then_some(usize::from(code == one)),
+            Sides::Binary | Sides::Value(_) => (code < 2).then_some(usize::from(code)),
+        }
+    }
+
+    /// 0, 1 or [`NEITHER`]; none for a code outside the contract.
+    pub fn label(self, code: Option<u64>) -> Option<usize> {
+        match (self, code) {
+            (_, None) => Some(NEITHER),
+            (Sides::Binary, Some(code)) => (code < 2).then_some(usize::from(code == 1)),
+            (Sides::Class(one, classes), Some(code)) => {
+                (code < u64::from(classes)).then_some(usize::from(code == u64::from(one)))
+            }
+            (Sides::Value(from), Some(q)) => (q <= SCORE_ONE).then_some(usize::from(q >= from)),
+        }
     }
 }
 
@@ -146,9 +210,32 @@ mod tests {
         let contract = crate::contract::from_toml(crate::contract::tests::ADMISSION).expect("valid");
         assert_eq!(decision_code(&contract, "1"), Ok(1));
         assert_eq!(decision_code(&contract, ""), Ok(ABSENT));
-        assert!(decision_code(&contract, "yes").expect_err("not listed").contains("lists \"0\" and \"1\""));
+        assert_eq!([label_code(&contract, "1"), label_code(&contract, "")], [Ok(Some(1)), Ok(None)]);
+        assert!(decision_code(&contract, "yes").expect_err("not listed").contains("lists \"0\", \"1\""));
         let codes: Vec<_> = ["Female", "Male", "male", ""].map(|t| attribute_code(&contract.attributes[0], t)).into();
         assert_eq!(codes, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn several_classes_and_values_have_two_sides() {
+        let text = crate::contract::tests::CLASSES;
+        let contract = crate::contract::from_toml(text).expect("valid");
+        let sides = Sides::of(&contract);
+        assert_eq!(decision_code(&contract, "ward"), Ok(1));
+        assert_eq!(label_code(&contract, "intensive"), Ok(Some(2)));
+        assert_eq!([0, 1, 2, ABSENT, 3].map(|code| sides.decision(code)), [Some(1), Some(0), Some(0), Some(2), None]);
+        assert_eq!([Some(0), Some(2), None, Some(3)].map(|code| sides.label(code)), [Some(1), Some(0), Some(2), None]);
+
+        let contract = crate::contract::from_toml(crate::contract::tests::VALUES).expect("valid");
+        let sides = Sides::of(&contract);
+        assert_eq!(label_code(&contract, "15"), Ok(Some(1 << 31)));
+        assert!(
+            label_code(&contract, "31").expect_err("outside").contains("label 31; the contract's range is 0 to 30")
+        );
+        assert!(label_code(&contract, "long").expect_err("a text").contains("label \"long\" is not a number"));
+        let codes = [Some(0), Some((SCORE_ONE / 3) - 1), Some(SCORE_ONE / 3), Some(SCORE_ONE), Some(SCORE_ONE + 1)];
+        assert_eq!(codes.map(|code| sides.label(code)), [Some(0), Some(0), Some(1), Some(1), None]);
+        assert_eq!(decision_at(&contract, SCORE_ONE / 2), 1);
     }
 
     #[test]
@@ -188,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn records_round_trip(salt: [u8; 16], prediction: u64, label in 0..2_u8, at: i64) {
+        fn records_round_trip(salt: [u8; 16], prediction: u64, label in 0..=SCORE_ONE, at: i64) {
             let record = Record::Outcome(Outcome { prediction, label, labelled_at: Time(at), weight: 1, previous: None });
             let bytes = encode_record(salt, &record).expect("encodes");
             prop_assert_eq!(decode_record(&bytes), Ok(record.clone()));

@@ -22,6 +22,10 @@ pub const NOTE_BYTES: usize = 64 << 10;
 pub const NOTE_SIGNATURES: usize = 64;
 /// Records of a journal block; checkpoints leave a site only on its multiples.
 pub const BLOCK_RECORDS: u64 = 1_024;
+/// Classes of a multiclass task.
+pub const CLASSES: usize = 20;
+/// Outputs of an event that are kept, the likeliest.
+pub const OUTPUTS: usize = 16;
 /// Attributes of a contract.
 pub const ATTRIBUTES: usize = 32;
 /// Categories of an attribute, or of a feature.

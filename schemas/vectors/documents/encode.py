@@ -137,7 +137,7 @@ def roster_key(use, key):
     return varint(KEY_USES.index(use)) + (key if isinstance(key, bytes) else key.raw)
 
 
-def record(kind, body=b"", salt=bytes(range(16)), form=2):
+def record(kind, body=b"", salt=bytes(range(16)), form=3):
     """A journal record: salt, format, postcard."""
     return salt + bytes([form, kind]) + body
 
@@ -178,7 +178,7 @@ def prediction(token, at_ns, version, decision, score_q, attributes, **more):
 
 
 def outcome(position, label, at_ns, weight=1, previous=None):
-    return varint(position) + bytes([label]) + signed(at_ns) + varint(weight) + optional(previous)
+    return varint(position) + varint(label) + signed(at_ns) + varint(weight) + optional(previous)
 
 
 def frame(body):

@@ -26,6 +26,8 @@ from world import (
 
 def vectors():
     yield from documents("contract", CONTRACT, CONTRACTS)
+    yield vector("contract-multiclass", "three classes with an order", "contract", {"document": document(TRIAGE)})
+    yield vector("contract-regression", "a value, and where it is cut", "contract", {"document": document(STAY)})
     yield from documents("plan", PLAN, PLANS)
     yield from documents("roster-entry", SITE_A, ROSTERS)
     yield from documents("trust", TRUST, TRUSTS)
@@ -42,6 +44,29 @@ def documents(kind, base, cases):
         text = document(changed(base, path, new)).replace('"INFINITE"', "1e999")
         yield vector(f"{kind}-{name}", about, kind, {"document": text}, reject)
 
+
+CLASSES = ["home", "ward", "intensive"]
+TRIAGE = {
+    "contract": "triage",
+    "version": 1,
+    "title": "Where patients go",
+    "task": "multiclass",
+    "model": "triage",
+    "decision": {"values": CLASSES, "favourable": "home", "ordered": True},
+    "label": {"values": CLASSES, "positive": "home"},
+    "attribute": [],
+}
+STAY = {
+    "contract": "stay",
+    "version": 1,
+    "title": "Days in hospital",
+    "task": "regression",
+    "model": "stay",
+    "decision": {"values": ["short", "long"], "favourable": "short", "threshold": 10.0},
+    "label": {"values": ["short", "long"], "positive": "long"},
+    "score": {"min": 0.0, "max": 30.0, "bins": 20},
+    "attribute": [],
+}
 
 CONTRACTS = [
     ("without-label", "outcomes are never known", ["label"], DELETE, None),
@@ -63,8 +88,11 @@ CONTRACTS = [
     ("title-newline", "a control character", ["title"], "a\nb", "without control characters"),
     ("title-long", "4,097 characters", ["title"], "a" * 4097, "at most 4096 characters"),
     ("task-unknown", "a task of a later version", ["task"], "ranking", "unknown variant `ranking`"),
-    ("values-same", "one value twice", ["decision", "values"], ["1", "1"], "two different values are needed"),
-    ("values-three", "three values", ["decision", "values", 2], "2", "malformed: "),
+    ("values-same", "one value twice", ["decision", "values"], ["1", "1"], "different values are needed"),
+    ("values-three", "three values", ["decision", "values", 2], "2", "`decision.values` holds 3 values; this task has 2"),
+    ("ordered", "two values have an order", ["decision", "ordered"], True, "`decision.ordered` is for several classes"),
+    ("regression-no-threshold", "no value parts the decisions", ["task"], "regression", "a regression needs `[score]`"),
+    ("multiclass-two", "two classes are binary", ["task"], "multiclass", "a multiclass task has 3 to 20"),
     ("favourable-unlisted", "a decision that is not listed", ["decision", "favourable"], "x", "`decision.favourable`"),
     ("positive-first", "the positive label stands second", ["label", "positive"], "default", "`label.positive`"),
     ("score-empty-range", "no room between the ends", ["score", "min"], 1.0, "must be below `score.max`"),

@@ -131,6 +131,10 @@ def texts():
         yield case(name, about, attested(changed(RELEASE, path, new)), "release: ")
     for name, about, path, new, reject in TEXTS:
         yield case(name, about, attested(changed(RELEASE, path, new)), reject)
+    for name, about, weights, people, reject in DETAILS:
+        yield case(name, about, attested(detailed(weights, people)), reject)
+    yield case("classes-of-two", "the contract has two classes",
+               attested(changed(RELEASE, WHOLE + ["classes"], {"value": [[0] * 3] * 3})), "release: expected [false, false, false]")
     yield from tiers()
     text = document(RELEASE).replace('"late":1', '"late":1,"late":1')
     yield case("intake-twice", "a count stands twice", attested(text=text), "a count stands twice")
@@ -140,6 +144,47 @@ def texts():
     yield case("trailing", "something after the document", attested(text=text), "trailing characters")
     altered = {**attested(), "artifact": document(changed(RELEASE, ["events"], 61))}
     yield case("altered", "the file is not the one that was signed", altered, "artifact: ")
+
+
+# Labels of the whole: 10 and 5 refused, 20 and 25 granted. Those granted and repaid stand for 4 events each.
+SUMS = [["10", "5"], ["20", "100"], ["0", "0"]]
+SQUARES = [["10", "5"], ["20", "400"], ["0", "0"]]
+WEIGHTS = {"sums": SUMS, "squares": SQUARES}
+# Fifty people, ten of whom were granted a loan twice and repaid both (cell 4).
+PEOPLE = {"subjects": 50, "without": 0, "pairs": [[4, 4, 20]]}
+
+
+def detailed(weights=None, people=None):
+    """Details of the whole, withheld of all groups."""
+    release = RELEASE
+    for at, slice_ in enumerate(RELEASE["strata"][0]["slices"]):
+        for nth, _ in enumerate(slice_["groups"]):
+            path = ["strata", 0, "slices", at, "groups", nth]
+            for key, value in [("label_weights", weights), ("subjects", people)]:
+                if value is not None:
+                    release = changed(release, path + [key], {"value": value} if at == 0 else "suppressed")
+    return release
+
+
+DETAILS = [
+    ("label-weights", "some labels stand for four events", WEIGHTS, None, None),
+    ("label-weights-few", "fewer than there are labels", {**WEIGHTS, "sums": [["9", "5"], *SUMS[1:]]}, None,
+     "release: expected sums of the weights of 10 labels"),
+    ("label-weights-squares", "squares that no weights have", {**WEIGHTS, "squares": [*SQUARES[:1], ["20", "399"], SQUARES[2]]}, None,
+     "release: expected sums of the weights of 25 labels"),
+    ("label-weights-none", "of labels that are not there", {**WEIGHTS, "sums": [*SUMS[:2], ["1", "0"]]}, None,
+     "release: expected sums of the weights of 0 labels"),
+    ("subjects", "people who come back", None, PEOPLE, None),
+    ("subjects-once", "everybody came once", None, {"subjects": 60, "without": 0, "pairs": []}, None),
+    ("subjects-below-k", "four people", None, {**PEOPLE, "subjects": 4}, "release: expected counts of 0 or 5"),
+    ("subjects-many", "more people than events", None, {**PEOPLE, "subjects": 61}, "release: expected people and pairs of 60 events"),
+    ("subjects-pairs-few", "five come again, in four pairs", None, {**PEOPLE, "subjects": 55, "pairs": [[4, 4, 9]]},
+     "release: expected people and pairs"),
+    ("subjects-pairs-many", "more pairs than events allow", None, {**PEOPLE, "pairs": [[4, 4, 601]]}, "release: expected people and pairs"),
+    ("subjects-pairs-order", "the second cell below the first", None, {**PEOPLE, "pairs": [[4, 3, 20]]}, "release: expected people and pairs"),
+    ("subjects-pairs-twice", "a pair of cells twice", None, {**PEOPLE, "pairs": [[4, 4, 20], [4, 4, 20]]}, "release: expected people and pairs"),
+    ("subjects-pairs-cell", "a tenth cell", None, {**PEOPLE, "pairs": [[4, 9, 20]]}, "release: expected people and pairs"),
+]
 
 
 def tiers():

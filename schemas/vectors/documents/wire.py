@@ -28,6 +28,7 @@ JOIN, HELLO, REGISTRY, SUBMIT = range(4)
 JOINED, WELCOME, PART, RECEIPT, REFUSED = range(5)
 SECRET = bytes(range(16))
 SITE_B = [(use, KEYS[f"site-b-{use}"]) for use in ["attest", "note", "transport"]]
+ABSENT = 255
 TOKEN = bytes.fromhex("f0e1d2c3b4a5968778695a4b3c2d1e0f")
 NOON = 1_767_268_800_000_000_000  # 2026-01-01T12:00:00Z
 
@@ -81,9 +82,12 @@ def records():
     yield case("prediction-bare", "an event of a file: score and attributes",
                record(PREDICTION, prediction(TOKEN, NOON, 0, 1, 3 << 30, [0, 3])))
     yield case("prediction-plain", "no decision, no score, no attributes",
-               record(PREDICTION, prediction(TOKEN, NOON, 300, 2, None, [])))
+               record(PREDICTION, prediction(TOKEN, NOON, 300, ABSENT, None, [])))
+    yield case("prediction-class", "the eighth of several classes",
+               record(PREDICTION, prediction(TOKEN, NOON, 0, 7, None, [0])))
     yield case("pad", "fills a block", record(PAD))
     yield case("outcome", "a label of prediction 7", record(OUTCOME, outcome(7, 1, NOON)))
+    yield case("outcome-value", "a true value at the end of the range", record(OUTCOME, outcome(7, 1 << 32, NOON)))
     yield case("outcome-1969", "before 1970", record(OUTCOME, outcome(0, 0, -1)))
     yield case("outcome-changed", "a label that changes an earlier one and stands for 40 events",
                record(OUTCOME, outcome(7, 0, NOON, 40, 300)))
@@ -115,9 +119,9 @@ def records():
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
-    yield case("format-0", "format 0", record(PREDICTION, event, form=0), "record format 0; this program knows 2")
-    yield case("format-1", "an earlier format", record(PREDICTION, event, form=1), "record format 1; this program knows 2")
-    yield case("format-3", "a later format", record(PREDICTION, event, form=3), "record format 3; this program knows 2")
+    yield case("format-0", "format 0", record(PREDICTION, event, form=0), "record format 0; this program knows 3")
+    yield case("format-2", "an earlier format", record(PREDICTION, event, form=2), "record format 2; this program knows 3")
+    yield case("format-4", "a later format", record(PREDICTION, event, form=4), "record format 4; this program knows 3")
     yield case("trailing", "a byte after the record", good + b"\0", "malformed: 1 bytes after the end")
     yield case("cut", "the last byte is missing", good[:-1], "malformed: ")
     yield case("salt-only", "nothing after the salt", good[:16], "a record of 16 bytes")

@@ -1,7 +1,7 @@
 //! A federation of any size with real signatures: registry, releases, logs.
 
 use ed25519_dalek::SigningKey;
-use fedaudit_core::aggregate::Aggregate;
+use fedaudit_core::aggregate::{Aggregate, Truth};
 use fedaudit_core::bundle::{Bundle, LogPart};
 use fedaudit_core::codec::Valid;
 use fedaudit_core::contract::{self, Contract};
@@ -124,7 +124,7 @@ impl Federation {
             let attributes = vec![rng.random_range(0..2_u16), rng.random_range(0..3_u16), rng.random_range(0..2_u16)];
             let score: f64 = rng.random::<f64>() * rng.random::<f64>();
             let q = (score * SCORE_ONE as f64) as u64;
-            let label = u8::from(rng.random::<f64>() < score);
+            let label = u64::from(rng.random::<f64>() < score);
             let decision = u8::from(score > 0.3);
             let occurred_at = window.start;
             let latency_us = Some(rng.random_range(1_000..100_000_u64));
@@ -132,7 +132,7 @@ impl Federation {
             let event = Prediction { occurred_at, decision, score_q, attributes, latency_us, ..Prediction::default() };
             aggregate.describe(&event).expect("inside the contract");
             aggregate.delay(occurred_at, occurred_at.plus_ns(rng.random_range(0..30 * 24) * HOUR_NS));
-            aggregate.add((0, Tier::Full), &event, label).expect("inside the contract");
+            aggregate.add((0, Tier::Full), &event, Some(Truth::new(label))).expect("inside the contract");
         }
         let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
         let journal = contract.journal_logs().map(|log| {

@@ -11,7 +11,7 @@ fn relabelled() -> Site {
         let changed = (part.saturating_sub(1) * EVENTS..part * EVENTS).step_by(16).map(|n| {
             let row = event(n);
             let at = row.occurred_at.plus_ns((60 + part as i64) * HOUR_NS);
-            EventRow { outcome: Some(((n / 16 % 2) as u8, at)), ..row }
+            EventRow { outcome: Some((n / 16 % 2, at)), ..row }
         });
         let rows: Vec<_> = new.chain(changed).collect();
         journal.record_events(&contract(), &rows, &mut rng(part as u8)).expect("written");

@@ -9,7 +9,7 @@ fn alike(n: u64) -> EventRow {
     EventRow { model_version: "v1".to_owned(), decision: 1, score_q: None, attributes: vec![0], ..event(n) }
 }
 
-fn with_label(n: u64, label: u8, after_hours: i64) -> EventRow {
+fn with_label(n: u64, label: u64, after_hours: i64) -> EventRow {
     EventRow { outcome: labelled(n, label, after_hours).outcome, ..alike(n) }
 }
 

@@ -6,7 +6,7 @@ use crate::journal::batch::Step;
 use fedaudit_core::event::TallyKind;
 
 fn rows() -> Vec<EventRow> {
-    (0..1_500).map(|n| labelled(n, (n % 2) as u8, 1)).collect()
+    (0..1_500).map(|n| labelled(n, n % 2, 1)).collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn any_row() -> impl Strategy<Value = EventRow> {
-    (0..120_u64, proptest::option::of((0..2_u8, 0..6_i64))).prop_map(|(n, label)| match label {
+    (0..120_u64, proptest::option::of((0..2_u64, 0..6_i64))).prop_map(|(n, label)| match label {
         None => event(n),
         Some((label, after)) => labelled(n, label, after),
     })

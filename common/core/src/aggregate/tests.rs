@@ -1,6 +1,6 @@
 use super::*;
 use crate::contract::{Contract, from_toml, tests::ADMISSION};
-use crate::event::SCORE_ONE;
+use crate::event::{ABSENT, SCORE_ONE};
 use crate::plan::{Plan, tests::plan};
 use proptest::prelude::*;
 
@@ -10,16 +10,23 @@ pub(crate) fn documents() -> (Plan, Contract) {
     (plan(), from_toml(ADMISSION).expect("valid"))
 }
 
+/// Decision 0, 1, or 2 for none.
 pub(crate) fn event(decision: u8, score_q: Option<u64>, attributes: [u16; 2]) -> Prediction {
     let attributes = attributes.to_vec();
+    let decision = if decision == 2 { ABSENT } else { decision };
     Prediction { decision, score_q, attributes, ..Prediction::default() }
+}
+
+/// Label 0, 1, or 2 for none.
+pub(crate) fn truth(label: u8) -> Option<Truth> {
+    (label < 2).then(|| Truth::new(u64::from(label)))
 }
 
 fn of(rows: &[(u8, u8, Option<u64>, u16, u16)]) -> Aggregate {
     let (plan, contract) = documents();
     let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
     for &(decision, label, q, a, b) in rows {
-        aggregate.add((0, Tier::Full), &event(decision, q, [a, b]), label).expect("inside the contract");
+        aggregate.add((0, Tier::Full), &event(decision, q, [a, b]), truth(label)).expect("inside the contract");
     }
     aggregate
 }
@@ -31,9 +38,9 @@ fn rows() -> impl Strategy<Value = Vec<(u8, u8, Option<u64>, u16, u16)>> {
 #[test]
 fn codes_outside_the_contract_are_refused() {
     let mut aggregate = of(&[]);
-    assert!(aggregate.add((0, Tier::Full), &event(3, None, [0, 0]), 0).is_err());
-    assert!(aggregate.add((0, Tier::Full), &event(1, None, [4, 0]), 0).is_err());
-    assert!(aggregate.add((1, Tier::Full), &event(1, None, [0, 0]), 0).is_err());
+    assert!(aggregate.add((0, Tier::Full), &event(3, None, [0, 0]), truth(0)).is_err());
+    assert!(aggregate.add((0, Tier::Full), &event(1, None, [4, 0]), truth(0)).is_err());
+    assert!(aggregate.add((1, Tier::Full), &event(1, None, [0, 0]), truth(0)).is_err());
     assert_eq!(aggregate, of(&[]));
 }
 
@@ -59,7 +66,7 @@ fn tallies_features_and_tiers_are_counted_apart() {
     let of = |stratum: Stratum, features: &[u16], kind, change| {
         let mut aggregate = empty.clone();
         let event = Prediction { features: features.to_vec(), ..event(1, None, [0, 0]) };
-        aggregate.describe(&event).and_then(|()| aggregate.add(stratum, &event, 2)).expect("inside the contract");
+        aggregate.describe(&event).and_then(|()| aggregate.add(stratum, &event, None)).expect("inside the contract");
         aggregate.tally(&Tally { hour: crate::time::Time(0), kind, change });
         aggregate
     };

@@ -43,15 +43,15 @@ struct Transition {
     slice: usize,
     group: usize,
     place: Place,
-    /// The label before; none for an event that was not there.
-    before: Option<u8>,
-    after: u8,
+    /// The label before, 0, 1 or neither; none for an event that was not there.
+    before: Option<usize>,
+    after: usize,
 }
 
 /// Where an event is counted beside its label; it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    Decision(u8),
+    Decision(usize),
     Bin(usize),
     NoScore,
 }
@@ -87,21 +87,29 @@ impl Transitions {
     }
 
     /// Counts one event of a stratum that the second release counts; `before` is its label in the first, if that counts it
-    /// too. Labels are 0, 1 or absent. Journals forget nothing: the second counts all of the first.
+    /// too. Journals forget nothing: the second counts all of the first.
     ///
     /// # Errors
     /// Codes outside the contract.
-    pub fn add(&mut self, stratum: Stratum, event: &Prediction, before: Option<u8>, after: u8) -> Result<(), String> {
+    pub fn add(
+        &mut self,
+        stratum: Stratum,
+        event: &Prediction,
+        before: Option<Option<u64>>,
+        after: Option<u64>,
+    ) -> Result<(), String> {
         let (Some(groups), Some(seen)) = (self.shape.groups_of(event), self.seen.get(&stratum)) else {
             return Err("an event's codes are outside the contract".to_owned());
         };
+        let (decision, after) = self.shape.sides_of(event, after)?;
+        let before = before.map(|before| self.shape.sides_of(event, before)).transpose()?.map(|(_, label)| label);
         for ((slice, group), visible) in groups.into_iter().enumerate().zip(seen) {
             let mut count = |place| {
                 let transition = Transition { stratum, slice, group, place, before, after };
                 *self.counts.entry(transition).or_default() += 1;
             };
             if visible.counts {
-                count(Place::Decision(event.decision));
+                count(Place::Decision(decision));
             }
             if let Some(bins) = visible.bins {
                 count(event.score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins))));
@@ -133,7 +141,7 @@ impl Transitions {
             Place::Bin(bin) => format!("score bin {bin}"),
             Place::NoScore => "no score".to_owned(),
         };
-        let label = |code: u8| if code < 2 { format!("label code {code}") } else { "no label".to_owned() };
+        let label = |code: usize| if code < 2 { format!("label code {code}") } else { "no label".to_owned() };
         let how = match transition.before {
             None => format!("come in with {}", label(transition.after)),
             Some(before) if before == transition.after => format!("stay at {}", label(before)),

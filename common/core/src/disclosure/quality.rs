@@ -136,7 +136,7 @@ mod tests {
         let features = [(vec![3, 0], missing), (vec![4, 1], violations), (vec![0, 0], rest), (Vec::new(), bare)];
         for (features, n) in features {
             let event = Prediction { features, ..event(1, None, [0, 0]) };
-            let mut add = || aggregate.describe(&event).and_then(|()| aggregate.add(FULL, &event, 2));
+            let mut add = || aggregate.describe(&event).and_then(|()| aggregate.add(FULL, &event, None));
             (0..n).try_for_each(|_| add()).expect("inside");
         }
         intake.iter().for_each(|&(kind, change)| aggregate.tally(&Tally { hour: Time(0), kind, change }));

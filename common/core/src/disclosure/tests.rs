@@ -1,7 +1,7 @@
 //! An attacker who enumerates every table: whatever gives the same release is indistinguishable.
 
 use super::*;
-use crate::aggregate::tests::{FULL, documents, event};
+use crate::aggregate::tests::{FULL, documents, event, truth};
 use crate::event::SCORE_ONE;
 use crate::plan::Plan;
 use crate::time::Time;
@@ -86,7 +86,7 @@ fn nothing_hidden_is_pinned(
             for _ in 0..count {
                 let mut one = event(decision, None, [0, 0]);
                 one.attributes = attributes.to_vec();
-                aggregate.add(FULL, &one, crate::event::ABSENT).expect("inside the contract");
+                aggregate.add(FULL, &one, None).expect("inside the contract");
             }
         }
         let raw: Vec<u64> = aggregate.strata[&FULL].iter().flat_map(|slice| slice.counts.iter().copied()).collect();
@@ -134,7 +134,7 @@ fn a_small_count_withholds_its_slice_and_not_its_margin() {
     let (plan, contract) = documents();
     let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
     for n in 0..24 {
-        aggregate.add(FULL, &event(1, Some(SCORE_ONE), [u16::from(n < 4), 0]), 1).expect("inside");
+        aggregate.add(FULL, &event(1, Some(SCORE_ONE), [u16::from(n < 4), 0]), truth(1)).expect("inside");
     }
     let release = release(&aggregate, &plan, &contract);
     let visible: Vec<_> =
@@ -151,7 +151,7 @@ proptest! {
         let (plan, contract) = documents();
         let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
         for &(decision, label, q, a, b) in &rows {
-            aggregate.add(FULL, &event(decision, q, [a, b]), label).expect("inside");
+            aggregate.add(FULL, &event(decision, q, [a, b]), truth(label)).expect("inside");
         }
         let release = release(&aggregate, &plan, &contract);
         let fits = |count: u64| count == 0 || count >= plan.disclosure.k;

@@ -7,7 +7,7 @@ use crate::time::Time;
 use serde::{Deserialize, Serialize};
 
 /// First byte after a record's salt.
-pub const RECORD_FORMAT: u8 = 2;
+pub const RECORD_FORMAT: u8 = 3;
 /// Bytes of a record's salt.
 pub const SALT_BYTES: usize = 16;
 /// The sampling tier of which every event is journaled.
@@ -43,7 +43,7 @@ pub struct Prediction {
     pub risk_tier: Option<u32>,
     /// Code of the sampling tier: [`FULL_TIER`], or one that [`LedgerEntry::Sampling`] defines.
     pub tier: u32,
-    /// 0, 1 or [`ABSENT`].
+    /// Its place in the contract, or [`ABSENT`].
     pub decision: u8,
     /// The score, quantised by [`super::quantise`].
     pub score_q: Option<u64>,
@@ -110,8 +110,8 @@ pub struct Output {
 pub struct Outcome {
     /// Position of the prediction in its log.
     pub prediction: u64,
-    /// 0 or 1.
-    pub label: u8,
+    /// Its place in the contract, or in a regression the true value, quantised by [`super::quantise`].
+    pub label: u64,
     /// When the label became known.
     pub labelled_at: Time,
     /// How many events this one stands for, where labels are a stratified sample; 1 else.

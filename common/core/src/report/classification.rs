@@ -61,7 +61,7 @@ pub(super) fn classification(counts: &Counts, terms: &Terms) -> ClassificationFi
         let interval = st::newcombe_difference(table.tp, p, table.fp, n, LEVEL);
         Estimate { value, interval }
     });
-    let benefits = favourable_confusion(counts, terms.contract.decision.favourable_code());
+    let benefits = favourable_confusion(counts, terms.contract.favourable_code());
     ClassificationFigures {
         error_rate: rate(errors(counts)),
         fdr: rate(false_discoveries(counts)),

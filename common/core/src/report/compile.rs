@@ -10,10 +10,12 @@ use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
-use crate::disclosure::{Cell, Decimal, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::contract::Task;
+use crate::disclosure::{Cell, Decimal, Moments, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
 use crate::event::Tier;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
+use crate::limits;
 use crate::plan::{Plan, Slice};
 use crate::roster::{Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
@@ -85,7 +87,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         },
         model: contract.model.clone(),
         decision: DecisionRef {
-            selected: contract.decision.values[1].clone(),
+            selected: contract.selected().to_owned(),
             favourable: contract.decision.favourable.clone(),
         },
         positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
@@ -151,13 +153,35 @@ fn empty_slices(plan: &Plan, terms: &Terms) -> Vec<ReleasedSlice> {
         let (square_sums, histogram) = ([Decimal(0); 3], [const { Vec::new() }; 3]);
         Cell::Value(Scores { bins, no_score: [0; 3], square_sums, histogram })
     };
-    let group = |group| ReleasedGroup { group, counts: Cell::Value([[0; 3]; 3]), scores: bins.map(scores) };
+    let group = |group| empty_group(terms, ReleasedGroup::new(group, Cell::Value([[0; 3]; 3]), bins.map(scores)));
     let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())] };
     let slice = |slice: &Slice| ReleasedSlice {
         attributes: slice.attributes.clone(),
         groups: slice.groups(terms.contract).into_iter().map(group).collect(),
     };
     std::iter::once(whole).chain(plan.slices.iter().map(slice)).collect()
+}
+
+fn empty_group(terms: &Terms, group: ReleasedGroup) -> ReleasedGroup {
+    let size = terms.contract.classes() + 1;
+    let multiclass = terms.contract.task == Task::Multiclass;
+    let nothing = Decimal(0);
+    let moments = Moments {
+        events: 0,
+        predicted: nothing,
+        actual: nothing,
+        predicted_squares: nothing,
+        actual_squares: nothing,
+        products: nothing,
+        absolute_errors: nothing,
+        fourth_powers: nothing,
+    };
+    ReleasedGroup {
+        classes: multiclass.then(|| Cell::Value(vec![vec![0; size]; size])),
+        ranks: multiclass.then(|| Cell::Value(vec![0; limits::OUTPUTS + 1])),
+        moments: (terms.contract.task == Task::Regression).then_some(Cell::Value(moments)),
+        ..group
+    }
 }
 
 fn check_windows(plan: &Plan, windows: &[Window]) -> Result<(), Refusal> {

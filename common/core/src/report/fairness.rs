@@ -86,7 +86,7 @@ pub(super) fn fairness(groups: Option<&[(&[String], Counts)]>, terms: &Terms) ->
             outcomes: label.then(|| outcomes(None, terms)),
         };
     };
-    let favourable = terms.contract.decision.favourable_code();
+    let favourable = terms.contract.favourable_code();
     let rates: Vec<_> = groups.iter().map(|(name, counts)| (*name, rate_of(counts, favourable))).collect();
     let rates: Vec<_> = rates.into_iter().filter(|(_, (_, decided))| *decided > 0).collect();
     let alone: Vec<_> = rates.iter().map(|(_, rate)| *rate).collect();
@@ -126,7 +126,7 @@ fn outcomes(compared: Option<&Compared>, terms: &Terms) -> OutcomeFairness {
     let gap = |rate: Rate| compared.map_or_else(Gap::suppressed, |compared| compared.gap(rate));
     let joint =
         |rates: [Rate; 2], joint: Joint| compared.map_or_else(Gap::suppressed, |compared| compared.joint(rates, joint));
-    let favourable = terms.contract.decision.favourable_code();
+    let favourable = terms.contract.favourable_code();
     let tables: Result<Vec<Confusion>, Figure> = match compared {
         None => Err(Figure::Suppressed),
         Some(compared) if compared.is_immature() => Err(Figure::undefined(NotEstimable::Immature)),

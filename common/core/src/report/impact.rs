@@ -114,7 +114,7 @@ pub(super) fn pack_figures(plan: &Plan, contract: &ContractText, scopes: &[Scope
 
 fn selection(plan: &Plan, contract: &ContractText, pack: &Pack, scope: &Scope, at: usize) -> ImpactTable {
     let slice = &scope.slices[at];
-    let favourable = contract.decision.favourable_code() == 1;
+    let favourable = contract.favourable_code() == 1;
     let pooled: Vec<_> = slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref()?))).collect();
     let rows = pooled.iter().filter(|(row, of)| row.compared && of.decided > 0).map(|(row, of)| {
         let count = if favourable { of.selected } else { of.decided - of.selected };

@@ -178,7 +178,7 @@ impl Pair<'_> {
     }
 
     fn favourable(&self) -> usize {
-        self.terms.contract.decision.favourable_code()
+        self.terms.contract.favourable_code()
     }
 
     fn stratum(&self, site: &SiteCounts) -> Option<Stratum> {

@@ -1,5 +1,6 @@
 //! Shape, rule, bounds and sums of a release: whatever its site computed, these must hold.
 
+use super::detail::check_detail;
 use crate::contract::ContractText;
 use crate::disclosure::{
     Bin, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, Sum,
@@ -31,6 +32,7 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
     let mut whole = Some((0, 0));
     for stratum in &text.strata {
         check_slices(&stratum.slices, plan, contract, text.k)?;
+        check_detail(&stratum.slices, contract, text.k)?;
         let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
         whole = whole.zip(counts).map(|((events, outcomes), counts)| {
             (events + total(counts), outcomes + counts.iter().map(|row| row[0] + row[1]).sum::<u64>())
@@ -115,12 +117,7 @@ fn check_operations(text: &ReleaseText) -> Result<(), Refusal> {
     let delays = operations.label_delay_s.value();
     let delayed = delays.map(|ranges| ranges.iter().fold(0, |sum: u64, range| sum.saturating_add(range.2)));
     delayed.map_or(Ok(()), |delayed| same("release", &text.outcomes, &delayed))?;
-    let check = |events: u64, of: u64| match passes(events, text.k)
-        && of.checked_sub(events).is_some_and(|n| passes(n, text.k))
-    {
-        true => Ok(()),
-        false => Err(Refusal::new("release", format!("0 or {} to {of} events, and as many left", text.k), events)),
-    };
+    let check = |events: u64, of: u64| check_remainder(events, of, text.k);
     for (ranges, of) in [(&operations.latency_us, text.events), (&operations.label_delay_s, text.outcomes)] {
         let (mut next, mut events) = (0, 0_u64);
         for Range(first, last, count) in ranges.value().into_iter().flatten() {
@@ -234,7 +231,15 @@ fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result
     }
 }
 
-fn check_count(count: u64, k: u64) -> Result<(), Refusal> {
+/// A count, and what it leaves of `of`, is 0 or at least k.
+pub(super) fn check_remainder(count: u64, of: u64, k: u64) -> Result<(), Refusal> {
+    match passes(count, k) && of.checked_sub(count).is_some_and(|rest| passes(rest, k)) {
+        true => Ok(()),
+        false => Err(Refusal::new("release", format!("0 or {k} to {of} events, and as many left"), count)),
+    }
+}
+
+pub(super) fn check_count(count: u64, k: u64) -> Result<(), Refusal> {
     if (count == 0 || count >= k) && count <= limits::EVENTS_PER_RELEASE {
         return Ok(());
     }
@@ -272,6 +277,6 @@ fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(
     Ok(())
 }
 
-fn total(counts: &Counts) -> u64 {
+pub(super) fn total(counts: &Counts) -> u64 {
     counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
 }

@@ -1,7 +1,7 @@
 //! Transitions counted a second time, in a plain way, and cases that must be told apart.
 
 use super::*;
-use crate::aggregate::tests::{FULL, documents, event};
+use crate::aggregate::tests::{FULL, documents, event, truth};
 use crate::contract::Contract;
 use crate::disclosure::disclose;
 use crate::event::SCORE_ONE;
@@ -18,7 +18,7 @@ fn release(rows: &[Row], plan: &Plan, contract: &Contract, after: bool) -> Relea
     for &(decision, before, late, q, attributes) in rows {
         let label = if after { Some(late) } else { before };
         if let Some(label) = label {
-            aggregate.add(FULL, &event(decision, q, attributes), label).expect("inside the contract");
+            aggregate.add(FULL, &event(decision, q, attributes), truth(label)).expect("inside the contract");
         }
     }
     let window = Window { start: crate::time::Time(0), end: crate::time::Time(crate::time::HOUR_NS) };
@@ -31,7 +31,10 @@ fn verdict(rows: &[Row]) -> Result<(), String> {
     let [before, after] = [false, true].map(|late| release(rows, &plan, &contract, late));
     let mut transitions = Transitions::new(&before, &after, &plan, &contract).expect("fits");
     for &(decision, before, after, q, attributes) in rows {
-        transitions.add(FULL, &event(decision, q, attributes), before, after).expect("inside the contract");
+        let code = |label: u8| truth(label).map(|truth| truth.label);
+        transitions
+            .add(FULL, &event(decision, q, attributes), before.map(code), code(after))
+            .expect("inside the contract");
     }
     transitions.check(plan.disclosure.k)
 }

@@ -262,7 +262,7 @@ fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
             (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
         }
     };
-    let released = |group: Vec<String>, counts| ReleasedGroup { group, counts, scores: None };
+    let released = |group: Vec<String>, counts| ReleasedGroup::new(group, counts, None);
     let groups = groups.iter().cloned().zip(cells).map(|(group, counts)| released(group, counts));
     vec![
         ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Cell::Value(whole))] },
