@@ -69,6 +69,7 @@ pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
 pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
 pub use groups::{
     Joint, MaxMinDifference, MinMaxRatio, joint_difference, joint_ratio, max_min_difference, min_max_ratio,
+    worst_difference,
 };
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use identified::{identified_difference, identified_rate};
@@ -134,6 +135,8 @@ pub enum NotEstimable {
     Immature,
     /// The score's range is not 0 to 1, so it claims no probability.
     NotAProbability,
+    /// The order of the classes means nothing.
+    ClassesNotOrdered,
 }
 
 impl NotEstimable {
@@ -156,6 +159,7 @@ impl NotEstimable {
             NotEstimable::Separated => "separated",
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
+            NotEstimable::ClassesNotOrdered => "classes_not_ordered",
         }
     }
 }
@@ -282,6 +286,7 @@ mod tests {
             Separated,
             Immature,
             NotAProbability,
+            ClassesNotOrdered,
         ] {
             let text = serde_json::to_string(&reason).unwrap_or_default();
             assert_eq!(text, format!("\"{reason}\""));
