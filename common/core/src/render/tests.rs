@@ -1,5 +1,6 @@
 //! Pages of reports compiled from signed releases: what stands on them, and what never does.
 
+mod tasks;
 mod world;
 
 use super::html;

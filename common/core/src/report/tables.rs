@@ -61,7 +61,7 @@ fn gaps(report: &Report) -> String {
         add(rows, place, "", &slice.parity);
         add(rows, place, "fairness", &slice.fairness);
         for row in slice.multiclass.iter().flat_map(|parity| &parity.classes) {
-            add(rows, place, &format!("multiclass.{}.selection_rate", row.class), &row.selection_rate);
+            add(rows, place, &format!("multiclass.classes.{}.selection_rate", row.class), &row.selection_rate);
         }
         add(rows, place, "multiclass", &slice.multiclass);
         add(rows, place, "regression", &slice.regression);
@@ -155,7 +155,7 @@ fn impact(report: &Report) -> String {
 /// Each class against all others, by its name.
 fn add_classes(rows: &mut String, place: &Place, figures: &Option<MulticlassFigures>) {
     for class in figures.iter().flat_map(|figures| &figures.classes) {
-        let name = format!("multiclass.{}", class.class);
+        let name = format!("multiclass.classes.{}", class.class);
         add(rows, place, &format!("{name}.selected"), &class.selected);
         add(rows, place, &format!("{name}.selection_rate"), &class.selection_rate);
         add(rows, place, &name, &class.outcomes);
