@@ -14,6 +14,7 @@ import math
 import random
 import sys
 import warnings
+from itertools import permutations
 
 import numpy as np
 import scipy
@@ -21,7 +22,7 @@ import sklearn
 import statsmodels
 from sklearn import metrics
 from statsmodels.stats.inter_rater import cohens_kappa
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from generate import Z, num, nums, write
 
@@ -45,6 +46,9 @@ CONVENTIONS = {
     "mcc": "sklearn matthews_corrcoef",
     "top_k": "sklearn top_k_accuracy_score for k = 1, 2, 3, 5 below the number of classes, statsmodels wilson; `ranks`: "
     "events by the place of the true class, the last number: at none of the first 16",
+    "worst": "fairlearn has none: greatest over the classes of numpy's greatest less least rate; statsmodels newcomb of all "
+    "ordered pairs of groups and all classes at 1 - 0.05 / pairs / classes: max(0, largest lower), largest upper. `decided`: "
+    "[group][class]; groups without events are left out",
 }
 
 
@@ -180,6 +184,32 @@ def ranked(rng, classes, events):
     return {"ranks": ranks, "top_k": found}
 
 
+def worst(decided):
+    rates = np.array([row for row in decided if sum(row)])
+    if len(rates) < 2:
+        return {"decided": decided, "worst": None}
+    totals, (groups, classes) = rates.sum(1), rates.shape
+    gaps = np.ptp(rates / totals[:, None], axis=0)
+    alpha = 0.05 / (groups * (groups - 1) / 2) / classes
+    ends = []
+    for at in range(classes):
+        for one, other in permutations(range(groups), 2):
+            counts = (rates[one, at], totals[one], rates[other, at], totals[other])
+            ends.append(confint_proportions_2indep(*map(int, counts), method="newcomb", compare="diff", alpha=alpha))
+    limits = [max(0.0, max(low for low, _ in ends)), max(high for _, high in ends)]
+    return {"decided": decided, "worst": nums([gaps.max(), *limits])}
+
+
+def worst_cases(rng):
+    drawn = []
+    for _ in range(70):
+        classes, most = rng.choice([3, 4, 6]), rng.choice([2, 12, 150])
+        drawn.append([[rng.randint(0, most) for _ in range(classes)] for _ in range(rng.randint(1, 6))])
+        if rng.random() < 0.2:
+            drawn[-1].append([0] * classes)
+    return drawn
+
+
 def table_cases(rng):
     known = [
         [[3, 1, 0], [1, 2, 1], [1, 0, 1]],
@@ -214,6 +244,7 @@ def main(path):
     rng = random.Random(SEED)
     sections = {
         "tables": [table(case) for case in table_cases(rng)],
+        "worst": [worst(case) for case in worst_cases(random.Random(SEED + 1))],
         "ranks": [ranked(rng, rng.choice([3, 4, 6, 20]), rng.choice([1, 7, 60])) for _ in range(70)],
     }
     write(path, CONVENTIONS, PINNED, sections)

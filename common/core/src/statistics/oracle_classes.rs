@@ -52,3 +52,13 @@ fn places_match() {
         assert_ne!(case["top_k"][1], Value::Null);
     }
 }
+
+#[test]
+fn the_worst_class_matches() {
+    for case in cases_of(VECTORS, "worst") {
+        let groups: Vec<Vec<u64>> = case["decided"].as_array().expect("groups").iter().map(counts).collect();
+        let rates = |class: usize| groups.iter().map(|group| (group[class], group.iter().sum())).collect();
+        let classes: Vec<Vec<(u64, u64)>> = (0..groups[0].len()).map(rates).collect();
+        same("worst", &case, estimate(worst_difference(&classes, LEVEL).map(|(_, worst)| worst)), &case["worst"]);
+    }
+}
