@@ -156,7 +156,7 @@ impl World {
                 model_version: "v1".to_owned(),
                 decision,
                 attributes: vec![sex],
-                outcome: labelled.then_some((decision, occurred_at)),
+                outcome: labelled.then_some((decision.into(), occurred_at)),
                 ..EventRow::default()
             });
             let window = fedaudit_core::time::tumbling(fedaudit_core::time::Every::Week, occurred_at);

@@ -247,7 +247,8 @@ fn aliases(ours: &str) -> Vec<&'static str> {
 const MODEL: &str = "model";
 const VERSION: &str = "v1";
 const MISSING_HINT: &str = "every event needs an id of its own, a time with its zone, and a decision of two values: add or mend the \
-     column; or, if it is there under another name, write a map ([columns], our_name = \"their name\") and draft with --map MAP";
+     column; or, if it is there under another name, write a map ([columns], our_name = \"their name\") and draft with --map MAP; \
+     a contract of several classes, or of a predicted value, is written by hand (schemas/documents.md)";
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,7 @@ mod sampled;
 mod shown;
 mod slices;
 mod story;
+mod table;
 mod tables;
 
 pub use absent::{AbstentionRow, WaiverRow, absent_sites};

@@ -137,7 +137,7 @@ pub(super) fn limits(report: &Report) -> Markup {
         ul.open {
             li { "A signature says who wrote a release, not that what it says is true. What ties a site to its records are the journal checkpoints that its releases name." }
             li { "Figures are made from released counts alone. A slice that a site suppressed or did not release is missing from every figure about that slice, at that site and in the pool; pools over the remaining sites may be biased." }
-            li { "Intervals are at " (fixed(LEVEL * 100.0, 0)) " % and assume that events are independent. Repeated events of one person make them too narrow." }
+            li { "Intervals are at " (fixed(LEVEL * 100.0, 0)) " % and assume that events are independent. Repeated events of one person make them too narrow; the tables of weights and people say by how much, where sites know and may say who came back." }
             li { "The interval of a greatest-less-least gap is simultaneous: it allows for having picked the two extremes among all groups. Other intervals and tests are read one at a time; among many groups some will stand out by chance." }
             li { "Odds ratios do not collapse: a crude and an adjusted odds ratio may differ without confounding. Simpson's paradox is therefore told from differences alone." }
             li { "A difference in selection rates is not by itself unlawful or unfair, and its absence is not a proof of fairness. Adjustment here is for the site and for nothing else." }

@@ -48,10 +48,14 @@ fn sampling(report: &Report) -> Markup {
 
 fn weighted(figures: &WeightedFigures) -> Markup {
     html! {
-        h3 { "All tiers of model version " bdi { (plain(&figures.model_version)) } }
+        h3 { "Weights and people, model version " bdi { (plain(&figures.model_version)) } }
         p.note {
             "Events of " @for (at, tier) in figures.tiers.iter().enumerate() { @if at > 0 { ", " } (tier_name(*tier)) }
             ", each counted as many times as it stands for. Sites are added up as if they were one; intervals are those of the effective number of events."
+            @if figures.slices.iter().flat_map(|slice| &slice.groups).any(|group| group.label_weights) {
+                " Labels are a sample: rates that need them count a label as many times as it stands for, so that they speak of all events; the tables by tier speak of the labelled ones as they are."
+            }
+            " Where the number of people is known, intervals count that events of one person are not independent; else events are assumed to be."
         }
         @for slice in &figures.slices {
             @if slice.groups.is_empty() { p.state { (super::open::attributes(&slice.attributes)) ": no site released this slice in every tier" } }
@@ -63,6 +67,7 @@ fn weighted(figures: &WeightedFigures) -> Markup {
                             th scope="col" { "Group" }
                             th.n scope="col" { "Events journaled" }
                             th.n scope="col" { "Stand for" }
+                            th.n scope="col" { "People" }
                             th.n scope="col" { "Selection rate" }
                             th.n scope="col" { "Difference, points" }
                             th.n scope="col" { "Accuracy" }
@@ -85,6 +90,7 @@ fn weighted_row(row: &WeightedGroup) -> Markup {
             th scope="row" { bdi { @if row.group.is_empty() { "all" } @else { (group(&row.group)) } } }
             td.n { (count(row.events)) }
             td.n { (count(row.stands_for)) }
+            td.n { @if let Some(subjects) = row.subjects { (count(subjects)) } @else { span.state { "not known" } } }
             td.n { (with_interval(&row.selection_rate, percent)) }
             td.n { @if let Some(difference) = &row.difference { (with_interval(difference, points)) } }
             @for rate in rates { td.n { @if let Some(rate) = rate { (with_interval(rate, percent)) } } }

@@ -7,7 +7,7 @@ use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
 use super::quality::{intake, quality};
-use super::sampled::{WeightedFigures, sampled_rows, weighted_figures};
+use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
 use crate::contract::Task;
@@ -121,7 +121,7 @@ fn figures(plan: &Plan, all: &Part, reference: Option<&Window>, terms: &Terms) -
         let part = Part { version, ..*all };
         let tiers: Vec<_> = part.tiers().into_iter().collect();
         scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, reference, terms)));
-        if tiers.len() > 1 {
+        if is_weighted(&tiers, &part) {
             weighted.push(weighted_figures(&slices, &tiers, &part, terms));
         }
     }

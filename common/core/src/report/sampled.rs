@@ -1,11 +1,11 @@
-//! What was sampled, and rates over all tiers: there an event of a sampled tier stands for several.
+//! What was sampled, and rates that take into account for how many events each stands, and which are of one person.
 
 use super::compile::Part;
 use super::figure::{Figure, figure};
 use super::group::{Terms, decided, labelled, total};
-use super::rates::{correct, false_positives, predicted_positives, true_positives};
-use super::slices::site_counts;
-use crate::disclosure::{Cell, Counts, ReleaseText};
+use super::rates::{Rate, correct, false_positives, predicted_positives, true_positives};
+use super::table::{Table, tables};
+use crate::disclosure::{Cell, ReleaseText, ReleasedGroup};
 use crate::event::Tier;
 use crate::ids::Name;
 use crate::plan::{Slice, is_compared};
@@ -28,7 +28,8 @@ pub struct SampledRow {
     pub share: Option<f64>,
 }
 
-/// Rates of a model version over all its tiers.
+/// Rates of a model version over all its tiers: absent where it has one, each label stands for its own event, and nobody is
+/// known to come twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightedFigures {
@@ -60,8 +61,13 @@ pub struct WeightedGroup {
     pub group: Vec<String>,
     /// Events journaled.
     pub events: u64,
-    /// Events that they stand for.
+    /// Events that they stand for by their tiers.
     pub stands_for: u64,
+    /// Whether labels have weights, which count in rates that need labels.
+    pub label_weights: bool,
+    /// Distinct people, told apart within a site, window and tier; absent where that is not known of all events. Then events
+    /// are assumed independent.
+    pub subjects: Option<u64>,
     /// Selected by decided events.
     pub selection_rate: Figure,
     /// Selection rate less that of the reference; absent for the reference, and for groups that are not compared.
@@ -116,8 +122,18 @@ pub(super) fn sampled_rows(releases: &[&ReleaseText]) -> Vec<SampledRow> {
     rows.collect()
 }
 
-/// Counts of a group, a stratum each, with the stratum's weight.
-type Weighted = Vec<(u64, Counts)>;
+/// Whether something in the releases of a model version calls for its weighted figures beside those of its tiers.
+pub(super) fn is_weighted(tiers: &[Tier], part: &Part) -> bool {
+    let strata = part.used.values().flat_map(|release| &release.text().strata);
+    let own = strata.filter(|stratum| stratum.model_version == part.version);
+    let mut groups = own.filter_map(|stratum| stratum.slices.first()?.groups.first());
+    let again = |group: &ReleasedGroup| match &group.subjects {
+        Some(Cell::Value(subjects)) => !subjects.pairs.is_empty(),
+        Some(Cell::Suppressed) => true,
+        None => false,
+    };
+    tiers.len() > 1 || groups.any(|group| group.label_weights.is_some() || again(group))
+}
 
 /// Rates over `tiers`; `part` is the model version's, of any tier and slice.
 pub(super) fn weighted_figures(slices: &[&Slice], tiers: &[Tier], part: &Part, terms: &Terms) -> WeightedFigures {
@@ -131,46 +147,45 @@ pub(super) fn weighted_figures(slices: &[&Slice], tiers: &[Tier], part: &Part, t
 
 fn weighted_slice(slice: &Slice, part: &Part, tiers: &[Tier], terms: &Terms) -> WeightedSlice {
     let names = slice.groups(terms.contract);
-    let mut groups: Vec<Weighted> = vec![Vec::new(); names.len()];
+    let mut groups = vec![Table::default(); names.len()];
     let mut sites = Vec::new();
     for site in part.sites {
-        let counts = |tier: &Tier| Some((tier.weight(), site_counts(&Part { tier: *tier, ..*part }, site)?));
-        let Some(strata) = tiers.iter().map(counts).collect::<Option<Vec<_>>>() else { continue };
+        let of = |tier: &Tier| tables(&Part { tier: *tier, ..*part }, site);
+        let Some(strata) = tiers.iter().map(of).collect::<Option<Vec<_>>>() else { continue };
         sites.push(site.clone());
-        for (weight, counts) in strata {
-            groups.iter_mut().zip(counts).for_each(|(group, counts)| group.push((weight, counts)));
+        for tables in strata {
+            groups.iter_mut().zip(&tables).for_each(|(group, table)| group.add(table));
         }
     }
     let reference = names.iter().position(|name| *name == slice.reference && !slice.attributes.is_empty());
-    let reference = reference.and_then(|at| groups.get(at).map(|counts| (at, counts)));
-    let rows = names.iter().zip(&groups).enumerate().map(|(at, (name, counts))| {
-        let against = reference.filter(|(other, _)| *other != at && is_compared(name)).map(|(_, counts)| counts);
-        weighted_group(name, counts, against, terms)
+    let reference = reference.and_then(|at| groups.get(at).map(|table| (at, table)));
+    let rows = names.iter().zip(&groups).enumerate().map(|(at, (name, table))| {
+        let against = reference.filter(|(other, _)| *other != at && is_compared(name)).map(|(_, table)| table);
+        weighted_group(name, table, against, terms)
     });
     let groups = if sites.is_empty() { Vec::new() } else { rows.collect() };
     WeightedSlice { attributes: slice.attributes.clone(), sites, groups }
 }
 
-fn weighted_group(name: &[String], counts: &Weighted, reference: Option<&Weighted>, terms: &Terms) -> WeightedGroup {
-    let sum = |of: fn(u64) -> u64| {
-        let parts = counts.iter().map(|(weight, counts)| of(*weight).saturating_mul(total(counts)));
-        parts.fold(0, u64::saturating_add)
-    };
+fn weighted_group(name: &[String], table: &Table, reference: Option<&Table>, terms: &Terms) -> WeightedGroup {
+    let selected = |table: &Table| st::weighted_rate(table.by_event(decided));
     WeightedGroup {
         group: name.to_vec(),
-        events: sum(|_| 1),
-        stands_for: sum(|weight| weight),
-        selection_rate: proportion(rate(counts, decided)),
-        difference: reference.map(|reference| difference(rate(counts, decided), rate(reference, decided))),
-        outcomes: terms.contract.label.is_some().then(|| outcomes(counts, terms)),
+        events: table.events,
+        stands_for: table.stands_for,
+        label_weights: table.label_weights,
+        subjects: table.subjects,
+        selection_rate: proportion(selected(table)),
+        difference: reference.map(|reference| difference(selected(table), selected(reference))),
+        outcomes: terms.contract.label.is_some().then(|| outcomes(table, terms)),
     }
 }
 
-fn outcomes(counts: &Weighted, terms: &Terms) -> WeightedOutcomes {
-    let coverage = rate(counts, |counts| (labelled(counts), total(counts)));
+fn outcomes(table: &Table, terms: &Terms) -> WeightedOutcomes {
+    let coverage = st::weighted_rate(table.by_event(|counts| (labelled(counts), total(counts))));
     let mature = coverage.is_ok_and(|coverage| coverage.value >= terms.min_coverage);
-    let of = |of: fn(&Counts) -> (u64, u64)| match mature {
-        true => proportion(rate(counts, of)),
+    let of = |rate: Rate| match mature {
+        true => proportion(st::weighted_rate(table.by_label(rate))),
         false => Figure::undefined(coverage.err().unwrap_or(NotEstimable::Immature)),
     };
     WeightedOutcomes {
@@ -180,11 +195,6 @@ fn outcomes(counts: &Weighted, terms: &Terms) -> WeightedOutcomes {
         fpr: of(false_positives),
         ppv: of(predicted_positives),
     }
-}
-
-fn rate(counts: &Weighted, of: fn(&Counts) -> (u64, u64)) -> Result<WeightedRate, NotEstimable> {
-    let strata: Vec<_> = counts.iter().map(|(weight, counts)| (*weight, of(counts))).collect();
-    st::weighted_rate(&strata.into_iter().map(|(weight, (x, n))| (weight, x, n)).collect::<Vec<_>>())
 }
 
 fn proportion(rate: Result<WeightedRate, NotEstimable>) -> Figure {

@@ -92,12 +92,6 @@ fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
     (State::Released, Some(if scores { State::Released } else { State::Suppressed }), sum)
 }
 
-/// A site's counts by group over the windows of `part`; none unless all of them are known.
-pub(super) fn site_counts<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Counts>> {
-    let (state, _, sum) = site_sum(part.slices(site).as_deref());
-    (state == State::Released).then_some(sum.groups)
-}
-
 /// The counts of a slice by group, if they are visible.
 pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
     slice.groups.iter().map(|group| group.counts.value().copied()).collect()

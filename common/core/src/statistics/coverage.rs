@@ -215,3 +215,31 @@ fn effects_over_sites_cover_at_their_level() {
     close("Hartung-Knapp, six sites that differ", random(|random| random.hksj), 0.95);
     at_least("Hartung-Knapp modified, six sites that differ", random(|random| random.hksj_modified), 0.95);
 }
+
+#[test]
+fn rates_of_people_who_come_back_cover_at_their_level() {
+    // 150 people, each one to four times; a person's visits are alike with probability 0.6, else on their own.
+    let of = |people: bool| {
+        coverage(|draws| {
+            let (mut count, mut total, mut pairs) = (0, 0, [0.0; 3]);
+            for _ in 0..150 {
+                let visits = 1 + draws.place(&[0.25; 4]) as u64;
+                let own = match draws.uniform() < 0.6 {
+                    true => f64::from(u8::from(draws.uniform() < 0.3)),
+                    false => 0.3,
+                };
+                let counts = draws.binomial(visits, own);
+                let (a, b) = (counts as f64, (visits - counts) as f64);
+                (count, total) = (count + counts, total + visits);
+                let own = [a * (a - 1.0), a * b, b * (b - 1.0)];
+                (0..3).filter(|_| people).for_each(|at| pairs[at] += own[at]);
+            }
+            let rate = weighted_rate(WeightedSums { pairs, ..WeightedSums::of(1, count, total) });
+            holds(rate.and_then(|rate| wilson_effective(rate, LEVEL)), 0.3)
+        })
+    };
+    close("Wilson at the effective number, people who come back", of(true), 0.95);
+    let found = of(false);
+    println!("the same, taken for independent: {found:.4}");
+    assert!(found < 0.9, "{found}");
+}

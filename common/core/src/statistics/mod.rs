@@ -44,6 +44,8 @@ mod oracle_counts;
 #[cfg(test)]
 mod oracle_drift;
 #[cfg(test)]
+mod oracle_people;
+#[cfg(test)]
 mod oracle_regression;
 #[cfg(test)]
 mod oracle_scores;
@@ -91,7 +93,7 @@ pub use roc::{abroca, partial_auc};
 pub use simpson::{Simpson, simpson};
 pub use split::{GapSplit, gap_split};
 pub use tail::{chi2_quantile, chi2_upper_tail, normal_quantile, student_quantile};
-pub use weighted::{WeightedRate, newcombe_effective, weighted_rate, wilson_effective};
+pub use weighted::{WeightedRate, WeightedSums, newcombe_effective, weighted_rate, wilson_effective};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
