@@ -14,6 +14,7 @@ mod provenance;
 mod quality;
 mod scores;
 mod tables;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -199,6 +200,7 @@ fn slice_part(report: &Report, slice: &SliceFigures, id: &str, rows: &mut usize)
             h3 id=(id) { bdi { (open::slice_title(slice)) } }
             (tables::groups(slice))
             (outcomes::tables(slice))
+            (tasks::tables(slice))
             @if slice.sites.iter().any(|site| site.state == State::Released) {
                 (tables::parity(slice))
                 @for (at, pair) in slice.pairs.iter().enumerate() {

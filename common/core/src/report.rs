@@ -16,6 +16,7 @@ mod group;
 mod histogram;
 mod identified;
 mod impact;
+mod multiclass;
 mod multiplicity;
 mod operations;
 mod pair;
@@ -23,7 +24,9 @@ mod parity;
 mod quality;
 mod ranking;
 mod rates;
+mod regression;
 mod sampled;
+mod shown;
 mod slices;
 mod story;
 mod table;
@@ -41,11 +44,16 @@ pub use figure::{DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
 pub use identified::{Identified, IdentifiedContrast};
 pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
+pub use multiclass::{
+    Averages, ClassFigures, ClassGap, ClassOutcomes, MulticlassFigures, MulticlassOutcomes, MulticlassParity,
+    TopAccuracy, TopFigures, WorstClass,
+};
 pub use multiplicity::{Finding, Multiplicity, PairTest, TestedRate};
 pub use operations::{Mean, OperationFigures, Quantiles};
 pub use pair::{AdjustedFigures, Contrast, PairFigures, SimpsonFigures, SiteContrast, SplitFigures};
 pub use parity::{Gap, OutcomeParity, Parity};
 pub use ranking::{RankingFigures, ScoreContrast};
+pub use regression::{RegressionContrast, RegressionFigures, RegressionParity, SiteErrors};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
 pub use story::story;
 pub use tables::tables;
@@ -287,6 +295,13 @@ pub struct SliceFigures {
     pub parity: Option<Parity>,
     /// How the compared groups are treated, sites as if they were one; absent for the slice without attributes.
     pub fairness: Option<FairnessFigures>,
+    /// How often compared groups get each class; absent unless the task is multiclass, and for the slice without attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiclass: Option<MulticlassParity>,
+    /// How far apart compared groups' mean errors are; absent unless the task is regression with labels, and for the slice
+    /// without attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<RegressionParity>,
     /// Gaps at each site, in the order of `sites`; absent where the site's counts are not known.
     pub site_parity: Vec<Option<Parity>>,
     /// Each other group against the reference.

@@ -58,6 +58,16 @@ pub(super) fn ratio(value: f64) -> String {
     if value > 0.0 && value < 0.001 { "< 0.001".to_owned() } else { fixed(value, 3) }
 }
 
+/// `12.34`, `0.001234`: a value in units that nobody here knows, with four digits.
+pub(super) fn significant(value: f64) -> String {
+    let text = format!("{value:.3e}");
+    match text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
+        Some(exponent @ -6..=6) if value != 0.0 => fixed(value, usize::try_from(3 - exponent).unwrap_or(0)),
+        Some(_) if value != 0.0 => text,
+        _ => fixed(value, 0),
+    }
+}
+
 /// `0.00735`.
 pub(super) fn variance(value: f64) -> String {
     if value > 0.0 && value < 0.000_01 { "< 0.00001".to_owned() } else { fixed(value, 5) }
@@ -162,6 +172,11 @@ pub(super) fn method(name: &str) -> String {
         "robins_breslow_greenland" => "Robins, Breslow and Greenland",
         "greenland_robins" => "Greenland and Robins",
         "sato" => "Sato",
+        "student_t" => "Student",
+        "welch" => "Welch",
+        "welch, Bonferroni over pairs" => "Welch, Bonferroni over pairs",
+        "fisher_z" => "Fisher's z",
+        "newcombe, Bonferroni over pairs and classes" => "Newcombe, Bonferroni over pairs and classes",
         "inverse_variance" => "inverse variance, normal",
         "dersimonian_laird" => "DerSimonian and Laird",
         "hartung_knapp_sidik_jonkman" => "Hartung, Knapp, Sidik and Jonkman",
@@ -261,6 +276,9 @@ mod tests {
         assert_eq!([points(-0.0001), points(0.2), points(-0.142)], ["0.0", "+20.0", "-14.2"]);
         assert_eq!([ratio(1e-9), ratio(0.0), ratio(3e12)], ["< 0.001", "0.000", "3.00e12"]);
         assert_eq!([count(0), count(999), count(1_000), count(12_345_678)], ["0", "999", "1,000", "12,345,678"]);
+        let short = [12.345, -0.001_234_56, 0.0, -0.0, 1_234.5, 9.999_96, 4.2e9, 3e-9];
+        let short = short.map(significant);
+        assert_eq!(short, ["12.35", "-0.001235", "0", "0", "1234", "10.00", "4.200e9", "3.000e-9"]);
         assert_eq!([fixed(f64::NAN, 1), points(f64::INFINITY)], ["undefined", "undefined"]);
     }
 

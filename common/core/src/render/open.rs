@@ -8,9 +8,10 @@ use crate::report::{
 use maud::{Markup, html};
 
 /// Why a figure has no interval by its nature.
-const BY_NATURE: [&str; 6] = [
+const BY_NATURE: [&str; 7] = [
     "descriptive",
     "fourth powers of scores are not released",
+    "joint fourth moments are not released",
     "biased upwards; compare with chance",
     "biased upwards",
     "a test statistic, approximate from bins",
@@ -107,6 +108,7 @@ fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
             }
             classification_gaps(&name, group, &mut gaps);
         }
+        super::tasks::group_gaps(&name, group, &mut gaps);
     }
     if let Some(parity) = &slice.parity {
         gaps.gap("demographic parity", &parity.demographic_parity);
@@ -119,6 +121,7 @@ fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {
             gaps.gap("accuracy", &outcomes.accuracy);
         }
     }
+    super::tasks::slice_gaps(slice, &mut gaps);
     if let Some(fairness) = &slice.fairness {
         gaps.figure("differential fairness", &fairness.differential_fairness);
         if let Some(outcomes) = &fairness.outcomes {
@@ -235,6 +238,10 @@ fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
         gaps.figure("AUC difference", &scores.auc);
         gaps.figure("ABROCA", &scores.abroca);
     }
+    if let Some(errors) = &pair.regression {
+        gaps.figure("difference of mean errors", &errors.bias);
+        gaps.figure("difference of mean absolute errors", &errors.mae);
+    }
     if let SimpsonFigures::NotEstimable(reason) = &pair.simpson {
         gaps.add(not_estimable(reason), "Simpson's paradox");
     }
@@ -243,10 +250,10 @@ fn pair_gaps(name: &str, pair: &PairFigures) -> Vec<String> {
 
 /// Names of figures by why they have no value, in the order met.
 #[derive(Default)]
-struct Gaps(Vec<(String, Vec<String>)>);
+pub(super) struct Gaps(Vec<(String, Vec<String>)>);
 
 impl Gaps {
-    fn figure(&mut self, name: &str, figure: &Figure) {
+    pub fn figure(&mut self, name: &str, figure: &Figure) {
         if let Some(state) = state(figure) {
             self.add(state, name);
         } else if let Some(reason) = no_interval(figure).filter(|reason| !BY_NATURE.contains(&reason.as_str())) {
@@ -254,7 +261,7 @@ impl Gaps {
         }
     }
 
-    fn gap(&mut self, name: &str, gap: &Gap) {
+    pub fn gap(&mut self, name: &str, gap: &Gap) {
         self.figure(&format!("{name} difference"), &gap.difference);
         self.figure(&format!("{name} ratio"), &gap.ratio);
     }

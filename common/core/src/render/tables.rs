@@ -111,6 +111,7 @@ pub(super) fn parity(slice: &SliceFigures) -> Markup {
         (test_table(&tests))
         (super::outcomes::gaps(parity))
         @if let Some(fairness) = &slice.fairness { (super::fairness::slice(fairness, parity.groups)) }
+        (super::tasks::gaps(slice))
     }
 }
 
@@ -164,6 +165,7 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
         (test_table(&tests))
         (super::fairness::distance(&pair.distance))
         (super::outcomes::pair(pair))
+        (super::tasks::pair(pair))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages of reports compiled from signed releases: what stands on them, and what never does.
 
+mod tasks;
 mod world;
 
 use super::html;
@@ -81,7 +82,8 @@ fn pages() -> Vec<(&'static str, Report)> {
         ("nothing", nothing),
         ("sampled", sampled()),
     ];
-    worlds.map(|(name, world)| (name, world.report())).to_vec()
+    let tasks = [("triage", tasks::triage()), ("stay", tasks::stay())];
+    worlds.map(|(name, world)| (name, world.report())).into_iter().chain(tasks).collect()
 }
 
 #[test]

@@ -44,11 +44,13 @@ const APPROXIMATE: &str = "wald, approximate from bins";
 impl Terms<'_> {
     /// Of a group's pooled scores; absent where the contract has no label or no score.
     pub fn calibration(&self, known: Known) -> Option<CalibrationFigures> {
-        let (_, score) = (self.contract.label.as_ref()?, self.contract.score.as_ref()?);
+        if self.contract.label.is_none() || self.contract.score.is_none() {
+            return None;
+        }
         let Some(scored) = known.scores else { return Some(hidden()) };
         let usable = match () {
             () if !self.is_mature(scored.counts) => Err(NotEstimable::Immature),
-            () if score.min != 0.0 || score.max != 1.0 => Err(NotEstimable::NotAProbability),
+            () if !self.is_probability() => Err(NotEstimable::NotAProbability),
             () => Ok(scored.histogram),
         };
         Some(figures(usable))

@@ -5,8 +5,10 @@ use super::classification::ClassificationFigures;
 use super::figure::{Figure, figure, point, proportion, with_bounds};
 use super::histogram::Histogram;
 use super::identified::Identified;
+use super::multiclass::MulticlassFigures;
 use super::ranking::RankingFigures;
-use crate::contract::ContractText;
+use super::regression::RegressionFigures;
+use crate::contract::{ContractText, Task};
 use crate::disclosure::Counts;
 use crate::statistics::{self as st, Auc, CalibrationBin, LEVEL, NotEstimable};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,12 @@ pub struct GroupFigures {
     pub calibration: Option<CalibrationFigures>,
     /// Where rates lie for certain; absent where nothing is hidden.
     pub identified: Option<Identified>,
+    /// Figures of all classes; absent unless the task is multiclass, or where no site's counts are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiclass: Option<MulticlassFigures>,
+    /// Figures of predicted values; absent unless the task is regression with labels, or where no site's counts are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<RegressionFigures>,
 }
 
 /// Counts and figures of one group, pooled or at a site.
@@ -166,8 +174,10 @@ impl Terms<'_> {
         n == 0 || labelled as f64 >= self.min_coverage * n as f64
     }
 
-    fn is_probability(&self) -> bool {
-        self.contract.score.as_ref().is_some_and(|score| score.min == 0.0 && score.max == 1.0)
+    /// A regression's score is a value, whatever its range.
+    pub fn is_probability(&self) -> bool {
+        let range = self.contract.score.as_ref().is_some_and(|score| score.min == 0.0 && score.max == 1.0);
+        range && self.contract.task != Task::Regression
     }
 
     pub fn measures(&self, known: Known) -> Measures {

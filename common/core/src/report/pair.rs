@@ -6,6 +6,7 @@ use super::figure::{Figure, TestFigure, difference, figure, katz, test};
 use super::group::{Known, Terms, decided, rate_of};
 use super::identified::{IdentifiedContrast, Partial};
 use super::ranking::ScoreContrast;
+use super::regression::{RegressionContrast, Values};
 use super::{State, slices::SiteCounts};
 use crate::disclosure::Counts;
 use crate::ids::Name;
@@ -48,6 +49,9 @@ pub struct PairFigures {
     pub outcomes: Option<OutcomeContrast>,
     /// Scores, sites as if they were one; absent where the contract has no label or no score.
     pub scores: Option<ScoreContrast>,
+    /// Errors of predicted values, sites as if they were one; absent unless the task is regression with labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<RegressionContrast>,
 }
 
 /// Differences and ratios of selection rates, group against reference.
@@ -137,6 +141,8 @@ pub(super) struct Pair<'a> {
     pub terms: Terms<'a>,
     /// What hidden cells leave certain; none where nothing is hidden.
     pub partial: Option<&'a Partial>,
+    /// What sites show of values; none unless the task is regression.
+    pub values: Option<&'a Values<'a>>,
 }
 
 /// Residual from which on a site is an outlier: 3 in 1,000 are by chance.
@@ -174,6 +180,7 @@ impl Pair<'_> {
             simpson: simpson(&known),
             outcomes: self.terms.contract.label.is_some().then(|| outcome_contrast(group, reference, &self.terms)),
             scores,
+            regression: self.values.map(|values| values.contrast(self.group, self.reference)),
         }
     }
 

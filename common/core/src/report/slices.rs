@@ -6,9 +6,11 @@ use super::fairness::fairness;
 use super::group::{GroupFigures, Known, Measures, Scored, Terms, decided};
 use super::histogram::Histogram;
 use super::identified::Partial;
+use super::multiclass::Classes;
 use super::pair::Pair;
 use super::parity::{Parity, parity};
 use super::ranking::site_effect;
+use super::regression::Values;
 use super::{SiteState, SliceFigures, State, WindowFigures};
 use crate::disclosure::{Counts, ReleasedSlice};
 use crate::ids::Name;
@@ -116,6 +118,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         states.push(SiteState { site: site.clone(), state, scores: scores.filter(|_| has_scores) });
         sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
     }
+    let (classes, values) = (Classes::of(part, terms), Values::of(part, terms));
     let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
         let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
         let areas: Vec<_> = part.sites.iter().zip(areas).collect();
@@ -130,6 +133,8 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
             ranking: known.and_then(|known| terms.ranking(known, &areas)),
             calibration: known.and_then(|known| terms.calibration(known)),
             identified: partial.as_ref().and_then(|partial| partial.group(at, terms)),
+            multiclass: known.and(classes.as_ref()).map(|classes| classes.figures(at)),
+            regression: known.and(values.as_ref()).map(|values| values.figures(at)),
         }
     });
     let cut = !slice.attributes.is_empty();
@@ -144,9 +149,11 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         reference: slice.reference.clone(),
         parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
         fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
+        multiclass: classes.as_ref().filter(|_| cut).map(|classes| classes.parity(groups)),
+        regression: values.as_ref().filter(|_| cut).map(|values| values.parity(groups)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref()), terms),
+        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref(), values.as_ref()), terms),
         sites: states,
     }
 }
@@ -160,7 +167,7 @@ fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [S
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    (sites, pooled, partial): (&[SiteCounts], &Sum, Option<&Partial>),
+    (sites, pooled, partial, values): (&[SiteCounts], &Sum, Option<&Partial>, Option<&Values>),
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
@@ -174,7 +181,7 @@ fn pairs(
         .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
     others
         .map(|(at, group, known)| {
-            Pair { sites, group: at, reference, terms: *terms, partial }.figures(group.clone(), known, against)
+            Pair { sites, group: at, reference, terms: *terms, partial, values }.figures(group.clone(), known, against)
         })
         .collect()
 }

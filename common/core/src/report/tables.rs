@@ -3,7 +3,7 @@
 //!
 //! A row is a figure or a count, named by its place in `report.json`. Sites stand in `sites.csv`, all their events together. Texts that a spreadsheet would take for formulas begin with an apostrophe.
 
-use super::{Report, Scope, SliceFigures};
+use super::{MulticlassFigures, Report, Scope, SliceFigures};
 use crate::event::Tier;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,6 +49,9 @@ fn groups(report: &Report) -> String {
             add(rows, &place, "ranking", &row.ranking);
             add(rows, &place, "calibration", &row.calibration);
             add(rows, &place, "identified", &row.identified);
+            add(rows, &place, "multiclass", &row.multiclass);
+            add_classes(rows, &place, &row.multiclass);
+            add(rows, &place, "regression", &row.regression);
         }
     })
 }
@@ -57,6 +60,11 @@ fn gaps(report: &Report) -> String {
     each_slice(report, |slice, place, rows| {
         add(rows, place, "", &slice.parity);
         add(rows, place, "fairness", &slice.fairness);
+        for row in slice.multiclass.iter().flat_map(|parity| &parity.classes) {
+            add(rows, place, &format!("multiclass.classes.{}.selection_rate", row.class), &row.selection_rate);
+        }
+        add(rows, place, "multiclass", &slice.multiclass);
+        add(rows, place, "regression", &slice.regression);
     })
 }
 
@@ -142,6 +150,20 @@ fn impact(report: &Report) -> String {
         }
     }
     rows
+}
+
+/// Each class against all others, by its name.
+fn add_classes(rows: &mut String, place: &Place, figures: &Option<MulticlassFigures>) {
+    for class in figures.iter().flat_map(|figures| &figures.classes) {
+        let name = format!("multiclass.classes.{}", class.class);
+        add(rows, place, &format!("{name}.selected"), &class.selected);
+        add(rows, place, &format!("{name}.selection_rate"), &class.selection_rate);
+        add(rows, place, &name, &class.outcomes);
+    }
+    let top = figures.iter().filter_map(|figures| figures.outcomes.as_ref()).flat_map(|all| &all.top.accuracies);
+    for row in top {
+        add(rows, place, &format!("multiclass.outcomes.top.{}", row.k), &row.accuracy);
+    }
 }
 
 fn each_scope(report: &Report, f: impl Fn(&Scope, &Place, &mut String)) -> String {

@@ -34,21 +34,9 @@ impl Confusion {
 
     /// A figure of the cells with the delta method's normal interval for a multinomial sample, held inside `range`.
     fn delta(self, range: Interval, level: f64, figure: impl Fn([Dual; 4]) -> Dual) -> Result<Estimate, NotEstimable> {
-        let z = normal_quantile(level)?;
         let found = figure(Dual::cells(self.cells()));
-        if !found.value.is_finite() {
-            return Err(NotEstimable::NotFinite);
-        }
-        // Where the figure is at the end of its range its slope says nothing of the width: it is 0, but for rounding.
         let n: f64 = self.cells().iter().map(|cell| *cell as f64).sum();
-        let variance = found.multinomial_variance(self.cells());
-        let around = if variance * n > ROUNDING && variance.is_finite() {
-            Interval::around(found.value, z * variance.sqrt())
-        } else {
-            Err(NotEstimable::ZeroVariance)
-        };
-        let held = |i: Interval| Interval { lower: i.lower.max(range.lower), upper: i.upper.min(range.upper) };
-        Ok(Estimate { value: found.value.clamp(range.lower, range.upper), interval: around.map(held) })
+        held(found.value, found.multinomial_variance(self.cells()), n, range, level)
     }
 
     /// F-beta, (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP) (van Rijsbergen 1979); F1 for `beta` = 1. Between 0 and 1.
@@ -157,10 +145,26 @@ impl Confusion {
     }
 }
 
+/// A figure of `n` events with the delta method's `variance` and a normal interval, both held inside `range`.
+pub(super) fn held(value: f64, variance: f64, n: f64, range: Interval, level: f64) -> Result<Estimate, NotEstimable> {
+    let z = normal_quantile(level)?;
+    if !value.is_finite() {
+        return Err(NotEstimable::NotFinite);
+    }
+    // Where the figure is at the end of its range its slope says nothing of the width: it is 0, but for rounding.
+    let around = if variance * n > ROUNDING && variance.is_finite() {
+        Interval::around(value, z * variance.sqrt())
+    } else {
+        Err(NotEstimable::ZeroVariance)
+    };
+    let held = |i: Interval| Interval { lower: i.lower.max(range.lower), upper: i.upper.min(range.upper) };
+    Ok(Estimate { value: value.clamp(range.lower, range.upper), interval: around.map(held) })
+}
+
 /// Variance of one event's share in a figure, below which it is none.
 const ROUNDING: f64 = 1e-24;
-const UNIT: Interval = Interval { lower: 0.0, upper: 1.0 };
-const SIGNED: Interval = Interval { lower: -1.0, upper: 1.0 };
+pub(super) const UNIT: Interval = Interval { lower: 0.0, upper: 1.0 };
+pub(super) const SIGNED: Interval = Interval { lower: -1.0, upper: 1.0 };
 const NOT_NEGATIVE: Interval = Interval { lower: 0.0, upper: f64::MAX };
 
 #[cfg(test)]

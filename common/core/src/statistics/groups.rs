@@ -147,6 +147,33 @@ pub fn joint_ratio(groups: &[[(u64, u64); 2]], joint: Joint, level: f64) -> Resu
     joint.of(spread(0)?, spread(1)?, f64::min)
 }
 
+/// The greatest of several [`max_min_difference`]s, and whose it is: of the classes of a decision, say. Each has its interval
+/// at its share of the error, so all hold together with the level's probability, and then so do the greatest lower and the
+/// greatest upper end.
+///
+/// # Errors
+/// Those of [`max_min_difference`], for any of them; `TooFewGroups` without any.
+pub fn worst_difference(several: &[Vec<(u64, u64)>], level: f64) -> Result<(usize, Estimate), NotEstimable> {
+    let level = 1.0 - (1.0 - level) / several.len().max(1) as f64;
+    let mut worst: Option<(usize, MaxMinDifference)> = None;
+    for (at, groups) in several.iter().enumerate() {
+        let spread = max_min_difference(groups, level)?;
+        worst = Some(match worst {
+            None => (at, spread),
+            Some((first, so_far)) => {
+                let interval = Interval {
+                    lower: so_far.interval.lower.max(spread.interval.lower),
+                    upper: so_far.interval.upper.max(spread.interval.upper),
+                };
+                let (at, greater) = if spread.value > so_far.value { (at, spread) } else { (first, so_far) };
+                (at, MaxMinDifference { interval, ..greater })
+            }
+        });
+    }
+    let (at, MaxMinDifference { value, interval, .. }) = worst.ok_or(NotEstimable::TooFewGroups)?;
+    Ok((at, Estimate { value, interval: Ok(interval) }))
+}
+
 fn half_error(level: f64) -> f64 {
     1.0 - (1.0 - level) / 2.0
 }
@@ -203,6 +230,19 @@ mod tests {
         assert!(ratio.is_ok_and(|r| katz.is_ok_and(|k| (r.value - k.value).abs() < 1e-15)));
         assert!(ratio.is_ok_and(|r| katz.is_ok_and(|k| (r.interval.lower - k.interval.lower).abs() < 1e-12)));
         assert!(ratio.is_ok_and(|r| katz.is_ok_and(|k| (r.interval.upper - k.interval.upper).abs() < 1e-12)));
+    }
+
+    #[test]
+    fn the_worst_of_several_is_named() {
+        let (one, other) = (vec![(1, 10), (5, 12), (3, 9)], vec![(9, 10), (1, 12), (2, 9)]);
+        let both: Vec<_> = one.iter().zip(&other).map(|(a, b)| [*a, *b]).collect();
+        let worst = joint_difference(&both, Joint::Worse, LEVEL).expect("defined");
+        assert_eq!(worst_difference(&[one.clone(), other.clone()], LEVEL), Ok((1, worst)));
+        assert_eq!(worst_difference(&[other, one.clone()], LEVEL), Ok((0, worst)));
+        let alone = max_min_difference(&one, LEVEL).map(|s| (s.value, s.groups_defined));
+        assert_eq!(worst_difference(&[one.clone(), one], LEVEL).map(|(at, e)| (e.value, at + 3)), alone);
+        assert_eq!(worst_difference(&[], LEVEL), Err(NotEstimable::TooFewGroups));
+        assert_eq!(worst_difference(&[vec![(1, 2)]], LEVEL), Err(NotEstimable::TooFewGroups));
     }
 
     #[test]

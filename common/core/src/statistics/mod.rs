@@ -29,12 +29,16 @@ mod identified;
 #[cfg(test)]
 mod laws;
 mod mantel_haenszel;
+mod means;
 mod meta;
+mod multiclass;
 mod multiplicity;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod oracle_across;
+#[cfg(test)]
+mod oracle_classes;
 #[cfg(test)]
 mod oracle_counts;
 #[cfg(test)]
@@ -42,12 +46,15 @@ mod oracle_drift;
 #[cfg(test)]
 mod oracle_people;
 #[cfg(test)]
+mod oracle_regression;
+#[cfg(test)]
 mod oracle_scores;
 mod proportion;
 mod quantile;
 mod ranking;
 mod ratio;
 mod recalibration;
+mod regression;
 mod roc;
 mod simpson;
 mod split;
@@ -64,20 +71,24 @@ pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
 pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
 pub use groups::{
     Joint, MaxMinDifference, MinMaxRatio, joint_difference, joint_ratio, max_min_difference, min_max_ratio,
+    worst_difference,
 };
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use identified::{identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
+pub use means::{Sample, max_min_means, welch};
 pub use meta::{
     Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
     log_risk_ratio_effect, meta_analysis, risk_difference_effect,
 };
+pub use multiclass::{Average, ClassTable, Weights, among_first};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
+pub use regression::Moments;
 pub use roc::{abroca, partial_auc};
 pub use simpson::{Simpson, simpson};
 pub use split::{GapSplit, gap_split};
@@ -126,6 +137,8 @@ pub enum NotEstimable {
     Immature,
     /// The score's range is not 0 to 1, so it claims no probability.
     NotAProbability,
+    /// The order of the classes means nothing.
+    ClassesNotOrdered,
 }
 
 impl NotEstimable {
@@ -148,6 +161,7 @@ impl NotEstimable {
             NotEstimable::Separated => "separated",
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
+            NotEstimable::ClassesNotOrdered => "classes_not_ordered",
         }
     }
 }
@@ -174,6 +188,11 @@ impl Interval {
     /// Whether `value` lies inside, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.lower <= value && value <= self.upper
+    }
+
+    /// The interval of what cannot be below 0.
+    pub(crate) fn not_negative(self) -> Interval {
+        Interval { lower: self.lower.max(0.0), upper: self.upper }
     }
 
     /// `centre` plus and minus `half_width`; without width, or not finite, it is no interval.
@@ -269,6 +288,7 @@ mod tests {
             Separated,
             Immature,
             NotAProbability,
+            ClassesNotOrdered,
         ] {
             let text = serde_json::to_string(&reason).unwrap_or_default();
             assert_eq!(text, format!("\"{reason}\""));

@@ -3,8 +3,8 @@
 use crate::codec::Valid;
 use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
-    Cell, Counts, FeatureQuality, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice,
-    ReleasedStratum,
+    Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup,
+    ReleasedSlice, ReleasedStratum, Sum,
 };
 use crate::envelope::{Attestation, Claim, Head, ReleaseClaim, attest_contract, attest_plan, json, seal};
 use crate::event::{IntakeCounts, Tier};
@@ -29,6 +29,8 @@ pub(super) enum Gave {
     Counts(Vec<[u64; 2]>),
     /// The slice is suppressed; this many events.
     Hidden(u64),
+    /// These slices.
+    Slices(Vec<ReleasedSlice>),
     /// No release.
     Nothing,
 }
@@ -48,6 +50,8 @@ pub(super) struct World {
     pub intake: IntakeCounts,
     /// Whether the contract has a feature.
     pub features: bool,
+    /// The whole contract, where it is another one.
+    pub contract: Option<&'static str>,
 }
 
 impl World {
@@ -63,6 +67,7 @@ impl World {
             sampled: Vec::new(),
             intake: IntakeCounts::new(),
             features: false,
+            contract: None,
         }
     }
 
@@ -102,7 +107,7 @@ impl World {
             quoted(&self.categories[1]),
             if self.features { "[[feature]]\nname = \"grade <b>\"\ntype = \"text\"\n" } else { "" }
         );
-        contract::from_toml(&source).expect("a contract")
+        contract::from_toml(self.contract.unwrap_or(&source)).expect("a contract")
     }
 
     fn plan(&self, contract: Digest) -> Plan {
@@ -172,8 +177,9 @@ impl World {
             ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
         });
         let strata: Vec<_> = strata.collect();
-        let whole = strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
-        let events = whole.flatten().flatten().sum();
+        let whole = || strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
+        let events = whole().flatten().flatten().sum();
+        let outcomes = whole().flatten().map(|row| row[0] + row[1]).sum();
         let one = |feature: &Feature| FeatureQuality {
             feature: feature.name.clone(),
             missing: Cell::Value(0),
@@ -183,7 +189,7 @@ impl World {
         let features: Vec<_> = contract.features.iter().map(one).collect();
         let window = published.all_windows()[0];
         let text = ReleaseText {
-            operations: None,
+            operations: (outcomes > 0).then(hidden_operations),
             format: RELEASE_FORMAT,
             site: name(site),
             plan,
@@ -191,7 +197,7 @@ impl World {
             rule: RULE.to_owned(),
             k: 1,
             events,
-            outcomes: 0,
+            outcomes,
             intake: self.intake.clone(),
             quality: self.features.then_some(Quality { events: Cell::Value(events), features }),
             strata,
@@ -216,6 +222,18 @@ impl World {
         let files = vec![json(&text).expect("encodes")];
         let made = seal(head().predicate(Claim::Release(claim)), files, &[&key(seed(at), 0)]).expect("seals");
         Some(verify::release(&made.envelope, &made.artifacts[0], registry).expect("a verified release"))
+    }
+}
+
+/// How long labels took is not seen.
+fn hidden_operations() -> Operations {
+    let nothing = || Cell::Value(Sum { events: 0, sum: Decimal(0) });
+    Operations {
+        latency_us: Cell::Value(Vec::new()),
+        label_delay_s: Cell::Suppressed,
+        cost_micros: nothing(),
+        tokens_in: nothing(),
+        tokens_out: nothing(),
     }
 }
 
@@ -255,6 +273,7 @@ fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
 /// What a site gave of one tier: the slice without attributes, and the one of both categories.
 fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
     let (whole, cells) = match gave {
+        Gave::Slices(slices) => return slices.clone(),
         Gave::Nothing => (block([0, 0]), vec![Cell::Value(block([0, 0])); groups.len()]),
         Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
         Gave::Counts(counts) => {

@@ -53,7 +53,7 @@ fn checked(text: &ReleaseText, contract: &Contract) -> Result<(), String> {
 fn triage() -> Vec<Row> {
     let of = |n: u8| {
         let (decision, label) = if n < 5 { (0, 0) } else { (1, 2) };
-        (decision, None, u16::from(n % 2 == 0), Some(label), 1, Some((n < 5).then_some(0)), n + 1)
+        (decision, None, u16::from(n.is_multiple_of(2)), Some(label), 1, Some((n < 5).then_some(0)), n + 1)
     };
     (0..20).map(|n| of(n % 10)).collect()
 }
