@@ -8,7 +8,7 @@ mod subjects;
 
 pub(crate) use detail::{DetailTensors, MomentSums, WeightSums};
 pub(crate) use operations::{OperationCounts, SumCounts};
-pub(crate) use subjects::SubjectCounts;
+pub(crate) use subjects::{People, SubjectCounts};
 
 use crate::codec;
 use crate::contract::{ContractText, Feature};

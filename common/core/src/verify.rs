@@ -1,5 +1,6 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod blocks;
 mod detail;
 mod numbered;
 mod numbers;

@@ -9,13 +9,15 @@
 //! bin (or without a score), at the resolution that both releases share, the coarser of the two. Finer bins of one of
 //! them stand alone and have nothing to be subtracted from. Sums of scores in a bin are then over at least k events, too.
 //!
-//! A slice that both releases withhold has nothing to be subtracted and is not looked at. One that only one of them
-//! shows is looked at all the same: the other numbers of the second bound it. With k = 1 everything passes.
+//! Of a group, or a fold, that shows its totals only, the transitions of its totals are counted: by decision, whether an
+//! event is new; by label before and after. Of one that shows its number of events: whether an event is new. What both
+//! releases withhold has nothing to be subtracted and is not looked at. The rungs must be the same in both: else what hid a
+//! cell in one would be undone by the other. With k = 1 everything passes.
 //!
 //! An amendment is held against every earlier release of its window, not only the last: small steps would add up.
 
 use super::quality::check_difference;
-use super::{Release, ReleaseText, ReleasedGroup, ReleasedSlice, Visible};
+use super::{Block, Release, ReleaseText, ReleasedGroup, ReleasedSlice, Rung};
 use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
 use crate::disclosure::Cell;
@@ -27,10 +29,10 @@ use std::collections::BTreeMap;
 pub struct Transitions {
     /// Says which group of each slice counts an event; nothing is added to it.
     shape: Aggregate,
-    /// What either release shows of each slice.
-    seen: BTreeMap<Stratum, Vec<Visible>>,
-    /// Whether what both show of the features' quality tells too much.
-    quality: Result<(), String>,
+    /// What the releases show of each slice.
+    seen: BTreeMap<Stratum, Vec<Seen>>,
+    /// Whether what both show of the features' quality tells too much, or their rungs differ.
+    alike: Result<(), String>,
     /// Names of the slices, and of their groups.
     names: Vec<super::SliceNames>,
     counts: BTreeMap<Transition, u64>,
@@ -43,15 +45,27 @@ struct Transition {
     slice: usize,
     group: usize,
     place: Place,
-    /// The label before, 0, 1 or neither; none for an event that was not there.
+    /// The label before, 0, 1, neither, or any; none for an event that was not there.
     before: Option<usize>,
     after: usize,
 }
+
+/// What two releases show of a slice.
+struct Seen {
+    /// Of each group: which block counts it, itself or the fold, which comes after all groups; and the block's rung.
+    blocks: Vec<(usize, Rung)>,
+    /// Of histograms, what both can show.
+    bins: Option<u32>,
+}
+
+/// A label that is not told apart from others.
+const ANY: usize = 3;
 
 /// Where an event is counted beside its label; it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Decision(usize),
+    Anywhere,
     Bin(usize),
     NoScore,
 }
@@ -68,22 +82,22 @@ impl Transitions {
         contract: &ContractText,
     ) -> Result<Self, String> {
         let mut seen = BTreeMap::new();
+        let mut alike = check_difference(before, after, plan.disclosure.k);
         for stratum in &after.strata {
             let old =
                 before.strata.iter().find(|old| old.model_version == stratum.model_version && old.tier == stratum.tier);
-            // A tier that was not there yet had no events, and everybody could see that.
             let slices = match old {
-                Some(old) => old.slices.iter().zip(&stratum.slices).map(either).collect(),
-                None => stratum.slices.iter().map(|slice| Visible { counts: true, ..either((slice, slice)) }).collect(),
+                Some(old) => old.slices.iter().zip(&stratum.slices).map(|both| both_show(both, &mut alike)).collect(),
+                // A tier that was not there yet had no events, and everybody could see that.
+                None => stratum.slices.iter().map(Seen::all).collect(),
             };
             let version = plan.model_versions.iter().position(|version| *version == stratum.model_version);
             seen.extend(version.map(|version| ((version, stratum.tier), slices)));
         }
-        let quality = check_difference(before, after, plan.disclosure.k);
         let mut names = vec![(Vec::new(), vec![Vec::new()])];
         names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
         let shape = Aggregate::empty(plan, contract)?;
-        Ok(Transitions { shape, seen, quality, names, counts: BTreeMap::new() })
+        Ok(Transitions { shape, seen, alike, names, counts: BTreeMap::new() })
     }
 
     /// Counts one event of a stratum that the second release counts; `before` is its label in the first, if that counts it
@@ -104,15 +118,23 @@ impl Transitions {
         let (decision, after) = self.shape.sides_of(event, after)?;
         let before = before.map(|before| self.shape.sides_of(event, before)).transpose()?.map(|(_, label)| label);
         for ((slice, group), visible) in groups.into_iter().enumerate().zip(seen) {
-            let mut count = |place| {
+            let Some(&(group, rung)) = visible.blocks.get(group) else { continue };
+            let mut count = |place, before, after| {
                 let transition = Transition { stratum, slice, group, place, before, after };
                 *self.counts.entry(transition).or_default() += 1;
             };
-            if visible.counts {
-                count(Place::Decision(decision));
+            let any = before.map(|_| ANY);
+            match rung {
+                Rung::Full => count(Place::Decision(decision), before, after),
+                Rung::Margins => {
+                    count(Place::Decision(decision), any, ANY);
+                    count(Place::Anywhere, before, after);
+                }
+                Rung::N => count(Place::Anywhere, any, ANY),
+                Rung::Hidden => {}
             }
             if let Some(bins) = visible.bins {
-                count(event.score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins))));
+                count(event.score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins))), before, after);
             }
         }
         Ok(())
@@ -123,7 +145,7 @@ impl Transitions {
     /// # Errors
     /// One that has fewer, in words.
     pub fn check(&self, k: u64) -> Result<(), String> {
-        self.quality.clone()?;
+        self.alike.clone()?;
         match self.counts.iter().find(|(_, events)| **events < k) {
             None => Ok(()),
             Some((transition, events)) => Err(self.told(transition, *events, k)),
@@ -134,14 +156,20 @@ impl Transitions {
         let (attributes, groups) = &self.names[transition.slice];
         let slice = match groups.get(transition.group) {
             Some(group) if !attributes.is_empty() => format!("{} {}", attributes.join(" x "), group.join(" x ")),
+            None if !attributes.is_empty() => format!("{} (groups shown together)", attributes.join(" x ")),
             _ => "all events".to_owned(),
         };
         let place = match transition.place {
             Place::Decision(code) => format!("decision code {code}"),
+            Place::Anywhere => "any decision".to_owned(),
             Place::Bin(bin) => format!("score bin {bin}"),
             Place::NoScore => "no score".to_owned(),
         };
-        let label = |code: usize| if code < 2 { format!("label code {code}") } else { "no label".to_owned() };
+        let label = |code: usize| match code {
+            0 | 1 => format!("label code {code}"),
+            ANY => "any label".to_owned(),
+            _ => "no label".to_owned(),
+        };
         let how = match transition.before {
             None => format!("come in with {}", label(transition.after)),
             Some(before) if before == transition.after => format!("stay at {}", label(before)),
@@ -151,15 +179,36 @@ impl Transitions {
     }
 }
 
-/// What one of two releases shows of a slice; of histograms, what both can show.
-fn either((before, after): (&ReleasedSlice, &ReleasedSlice)) -> Visible {
-    let counts = |slice: &ReleasedSlice| slice.groups.iter().any(|group| group.counts.value().is_some());
-    let bins = |slice: &ReleasedSlice| {
-        let of = |group: &ReleasedGroup| group.scores.as_ref().and_then(Cell::value).map(|scores| scores.bins);
-        slice.groups.iter().find_map(of)
+impl Seen {
+    /// Every cell, whatever is shown of it.
+    fn all(slice: &ReleasedSlice) -> Seen {
+        Seen { blocks: (0..slice.groups.len()).map(|group| (group, Rung::Full)).collect(), bins: bins(slice) }
+    }
+}
+
+/// What both of two releases show of a slice.
+fn both_show((before, after): (&ReleasedSlice, &ReleasedSlice), alike: &mut Result<(), String>) -> Seen {
+    let of = |slice: &ReleasedSlice| -> Vec<(usize, Rung)> {
+        let block = |(at, group): (usize, &ReleasedGroup)| match group.counts {
+            Block::Folded(fold) => {
+                let rung = slice.folds.get(fold as usize).map_or(Rung::Hidden, Block::rung);
+                (slice.groups.len() + fold as usize, rung)
+            }
+            _ => (at, group.counts.rung()),
+        };
+        slice.groups.iter().enumerate().map(block).collect()
     };
-    let coarser = [bins(before), bins(after)].into_iter().flatten().min();
-    Visible { counts: counts(before) || counts(after), bins: coarser }
+    let (old, new) = (of(before), of(after));
+    if old != new && alike.is_ok() {
+        let name = if after.attributes.is_empty() { "all events".to_owned() } else { after.attributes.join(" x ") };
+        *alike = Err(format!("{name}: it shows more of some groups, or less, than before"));
+    }
+    Seen { blocks: new, bins: [bins(before), bins(after)].into_iter().flatten().min() }
+}
+
+fn bins(slice: &ReleasedSlice) -> Option<u32> {
+    let of = |group: &ReleasedGroup| group.scores.as_ref().and_then(Cell::value).map(|scores| scores.bins);
+    slice.groups.iter().find_map(of)
 }
 
 #[cfg(test)]

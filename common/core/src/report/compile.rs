@@ -11,7 +11,7 @@ use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figure
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
 use crate::contract::Task;
-use crate::disclosure::{Cell, Decimal, Moments, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::disclosure::{Block, Cell, Decimal, Moments, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
 use crate::event::Tier;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
@@ -153,11 +153,12 @@ fn empty_slices(plan: &Plan, terms: &Terms) -> Vec<ReleasedSlice> {
         let (square_sums, histogram) = ([Decimal(0); 3], [const { Vec::new() }; 3]);
         Cell::Value(Scores { bins, no_score: [0; 3], square_sums, histogram })
     };
-    let group = |group| empty_group(terms, ReleasedGroup::new(group, Cell::Value([[0; 3]; 3]), bins.map(scores)));
-    let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())] };
+    let group = |group| empty_group(terms, ReleasedGroup::new(group, Block::Full([[0; 3]; 3]), bins.map(scores)));
+    let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())], folds: Vec::new() };
     let slice = |slice: &Slice| ReleasedSlice {
         attributes: slice.attributes.clone(),
         groups: slice.groups(terms.contract).into_iter().map(group).collect(),
+        folds: Vec::new(),
     };
     std::iter::once(whole).chain(plan.slices.iter().map(slice)).collect()
 }

@@ -111,5 +111,5 @@ impl Partial {
 }
 
 fn visible(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
-    slice.groups.iter().map(|group| group.counts.value().copied()).collect()
+    slice.groups.iter().map(|group| group.counts.full().copied()).collect()
 }

@@ -39,7 +39,7 @@ impl<T> Shown<T> {
     fn at<'a>(part: &Part<'a>, site: &'a Name, kind: &Kind<T>) -> Option<Shown<T>> {
         let mut sum = Shown { sites: 0, sums: Vec::new(), counts: Vec::new() };
         for slice in part.slices(site)? {
-            let counts = slice.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<_>>()?;
+            let counts = slice.groups.iter().map(|group| group.counts.full().copied()).collect::<Option<_>>()?;
             let sums = slice.groups.iter().map(kind.read).collect::<Option<_>>()?;
             sum.add(Shown { sites: 0, sums, counts }, kind);
         }

@@ -68,7 +68,7 @@ fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
     let mut sum = Sum::default();
     let mut scores = true;
     for part in parts {
-        let Some(counts) = part.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<Vec<_>>>()
+        let Some(counts) = part.groups.iter().map(|group| group.counts.full().copied()).collect::<Option<Vec<_>>>()
         else {
             return (State::Suppressed, None, Sum::default());
         };
@@ -94,7 +94,7 @@ fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
 
 /// The counts of a slice by group, if they are visible.
 pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
-    slice.groups.iter().map(|group| group.counts.value().copied()).collect()
+    slice.groups.iter().map(|group| group.counts.full().copied()).collect()
 }
 
 /// A group's figures at a site, and its area as an effect to pool, or why not.

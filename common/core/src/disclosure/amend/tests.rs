@@ -22,7 +22,7 @@ fn release(rows: &[Row], plan: &Plan, contract: &Contract, after: bool) -> Relea
         }
     }
     let window = Window { start: crate::time::Time(0), end: crate::time::Time(crate::time::HOUR_NS) };
-    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window).expect("fits")
+    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window).expect("fits").release
 }
 
 /// The verdict over rows, with the plan's own k of 5.
@@ -104,7 +104,7 @@ fn what_both_releases_withhold_is_not_looked_at() {
     let (plan, contract) = documents();
     let all = [far.concat(), late.concat()].concat();
     let after = release(&all, &plan, &contract, true);
-    assert!(after.strata[0].slices[2].groups[0].counts.value().is_none(), "the intersection is withheld");
+    assert!(after.strata[0].slices[2].groups[0].counts.full().is_none(), "the intersection is withheld");
     assert_eq!(verdict(&all), Ok(()));
 }
 
@@ -115,7 +115,7 @@ fn least(rows: &[Row], plan: &Plan, contract: &Contract) -> Option<u64> {
     let mut least = None;
     for (slice, axes) in axes.iter().enumerate() {
         let of = |release: &Release| release.strata[0].slices[slice].groups[0].clone();
-        let counts = both.iter().any(|release| of(release).counts.value().is_some());
+        let counts = both.iter().any(|release| of(release).counts.full().is_some());
         let bins = both.iter().filter_map(|r| Some(of(r).scores?.value()?.bins)).min();
         let key = |row: &Row| {
             let group: Vec<u16> = axes.iter().map(|axis| row.4[*axis]).collect();

@@ -3,6 +3,7 @@
 use crate::codec::Valid;
 use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
+    Block,
     Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup,
     ReleasedSlice, ReleasedStratum, Sum,
 };
@@ -177,7 +178,7 @@ impl World {
             ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
         });
         let strata: Vec<_> = strata.collect();
-        let whole = || strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
+        let whole = || strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.full());
         let events = whole().flatten().flatten().sum();
         let outcomes = whole().flatten().map(|row| row[0] + row[1]).sum();
         let one = |feature: &Feature| FeatureQuality {
@@ -274,17 +275,17 @@ fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
 fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
     let (whole, cells) = match gave {
         Gave::Slices(slices) => return slices.clone(),
-        Gave::Nothing => (block([0, 0]), vec![Cell::Value(block([0, 0])); groups.len()]),
-        Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
+        Gave::Nothing => (block([0, 0]), vec![Block::Full(block([0, 0])); groups.len()]),
+        Gave::Hidden(events) => (block([*events, 0]), vec![Block::Withheld; groups.len()]),
         Gave::Counts(counts) => {
             let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-            (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
+            (block(sum), counts.iter().map(|part| Block::Full(block(*part))).collect())
         }
     };
     let released = |group: Vec<String>, counts| ReleasedGroup::new(group, counts, None);
     let groups = groups.iter().cloned().zip(cells).map(|(group, counts)| released(group, counts));
     vec![
-        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Cell::Value(whole))] },
-        ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect() },
+        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Block::Full(whole))], folds: Vec::new() },
+        ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect(), folds: Vec::new() },
     ]
 }

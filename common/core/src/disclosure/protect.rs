@@ -1,0 +1,107 @@
+//! Rungs of all blocks of a release: by the rule, and then, until the attacker learns too little, lower.
+//!
+//! A block with a cell that is not protected sends a neighbour down a rung. The least harm first: from full to margins before
+//! margins to n before n to nothing; of the finest slices; with the fewest events. Rungs only ever go down, so this ends, if
+//! need be where nothing is shown but what is public. Groups without events hide nothing and stay.
+
+use super::attack::{Place, Public, Views, unprotected};
+use super::rungs::{Behind, Ladder, Rung};
+use std::cmp::Reverse;
+
+/// Why less than everything of a block is shown. For the site's own desk: beside a release it would say too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It has numbers from 1 to below k.
+    Few,
+    /// Other groups of its slice have, and are folded with it.
+    Fold,
+    /// With it, numbers of others would follow.
+    Others,
+    /// The slices that overlap go round in a circle, and what follows from them together is not solved.
+    Circle,
+}
+
+/// The rungs of the slices of each stratum, and why each group is where it is.
+pub(super) fn protect(
+    views: &Views,
+    strata: Vec<Vec<Vec<Behind>>>,
+    public: Public,
+    k: u64,
+) -> (Vec<Vec<Ladder>>, Vec<Vec<Vec<Option<Why>>>>) {
+    let alone = |behind: &Behind| super::rungs::rung(&behind.counts, &behind.people, k);
+    let first: Vec<Vec<Vec<Rung>>> =
+        strata.iter().map(|slices| slices.iter().map(|slice| slice.iter().map(alone).collect()).collect()).collect();
+    let mut ladders: Vec<Vec<Ladder>> =
+        strata.into_iter().map(|slices| slices.into_iter().map(|slice| Ladder::new(slice, k)).collect()).collect();
+    let mut whys: Vec<Vec<Vec<Option<Why>>>> = (first.iter().zip(&ladders))
+        .map(|(first, ladders)| first.iter().zip(ladders).map(|(first, ladder)| whys(first, ladder)).collect())
+        .collect();
+    for (slices, whys) in ladders.iter_mut().zip(&mut whys) {
+        break_circles(views, slices, whys);
+    }
+    loop {
+        let mut lowered: Vec<Place> = Vec::new();
+        for place in unprotected(views, &ladders, public, k) {
+            if lowered.iter().any(|other| views.touch(place, *other)) {
+                continue;
+            }
+            let Some(next) = neighbour(views, &ladders, place) else { continue };
+            let ladder = &mut ladders[next.stratum][next.slice];
+            ladder.lower(next.group);
+            if let Some(group) = next.group {
+                whys[next.stratum][next.slice][group].get_or_insert(Why::Others);
+            }
+            // What became too much for a circle, too.
+            break_circles(views, &mut ladders[next.stratum], &mut whys[next.stratum]);
+            lowered.push(next);
+        }
+        if lowered.is_empty() {
+            return (ladders, whys);
+        }
+    }
+}
+
+fn whys(first: &[Rung], ladder: &Ladder) -> Vec<Option<Why>> {
+    let of = |(first, now): (&Rung, &Rung)| match (first, now) {
+        (Rung::Full, Rung::Full) => None,
+        (Rung::Hidden, _) => Some(Why::Few),
+        (_, Rung::Hidden) => Some(Why::Fold),
+        _ => Some(Why::Few),
+    };
+    first.iter().zip(&ladder.rungs).map(of).collect()
+}
+
+/// Withholds the smallest slices that overlap in a circle, until none does, where anything is hidden in one of them.
+fn break_circles(views: &Views, slices: &mut [Ladder], whys: &mut [Vec<Option<Why>>]) {
+    if slices.iter().all(|slice| slice.rungs.iter().all(|rung| *rung == Rung::Full)) {
+        return;
+    }
+    let is_seen = |slice: &Ladder| slice.rungs.iter().any(|rung| *rung != Rung::Hidden) || slice.fold().is_some();
+    loop {
+        let seen: Vec<usize> = (0..slices.len()).filter(|at| is_seen(&slices[*at])).collect();
+        let Some(slice) = views.circle(&seen) else { return };
+        slices[slice].withhold();
+        whys[slice].iter_mut().for_each(|why| *why = why.or(Some(Why::Circle)));
+    }
+}
+
+/// The block that does the least harm if it goes down a rung: of those that share events with the unprotected one, else of
+/// its stratum, else of all.
+fn neighbour(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Option<Place> {
+    let all = strata.iter().enumerate().flat_map(|(stratum, slices)| {
+        slices.iter().enumerate().flat_map(move |(slice, ladder)| {
+            let groups = (0..ladder.rungs.len()).map(Some).chain([None]);
+            groups.map(move |group| (Place { stratum, slice, group }, ladder))
+        })
+    });
+    let shown = all.filter_map(|(at, ladder)| {
+        let (rung, counts) = ladder.shown(at.group)?;
+        let events: u64 = counts.iter().flatten().sum();
+        let near = if views.touch(place, at) { 0 } else { 1 + u8::from(at.stratum != place.stratum) };
+        (events > 0).then_some(((near, rung, Reverse(views.depth(at.slice)), events, at), at))
+    });
+    shown.min_by_key(|(harm, _)| *harm).map(|(_, at)| at)
+}
+
+#[cfg(test)]
+mod tests;
