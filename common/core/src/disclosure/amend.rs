@@ -31,7 +31,9 @@ pub struct Transitions {
     shape: Aggregate,
     /// What the releases show of each slice.
     seen: BTreeMap<Stratum, Vec<Seen>>,
-    /// Whether what both show of the features' quality tells too much, or their rungs differ.
+    /// Whether what both show of the features' quality tells too much.
+    quality: Result<(), String>,
+    /// Whether their rungs are the same.
     alike: Result<(), String>,
     /// Names of the slices, and of their groups.
     names: Vec<super::SliceNames>,
@@ -82,7 +84,8 @@ impl Transitions {
         contract: &ContractText,
     ) -> Result<Self, String> {
         let mut seen = BTreeMap::new();
-        let mut alike = check_difference(before, after, plan.disclosure.k);
+        let quality = check_difference(before, after, plan.disclosure.k);
+        let mut alike = Ok(());
         for stratum in &after.strata {
             let old =
                 before.strata.iter().find(|old| old.model_version == stratum.model_version && old.tier == stratum.tier);
@@ -97,7 +100,7 @@ impl Transitions {
         let mut names = vec![(Vec::new(), vec![Vec::new()])];
         names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
         let shape = Aggregate::empty(plan, contract)?;
-        Ok(Transitions { shape, seen, alike, names, counts: BTreeMap::new() })
+        Ok(Transitions { shape, seen, quality, alike, names, counts: BTreeMap::new() })
     }
 
     /// Counts one event of a stratum that the second release counts; `before` is its label in the first, if that counts it
@@ -145,9 +148,9 @@ impl Transitions {
     /// # Errors
     /// One that has fewer, in words.
     pub fn check(&self, k: u64) -> Result<(), String> {
-        self.alike.clone()?;
+        self.quality.clone()?;
         match self.counts.iter().find(|(_, events)| **events < k) {
-            None => Ok(()),
+            None => self.alike.clone(),
             Some((transition, events)) => Err(self.told(transition, *events, k)),
         }
     }
@@ -203,7 +206,13 @@ fn both_show((before, after): (&ReleasedSlice, &ReleasedSlice), alike: &mut Resu
         let name = if after.attributes.is_empty() { "all events".to_owned() } else { after.attributes.join(" x ") };
         *alike = Err(format!("{name}: it shows more of some groups, or less, than before"));
     }
-    Seen { blocks: new, bins: [bins(before), bins(after)].into_iter().flatten().min() }
+    // Where they differ, every cell says best what is too little.
+    let finer = |(at, (old, new)): (usize, ((usize, Rung), (usize, Rung)))| match old.0 == new.0 {
+        true => (new.0, old.1.min(new.1)),
+        false => (at, Rung::Full),
+    };
+    let blocks = old.into_iter().zip(new).enumerate().map(finer).collect();
+    Seen { blocks, bins: [bins(before), bins(after)].into_iter().flatten().min() }
 }
 
 fn bins(slice: &ReleasedSlice) -> Option<u32> {

@@ -173,28 +173,12 @@ pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public,
         let targets = part.targets.iter().map(|(place, at, cell)| (*place, *at, need(*cell)));
         match Simplex::new(&part.equations, &part.table) {
             Ok(mut simplex) => {
-                found.extend(targets.filter(|(_, at, need)| !is_protected(&mut simplex, *at, *need)).map(|of| of.0));
+                found.extend(targets.filter(|(_, at, need)| !simplex.is_free(*at, *need).unwrap_or(false)).map(|of| of.0));
             }
             Err(Unsolved) => found.extend(targets.map(|of| of.0)),
         }
     }
     found.into_iter().collect()
-}
-
-fn is_protected(simplex: &mut Simplex, unknown: usize, need: i64) -> bool {
-    let enough = |simplex: &Simplex| {
-        let (least, greatest) = simplex.seen(unknown);
-        greatest - least + 1 >= need
-    };
-    if enough(simplex) {
-        return true;
-    }
-    match simplex.greatest(unknown) {
-        Ok(None | Some(0)) => return true,
-        Ok(Some(_)) => {}
-        Err(Unsolved) => return false,
-    }
-    enough(simplex) || simplex.least(unknown).is_ok() && enough(simplex)
 }
 
 /// Equations over all strata, as unknown and coefficient: the right sides are those of the table.
@@ -238,7 +222,33 @@ impl System {
             let cells: Vec<usize> = cells.collect();
             system.equate(wholes.iter().flat_map(|first| cells.iter().map(move |cell| (first + cell, 1))).collect());
         }
+        system.drop_zeros();
         system
+    }
+
+    /// Leaves out what can only be 0 as a part of a total of 0: most of a table without absent decisions or labels.
+    fn drop_zeros(&mut self) {
+        let mut zero = vec![false; self.table.len()];
+        loop {
+            let before = self.equations.len();
+            self.equations.retain(|equation| {
+                let is_zero = equation.iter().all(|(at, by)| *by > 0 && self.table[*at] == 0);
+                equation.iter().filter(|_| is_zero).for_each(|(at, _)| zero[*at] = true);
+                !is_zero
+            });
+            for equation in &mut self.equations {
+                equation.retain(|(at, _)| !zero[*at]);
+                // A whole of which no part is left is 0, too.
+                if let [(_, by @ -1)] = &mut equation[..] {
+                    *by = 1;
+                }
+            }
+            self.equations.retain(|equation| !equation.is_empty());
+            if self.equations.len() == before {
+                break;
+            }
+        }
+        self.targets.retain(|(_, at, _)| !zero[*at]);
     }
 
     fn equate(&mut self, equation: Vec<(usize, i64)>) {
