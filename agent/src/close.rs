@@ -158,7 +158,7 @@ pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fau
         journal.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
     }
     let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
-    let release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    let release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?.release;
     Ok(Answer { sizes, journal, aggregate, release })
 }
 

@@ -58,7 +58,7 @@ fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduce
     thaw.need(site, &contract, release.window)?;
     let (aggregate, sizes) = raw(site, &plan, &contract, release, &verified)?;
     let name = &site.enrolment.site;
-    let mut now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?;
+    let mut now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?.release;
     let earlier = site.outbox.releases()?.into_iter().filter(|old| {
         old.kind == Kind::Release
             && old.plan == release.plan

@@ -30,7 +30,7 @@ fn what_is_hidden_says_so_and_stays_hidden() {
             small_counts_are_absent(slice);
             let shown = &report.scopes[0].slices[at];
             let site = shown.sites.iter().position(|state| state.site == release.site).expect("a site");
-            let is_hidden = slice.groups.iter().all(|group| group.counts == Cell::Suppressed);
+            let is_hidden = slice.full().is_none();
             assert_eq!(
                 shown.sites[site].state == State::Suppressed,
                 is_hidden,
@@ -84,7 +84,7 @@ fn certain_bounds_hold_the_truth(report: &Report, expected: &Value) {
 /// Every count that is seen, in blocks and in histograms, is 0 or at least k.
 fn small_counts_are_absent(slice: &ReleasedSlice) {
     for group in &slice.groups {
-        let blocks = group.counts.value().into_iter().flatten().flatten();
+        let blocks = group.counts.full().into_iter().flatten().flatten();
         let scores = group.scores.as_ref().and_then(Cell::value);
         let bins = scores.into_iter().flat_map(|scores| scores.histogram.iter().flatten().map(|bin| &bin.1));
         for count in blocks.chain(bins) {
@@ -113,10 +113,10 @@ fn truth(path: &Path) -> Truth {
 /// For each decision and label the groups are a table of their own. A slice of one attribute is bounded by the total; a
 /// slice of two by Fréchet's bounds from its margins, seen or not, which are exact for a two-way table.
 fn attack(slices: &[ReleasedSlice], hidden: &ReleasedSlice, truth: &Truth) -> usize {
-    let whole = slices[0].groups[0].counts.value().expect("all events are seen");
+    let whole = slices[0].groups[0].counts.full().expect("all events are seen");
     let margin = |attribute: &String, value: &String| -> Option<&Counts> {
         let slice = slices.iter().find(|slice| slice.attributes == [attribute.clone()])?;
-        slice.groups.iter().find(|group| group.group == [value.clone()])?.counts.value()
+        slice.groups.iter().find(|group| group.group == [value.clone()])?.counts.full()
     };
     let mut attacked = 0;
     for group in &hidden.groups {

@@ -159,7 +159,7 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("release", "/strata/0/slices/0/groups/0/counts", json!("hidden")),
         ("release", "/strata/0/slices/0/groups/0/scores/value/square_sums/0", json!(0)),
         ("release", "/strata/0/slices/0/groups/0/scores/value/bins", json!(15)),
-        ("release", "/rule", json!("blunt-0")),
+        ("release", "/rule", json!("blunt-1")),
         ("release", "/events", Value::Null),
         ("report", "/scopes/0/slices/1/pairs/0/crude/difference", json!(0)),
         ("report", "/scopes/0/slices/1/parity/demographic_parity/difference", json!({ "not_estimable": "" })),

@@ -27,8 +27,8 @@ mod simplex;
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
 pub use operations::{Operations, Range, Sum};
-pub(crate) use quality::passes;
 pub use protect::Why;
+pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 pub use rungs::{Block, Margins, Rung};
 
@@ -39,10 +39,10 @@ use crate::event::{IntakeCounts, Tier};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
 use crate::time::Window;
-use serde::{Deserialize, Serialize};
 use attack::{Public, Views};
 use protect::protect;
 use rungs::{Behind, Ladder};
+use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
 /// The rule's name, as releases carry it.

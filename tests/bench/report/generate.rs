@@ -134,7 +134,7 @@ impl Federation {
             aggregate.delay(occurred_at, occurred_at.plus_ns(rng.random_range(0..30 * 24) * HOUR_NS));
             aggregate.add((0, Tier::Full), &event, Some(Truth::new(label))).expect("inside the contract");
         }
-        let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together");
+        let release = disclose(&aggregate, plan, contract, self.plan, site, window).expect("belongs together").release;
         let journal = contract.journal_logs().map(|log| {
             let origin = journal_origin(&federation(), site, 1, &log);
             Checkpoint { origin, size: 0, root: empty_root() }.sign(&key(at + 1, KeyUse::Note)).expect("signs")

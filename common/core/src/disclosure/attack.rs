@@ -173,7 +173,9 @@ pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public,
         let targets = part.targets.iter().map(|(place, at, cell)| (*place, *at, need(*cell)));
         match Simplex::new(&part.equations, &part.table) {
             Ok(mut simplex) => {
-                found.extend(targets.filter(|(_, at, need)| !simplex.is_free(*at, *need).unwrap_or(false)).map(|of| of.0));
+                found.extend(
+                    targets.filter(|(_, at, need)| !simplex.is_free(*at, *need).unwrap_or(false)).map(|of| of.0),
+                );
             }
             Err(Unsolved) => found.extend(targets.map(|of| of.0)),
         }
@@ -356,7 +358,9 @@ impl System {
             part.table.push(*value);
         }
         for equation in self.equations {
-            let Some(part) = equation.first().and_then(|(at, _)| parts.get_mut(&root(&mut roots, *at))) else { continue };
+            let Some(part) = equation.first().and_then(|(at, _)| parts.get_mut(&root(&mut roots, *at))) else {
+                continue;
+            };
             part.equations.push(equation.iter().map(|(at, by)| (places[*at], *by)).collect());
         }
         for (place, unknown, cell) in self.targets {

@@ -201,7 +201,8 @@ impl Ladder {
     fn fill(&mut self) {
         while self.rungs.contains(&Rung::Hidden) && self.fold().is_none() {
             let passing = (0..self.rungs.len()).filter(|at| self.rungs[*at] != Rung::Hidden);
-            let next = passing.filter(|at| self.behind[*at].events() > 0).min_by_key(|at| (self.behind[*at].events(), *at));
+            let next =
+                passing.filter(|at| self.behind[*at].events() > 0).min_by_key(|at| (self.behind[*at].events(), *at));
             let Some(next) = next else { return };
             self.rungs[next] = Rung::Hidden;
         }

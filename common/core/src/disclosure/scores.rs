@@ -5,7 +5,12 @@ use super::{Bin, Decimal, Scores, SliceNames, passes};
 use crate::aggregate::{ScoreTensors, SliceTensors};
 
 /// At how many bins the scores of each slice are seen.
-pub(super) fn resolutions(slices: &[SliceTensors], ladders: &[Ladder], names: &[SliceNames], k: u64) -> Vec<Option<u32>> {
+pub(super) fn resolutions(
+    slices: &[SliceTensors],
+    ladders: &[Ladder],
+    names: &[SliceNames],
+    k: u64,
+) -> Vec<Option<u32>> {
     let is_full = |ladder: &Ladder| ladder.rungs.iter().all(|rung| *rung == Rung::Full);
     let both = slices.iter().zip(ladders);
     let mut seen: Vec<Option<u32>> =

@@ -45,7 +45,9 @@ fn window() -> Window {
 }
 
 fn release(aggregate: &Aggregate, plan: &Plan, contract: &ContractText) -> Release {
-    disclose(aggregate, plan, contract, Digest([0; 32]), &Name::new("s").expect("a name"), window()).expect("fits").release
+    disclose(aggregate, plan, contract, Digest([0; 32]), &Name::new("s").expect("a name"), window())
+        .expect("fits")
+        .release
 }
 
 /// Rows of decision 1 by (a, b), with how many there are.

@@ -4,8 +4,8 @@ use super::blocks::{check_blocks, check_sums};
 use super::detail::check_detail;
 use crate::contract::ContractText;
 use crate::disclosure::{
-    Bin, Block, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, Sum,
-    passes,
+    Bin, Block, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
+    Sum, passes,
 };
 use crate::event::{Tier, edge, log_linear};
 use crate::fault::Refusal;

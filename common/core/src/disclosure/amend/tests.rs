@@ -22,7 +22,9 @@ fn release(rows: &[Row], plan: &Plan, contract: &Contract, after: bool) -> Relea
         }
     }
     let window = Window { start: crate::time::Time(0), end: crate::time::Time(crate::time::HOUR_NS) };
-    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window).expect("fits").release
+    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window)
+        .expect("fits")
+        .release
 }
 
 /// The verdict over rows, with the plan's own k of 5.

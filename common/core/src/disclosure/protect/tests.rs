@@ -32,12 +32,7 @@ fn sums(finest: &[Counts]) -> Vec<Vec<Counts>> {
         }
         sum
     };
-    vec![
-        vec![sum(&[0, 1, 2, 3])],
-        vec![sum(&[0, 1]), sum(&[2, 3])],
-        vec![sum(&[0, 2]), sum(&[1, 3])],
-        finest.to_vec(),
-    ]
+    vec![vec![sum(&[0, 1, 2, 3])], vec![sum(&[0, 1]), sum(&[2, 3])], vec![sum(&[0, 2]), sum(&[1, 3])], finest.to_vec()]
 }
 
 fn protected(finest: &[Counts], k: u64) -> (Vec<Ladder>, Public) {

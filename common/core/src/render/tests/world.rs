@@ -3,9 +3,8 @@
 use crate::codec::Valid;
 use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
-    Block,
-    Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup,
-    ReleasedSlice, ReleasedStratum, Sum,
+    Block, Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText,
+    ReleasedGroup, ReleasedSlice, ReleasedStratum, Sum,
 };
 use crate::envelope::{Attestation, Claim, Head, ReleaseClaim, attest_contract, attest_plan, json, seal};
 use crate::event::{IntakeCounts, Tier};
@@ -285,7 +284,11 @@ fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
     let released = |group: Vec<String>, counts| ReleasedGroup::new(group, counts, None);
     let groups = groups.iter().cloned().zip(cells).map(|(group, counts)| released(group, counts));
     vec![
-        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Block::Full(whole))], folds: Vec::new() },
+        ReleasedSlice {
+            attributes: Vec::new(),
+            groups: vec![released(Vec::new(), Block::Full(whole))],
+            folds: Vec::new(),
+        },
         ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect(), folds: Vec::new() },
     ]
 }
