@@ -125,7 +125,7 @@ fn every_accepted_vector_keeps_its_schema() {
 
 /// Schema, place, what to put there (null: take it away).
 fn alterations() -> Vec<(&'static str, &'static str, Value)> {
-    let first_count = "/strata/0/slices/0/groups/0/counts/value/0/0";
+    let first_count = "/strata/0/slices/0/groups/0/counts/full/0/0";
     vec![
         ("contract", "/owner", json!("me")),
         ("contract", "/title", Value::Null),
