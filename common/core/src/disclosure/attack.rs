@@ -161,14 +161,14 @@ fn links(views: &[View]) -> Vec<(usize, usize, Vec<usize>)> {
     links
 }
 
-/// The blocks with a cell that is not protected, in order.
+/// The blocks of cells that are not protected, one for each cell, in order.
 pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public, k: u64) -> Vec<Place> {
     let system = System::new(views, strata);
     let need = |cell: usize| {
         let most = if cell % 3 == 2 { public.events.saturating_sub(public.outcomes) } else { public.outcomes };
         i64::try_from(k.saturating_sub(1).min(most.saturating_add(1))).unwrap_or(i64::MAX)
     };
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     for part in system.parts() {
         let targets = part.targets.iter().map(|(place, at, cell)| (*place, *at, need(*cell)));
         match Simplex::new(&part.equations, &part.table) {
@@ -180,7 +180,8 @@ pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public,
             Err(Unsolved) => found.extend(targets.map(|of| of.0)),
         }
     }
-    found.into_iter().collect()
+    found.sort();
+    found
 }
 
 /// Equations over all strata, as unknown and coefficient: the right sides are those of the table.

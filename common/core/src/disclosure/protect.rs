@@ -1,7 +1,8 @@
 //! Rungs of all blocks of a release: by the rule, and then, until the attacker learns too little, lower.
 //!
-//! A block with a cell that is not protected sends a neighbour down a rung. The least harm first: from full to margins before
-//! margins to n before n to nothing; of the finest slices; with the fewest events. Rungs only ever go down, so this ends, if
+//! A block with a cell that is not protected sends a neighbour down a rung: the first that leaves fewer such cells, and if
+//! none does alone, the first. The least harm comes first: from full to margins before margins to n before n to nothing; of
+//! the finest slices; with the fewest events. Rungs only ever go down, so this ends, if
 //! need be where nothing is shown but what is public. Groups without events hide nothing and stay.
 
 use super::attack::{Place, Public, Views, unprotected};
@@ -39,24 +40,70 @@ pub(super) fn protect(
     for (slices, whys) in ladders.iter_mut().zip(&mut whys) {
         break_circles(views, slices, whys);
     }
-    loop {
-        let mut lowered: Vec<Place> = Vec::new();
-        for place in unprotected(views, &ladders, public, k) {
-            if lowered.iter().any(|other| views.touch(place, *other)) {
-                continue;
+    let mut left = unprotected(views, &ladders, public, k);
+    while let Some(place) = left.first().copied() {
+        let candidates = neighbours(views, &ladders, place);
+        let Some(mut next) = candidates.first().copied() else { break };
+        // The least harm that helps; the least harm at all if nothing does alone.
+        for candidate in candidates.into_iter().take(TRIES) {
+            let mut tried = ladders.clone();
+            tried[candidate.stratum][candidate.slice].lower(candidate.group);
+            if unprotected(views, &tried, public, k).len() < left.len() {
+                next = candidate;
+                break;
             }
-            let Some(next) = neighbour(views, &ladders, place) else { continue };
-            let ladder = &mut ladders[next.stratum][next.slice];
-            ladder.lower(next.group);
-            if let Some(group) = next.group {
-                whys[next.stratum][next.slice][group].get_or_insert(Why::Others);
-            }
-            // What became too much for a circle, too.
-            break_circles(views, &mut ladders[next.stratum], &mut whys[next.stratum]);
-            lowered.push(next);
         }
-        if lowered.is_empty() {
-            return (ladders, whys);
+        ladders[next.stratum][next.slice].lower(next.group);
+        if let Some(group) = next.group {
+            whys[next.stratum][next.slice][group].get_or_insert(Why::Others);
+        }
+        // What became too much for a circle, too.
+        break_circles(views, &mut ladders[next.stratum], &mut whys[next.stratum]);
+        left = unprotected(views, &ladders, public, k);
+    }
+    if left.is_empty() {
+        restore(views, &mut ladders, &mut whys, public, k);
+    }
+    (ladders, whys)
+}
+
+/// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.
+fn restore(
+    views: &Views,
+    strata: &mut Vec<Vec<Ladder>>,
+    whys: &mut [Vec<Vec<Option<Why>>>],
+    public: Public,
+    k: u64,
+) {
+    let mut places = Vec::new();
+    for (stratum, slices) in whys.iter().enumerate() {
+        for (slice, groups) in slices.iter().enumerate() {
+            let behind = &strata[stratum][slice].behind;
+            let lowered = groups.iter().enumerate().filter(|(_, why)| matches!(why, Some(Why::Others | Why::Few)));
+            places.extend(lowered.map(|(at, _)| {
+                (views.depth(slice), Reverse(behind[at].events()), Place { stratum, slice, group: Some(at) })
+            }));
+        }
+    }
+    places.sort();
+    for (_, _, place) in places {
+        let Place { stratum, slice, group: Some(group) } = place else { continue };
+        let ladder = &strata[stratum][slice];
+        let behind = ladder.behind[group];
+        let best = super::rungs::rung(&behind.counts, &behind.people, k);
+        for rung in [Rung::Full, Rung::Margins, Rung::N].into_iter().filter(|rung| *rung >= best) {
+            if rung >= ladder.rungs[group] {
+                break;
+            }
+            let mut tried = strata.clone();
+            tried[stratum][slice].rungs[group] = rung;
+            if tried[stratum][slice].is_whole() && unprotected(views, &tried, public, k).is_empty() {
+                *strata = tried;
+                if rung == Rung::Full {
+                    whys[stratum][slice][group] = None;
+                }
+                break;
+            }
         }
     }
 }
@@ -85,9 +132,9 @@ fn break_circles(views: &Views, slices: &mut [Ladder], whys: &mut [Vec<Option<Wh
     }
 }
 
-/// The block that does the least harm if it goes down a rung: of those that share events with the unprotected one, else of
-/// its stratum, else of all.
-fn neighbour(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Option<Place> {
+/// The blocks that may go down a rung for an unprotected one, the least harm first: of those that share events with it, then
+/// of its stratum, then of all.
+fn neighbours(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Vec<Place> {
     let all = strata.iter().enumerate().flat_map(|(stratum, slices)| {
         slices.iter().enumerate().flat_map(move |(slice, ladder)| {
             let groups = (0..ladder.rungs.len()).map(Some).chain([None]);
@@ -98,10 +145,15 @@ fn neighbour(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Option<Plac
         let (rung, counts) = ladder.shown(at.group)?;
         let events: u64 = counts.iter().flatten().sum();
         let near = if views.touch(place, at) { 0 } else { 1 + u8::from(at.stratum != place.stratum) };
-        (events > 0).then_some(((near, rung, Reverse(views.depth(at.slice)), events, at), at))
+        (events > 0).then_some((near, rung, Reverse(views.depth(at.slice)), events, at))
     });
-    shown.min_by_key(|(harm, _)| *harm).map(|(_, at)| at)
+    let mut shown: Vec<_> = shown.collect();
+    shown.sort();
+    shown.into_iter().map(|harm| harm.4).collect()
 }
+
+/// Most neighbours that are tried for one block.
+const TRIES: usize = 100;
 
 #[cfg(test)]
 mod tests;

@@ -235,6 +235,12 @@ impl Ladder {
         }
     }
 
+    /// Whether what is hidden is hidden by a fold that shows something, or the slice shows nothing of it at all.
+    pub fn is_whole(&self) -> bool {
+        let hidden = self.rungs.iter().filter(|rung| **rung == Rung::Hidden).count();
+        hidden != 1 || self.rungs.len() == 1 || self.fold_at_best == Rung::Hidden
+    }
+
     /// Shows nothing of the slice.
     pub fn withhold(&mut self) {
         self.rungs.fill(Rung::Hidden);
