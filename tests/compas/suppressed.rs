@@ -85,9 +85,11 @@ fn certain_bounds_hold_the_truth(report: &Report, expected: &Value) {
 fn small_counts_are_absent(slice: &ReleasedSlice) {
     for group in &slice.groups {
         let blocks = group.counts.full().into_iter().flatten().flatten();
+        let totals = group.counts.margins();
+        let totals: Vec<u64> = totals.iter().flat_map(|of| of.decisions.into_iter().chain(of.labels)).collect();
         let scores = group.scores.as_ref().and_then(Cell::value);
         let bins = scores.into_iter().flat_map(|scores| scores.histogram.iter().flatten().map(|bin| &bin.1));
-        for count in blocks.chain(bins) {
+        for count in blocks.chain(bins).chain(&totals).chain(&group.counts.events()) {
             assert!(*count == 0 || *count >= K, "{count} in {:?}", group.group);
         }
     }

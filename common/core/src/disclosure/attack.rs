@@ -7,7 +7,8 @@
 //! round (A x B, B x C, C x A), [`circle`] names them, and some are withheld.
 //!
 //! A cell is protected if at least k - 1 integers remain possible for it, or as many as the public numbers alone leave, or if
-//! it can only be 0: zeros are published.
+//! it can only be 0: zeros are published. Cells of a block that is full by the rule, and went down for others, need no
+//! protection: nothing in it is below k.
 //!
 //! What this attacker does not use: that a group on a lower rung failed the higher one; histograms; that a cell may be
 //! possible at two values and not in between, where totals of three directions meet; and rows that he knows.
@@ -273,12 +274,14 @@ impl System {
             let mut own: Vec<Block> = Vec::new();
             for (group, (rung, behind)) in ladder.rungs.iter().zip(&ladder.behind).enumerate() {
                 let place = Place { stratum, slice, group: Some(group) };
+                let place = (ladder.own[group] != Rung::Full).then_some(place);
                 own.push((*rung != Rung::Full).then(|| self.block(place, *rung, &behind.counts)));
             }
             if let Some((rung, counts)) = ladder.fold() {
                 let hidden = own.iter().zip(&ladder.rungs).filter(|(_, rung)| **rung == Rung::Hidden);
                 let hidden: Vec<usize> = hidden.filter_map(|(block, _)| *block).collect();
                 let place = Place { stratum, slice, group: None };
+                let place = (ladder.fold_alone() != Rung::Full).then_some(place);
                 let fold = (rung != Rung::Full).then(|| self.block(place, rung, &counts));
                 self.sum(fold, &hidden);
             }
@@ -291,10 +294,10 @@ impl System {
         blocks
     }
 
-    /// A block's unknowns, all of them targets, with what its rung says.
-    fn block(&mut self, place: Place, rung: Rung, counts: &Counts) -> usize {
+    /// A block's unknowns, targets of the place if there is one, with what its rung says.
+    fn block(&mut self, place: Option<Place>, rung: Rung, counts: &Counts) -> usize {
         let first = self.unknown(counts);
-        self.targets.extend((0..9).map(|cell| (place, first + cell, cell)));
+        self.targets.extend(place.into_iter().flat_map(|place| (0..9).map(move |cell| (place, first + cell, cell))));
         let of = |cells: &[usize]| cells.iter().map(|cell| (first + cell, 1)).collect::<Vec<_>>();
         match rung {
             Rung::Margins => {

@@ -2,8 +2,8 @@
 //!
 //! A block with a cell that is not protected sends a neighbour down a rung: the first that leaves fewer such cells, and if
 //! none does alone, the first. The least harm comes first: from full to margins before margins to n before n to nothing; of
-//! the finest slices; with the fewest events. Rungs only ever go down, so this ends, if
-//! need be where nothing is shown but what is public. Groups without events hide nothing and stay.
+//! the finest slices; with the fewest events. Rungs only go down, so this ends, if need be where nothing is shown but what
+//! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 
 use super::attack::{Place, Public, Views, unprotected};
 use super::rungs::{Behind, Ladder, Rung};
@@ -62,19 +62,14 @@ pub(super) fn protect(
         left = unprotected(views, &ladders, public, k);
     }
     if left.is_empty() {
-        restore(views, &mut ladders, &mut whys, public, k);
+        // Once more, because a fold that shrinks may free what was tried before.
+        (0..2).for_each(|_| restore(views, &mut ladders, &mut whys, public, k));
     }
     (ladders, whys)
 }
 
 /// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.
-fn restore(
-    views: &Views,
-    strata: &mut Vec<Vec<Ladder>>,
-    whys: &mut [Vec<Vec<Option<Why>>>],
-    public: Public,
-    k: u64,
-) {
+fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut [Vec<Vec<Option<Why>>>], public: Public, k: u64) {
     let mut places = Vec::new();
     for (stratum, slices) in whys.iter().enumerate() {
         for (slice, groups) in slices.iter().enumerate() {
@@ -89,16 +84,15 @@ fn restore(
     for (_, _, place) in places {
         let Place { stratum, slice, group: Some(group) } = place else { continue };
         let ladder = &strata[stratum][slice];
-        let behind = ladder.behind[group];
-        let best = super::rungs::rung(&behind.counts, &behind.people, k);
+        let best = ladder.own[group];
         for rung in [Rung::Full, Rung::Margins, Rung::N].into_iter().filter(|rung| *rung >= best) {
             if rung >= ladder.rungs[group] {
                 break;
             }
-            let mut tried = strata.clone();
+            let mut tried = strata.to_vec();
             tried[stratum][slice].rungs[group] = rung;
             if tried[stratum][slice].is_whole() && unprotected(views, &tried, public, k).is_empty() {
-                *strata = tried;
+                strata[stratum][slice].rungs[group] = rung;
                 if rung == Rung::Full {
                     whys[stratum][slice][group] = None;
                 }

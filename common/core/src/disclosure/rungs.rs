@@ -183,6 +183,8 @@ pub(super) fn rung(counts: &Counts, people: &People, k: u64) -> Rung {
 pub(super) struct Ladder {
     pub behind: Vec<Behind>,
     pub rungs: Vec<Rung>,
+    /// The highest rungs that the groups pass by themselves.
+    pub own: Vec<Rung>,
     /// The fold is shown at this rung at best.
     pub fold_at_best: Rung,
     k: u64,
@@ -191,8 +193,8 @@ pub(super) struct Ladder {
 impl Ladder {
     /// By the rule alone: no neighbour is hidden for another yet.
     pub fn new(behind: Vec<Behind>, k: u64) -> Ladder {
-        let rungs = behind.iter().map(|group| rung(&group.counts, &group.people, k)).collect();
-        let mut ladder = Ladder { behind, rungs, fold_at_best: Rung::Full, k };
+        let rungs: Vec<Rung> = behind.iter().map(|group| rung(&group.counts, &group.people, k)).collect();
+        let mut ladder = Ladder { behind, own: rungs.clone(), rungs, fold_at_best: Rung::Full, k };
         ladder.fill();
         ladder
     }
@@ -249,14 +251,24 @@ impl Ladder {
 
     /// Rung and counts of what the hidden groups show together; none where they show nothing.
     pub fn fold(&self) -> Option<(Rung, Counts)> {
-        let hidden = || self.rungs.iter().zip(&self.behind).filter(|(rung, _)| **rung == Rung::Hidden);
+        let (counts, rung) = self.hidden();
+        let rung = rung.max(self.fold_at_best);
+        let several = self.rungs.iter().filter(|rung| **rung == Rung::Hidden).count() >= 2;
+        (several && rung != Rung::Hidden).then_some((rung, counts))
+    }
+
+    /// The highest rung that the hidden groups pass together by themselves.
+    pub fn fold_alone(&self) -> Rung {
+        self.hidden().1
+    }
+
+    fn hidden(&self) -> (Counts, Rung) {
         let mut sum = Behind::of_events(Counts::default());
-        for (_, group) in hidden() {
+        for (_, group) in self.rungs.iter().zip(&self.behind).filter(|(rung, _)| **rung == Rung::Hidden) {
             add(&mut sum.counts, &group.counts);
             sum.people.add(&group.alone);
         }
-        let found = rung(&sum.counts, &sum.people, self.k).max(self.fold_at_best);
-        (hidden().count() >= 2 && found != Rung::Hidden).then_some((found, sum.counts))
+        (sum.counts, rung(&sum.counts, &sum.people, self.k))
     }
 
     /// The groups' blocks, and the folds.

@@ -154,7 +154,7 @@ proptest! {
         let need = (k - 1).min(public.outcomes + 1) as usize;
         let nothing = ladders.iter().all(|ladder| ladder.rungs.iter().all(|rung| *rung == Rung::Hidden));
         for (at, values) in values.iter().enumerate() {
-            let is_hidden = ladders[3].rungs[at % 4] != Rung::Full;
+            let is_hidden = ladders[3].own[at % 4] != Rung::Full;
             let is_zero = values.iter().all(|value| *value == 0);
             prop_assert!(!is_hidden || is_zero || nothing || values.len() >= need, "{at}: {values:?} of {truth:?}");
         }
