@@ -68,7 +68,7 @@ fn psi(before: f64, after: f64) -> f64 {
 
 #[test]
 fn windows_are_compared_operations_summed_and_packs_computed() {
-    let (_desk, out, report) = reported();
+    let (desk, out, report) = reported();
     let drift = &report["scopes"][0]["drift"];
     assert_eq!((drift.as_array().map(Vec::len), &drift[0]["sites"]), (Some(1), &json!(1)));
     near(value(&drift[0]["selection_rate"]), 140.0 / 400.0 - 160.0 / 400.0);
@@ -93,6 +93,14 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     );
     near(value(&operations["tokens_out"]["mean"]), 0.5);
     assert!((value(&operations["label_delay_s"]["p50"]) / 86_400.0 - 1.0).abs() < 0.01);
+
+    // The only site's own view, by the same functions.
+    let own = desk.world.scratch("own");
+    desk.world.agent(SITE, &["release", "figures", "loans-may", "--out", &own.to_string_lossy()]).good();
+    let own: Value = serde_json::from_slice(&std::fs::read(own.join("report.json")).expect("reads")).expect("JSON");
+    for part in ["scopes", "feature_drift", "operations", "packs", "windows"] {
+        assert_eq!(own[part], report[part], "{part}");
+    }
 
     let [four_fifths, ll144, act] = [0, 1, 2].map(|at| &report["packs"][at]);
     assert_eq!([four_fifths, ll144, act].map(|pack| pack["tables"].as_array().map_or(9, Vec::len)), [1, 2, 0]);

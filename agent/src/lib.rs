@@ -27,6 +27,7 @@ pub mod journal;
 pub mod leave;
 pub mod mirror;
 pub mod outbox;
+pub mod own;
 pub mod releases;
 mod reproduce;
 pub mod run;

@@ -3,6 +3,7 @@
 use crate::amend::{Amend, amend};
 use crate::leave::listed;
 use crate::outbox::{Listed, State};
+use crate::own::{Figures, figures};
 use crate::site::Site;
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -20,6 +21,8 @@ pub enum ReleaseCommand {
     },
     /// Answer a window again from the journal as it is now; the new release replaces the old one, and both stay visible.
     Amend(Amend),
+    /// The figures of this site's own releases, by the functions that compile the federation's report.
+    Figures(Figures),
 }
 
 /// Runs a command.
@@ -29,6 +32,7 @@ pub enum ReleaseCommand {
 pub fn run(site: &mut Site, command: &ReleaseCommand, now: Time) -> Result<(), Fault> {
     match command {
         ReleaseCommand::List { json } => list(site, *json),
+        ReleaseCommand::Figures(wanted) => figures(site, wanted),
         ReleaseCommand::Amend(wanted) => {
             let number = amend(site, wanted, now)?;
             say!("release {number} of plan {} amends {}; `run` sends it", wanted.plan, wanted.window);

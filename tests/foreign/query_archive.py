@@ -46,7 +46,7 @@ def main():
         if found is None:
             continue
         kinds.update(found["kind"].to_pylist())
-        whole = whole and all(len(record) > 17 and record[16] == 2 for record in found["record"].to_pylist())
+        whole = whole and all(len(record) > 17 and record[16] == 3 for record in found["record"].to_pylist())
         rows = found.filter(pa.compute.not_equal(found["kind"], "pad"))
         if name == "predictions":
             attributes = [column for column in rows.column_names if column.startswith("attribute_")]

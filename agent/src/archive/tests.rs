@@ -5,7 +5,7 @@ use crate::archive::file::{Meaning, records};
 use crate::journal::tests::{contract, new, rng};
 use crate::journal::{EventRow, RowResult};
 use crate::journal::{Journal, LEDGER};
-use fedaudit_core::event::Record;
+use fedaudit_core::event::{ABSENT, Record};
 use fedaudit_core::fault::Blame;
 use fedaudit_core::time::{HOUR_NS, Window};
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +31,7 @@ fn event(n: u64) -> EventRow {
         event_id: format!("event {n}"),
         occurred_at,
         model_version: ["v1", "v2"][n as usize % 2].to_owned(),
-        decision: (n % 3) as u8,
+        decision: [0, 1, ABSENT][n as usize % 3],
         score_q: (!n.is_multiple_of(5)).then_some(n << 16),
         attributes: vec![(n % 4) as u16],
         outcome: n.is_multiple_of(4).then_some((n / 4 % 2, occurred_at.plus_ns(50 * HOUR_NS))),

@@ -147,7 +147,7 @@ fn a_refusal_names_what_is_wrong() {
         (r#""attributes":{"sex":1.5}"#, "expected a string, an integer, true or false"),
         (r#""attributes":["male"]"#, "expected an object"),
         (r#""contract":"lones""#, "no contract is called `lones`; this site knows loans"),
-        (r#""decision":"Grant""#, "decision \"Grant\"; the contract lists \"deny\" and \"grant\""),
+        (r#""decision":"Grant""#, "decision \"Grant\"; the contract lists \"deny\", \"grant\""),
         (r#""score":2.1"#, "score 2.1; the contract's range is 0 to 2"),
         (r#""threshold":-1"#, "threshold -1; the contract's range"),
         (r#""score":"0.5""#, "invalid type: string"),
