@@ -7,7 +7,7 @@ use super::outcomes::{cell, groups, head, with_range};
 use super::tables::{Row, figures};
 use crate::report::{
     GroupFigures, MulticlassFigures, MulticlassOutcomes, MulticlassParity, PairFigures, RegressionFigures,
-    RegressionParity, SliceFigures, WorstClass,
+    RegressionParity, SliceFigures, State, WorstClass,
 };
 use maud::{Markup, html};
 
@@ -183,6 +183,24 @@ pub(super) fn pair(pair: &PairFigures) -> Markup {
         Row("Mean absolute error, difference", &contrast.mae, significant),
     ];
     figures(&[("Errors of predicted values, sites as if they were one", &rows)], true)
+}
+
+/// What fewer sites show than gave the slice.
+pub(super) fn hidden(name: &str, slice: &SliceFigures) -> Vec<String> {
+    let given = slice.sites.iter().filter(|site| site.state == State::Released).count();
+    let classes = slice.groups.iter().find_map(|row| row.multiclass.as_ref());
+    let places = classes.and_then(|classes| Some(classes.outcomes.as_ref()?.top.sites));
+    let values = slice.groups.iter().find_map(|row| row.regression.as_ref());
+    let parts = [
+        ("classes", classes.map(|classes| classes.sites)),
+        ("places of the true class", places),
+        ("sums of values", values.map(|values| values.sites)),
+    ];
+    let parts = parts.into_iter().filter_map(|(what, sites)| Some((what, given as u64 - sites?.min(given as u64))));
+    let line = |(what, hiding): (&str, u64)| {
+        format!("{name}: {what} suppressed at {hiding} of the {} that gave this slice.", plural(given, "site"))
+    };
+    parts.filter(|(_, hiding)| *hiding > 0).map(line).collect()
 }
 
 /// What of a group has no value, or no interval.

@@ -25,8 +25,9 @@ pub fn student_quantile(level: f64, dof: u64) -> Result<f64, NotEstimable> {
 
 /// The same for any degrees of freedom above 0.
 ///
-/// The regularised incomplete beta function is inverted by bisection, which ends for every input. It loses digits as they
-/// grow; from [`MANY`] on, the expansion around the normal quantile has more (Abramowitz and Stegun 1964, 26.7.5).
+/// The regularised incomplete beta function is inverted by Newton's steps on both logarithms, held inside a bracket, which
+/// end for every input. It loses digits as they grow; from [`MANY`] on, the expansion around the normal quantile has more
+/// (Abramowitz and Stegun 1964, 26.7.5).
 pub(super) fn student(level: f64, dof: f64) -> Result<f64, NotEstimable> {
     let tails = two_tails(level)?;
     if dof >= MANY {
@@ -41,11 +42,30 @@ pub(super) fn student(level: f64, dof: f64) -> Result<f64, NotEstimable> {
         return Ok(z * (1.0 + terms.iter().rev().fold(0.0, |sum, term| (sum + term) / dof)));
     }
     let beyond = |t: f64| beta::checked_beta_reg(dof / 2.0, 0.5, dof / (dof + t * t)).unwrap_or(0.0);
-    let mut upper = 1.0;
+    let (mut lower, mut upper) = (0.0, 1.0);
     while beyond(upper) > tails && upper < 1e100 {
-        upper *= 2.0;
+        (lower, upper) = (upper, upper * 2.0);
     }
-    Ok(bisect(0.0, upper, |t| beyond(t) > tails))
+    let both = std::f64::consts::LN_2 + gamma::ln_gamma((dof + 1.0) / 2.0) - gamma::ln_gamma(dof / 2.0);
+    // The logarithm of both tails' density.
+    let density = |t: f64| both - ((dof * std::f64::consts::PI).ln() + (dof + 1.0) * (t * t / dof).ln_1p()) / 2.0;
+    let mut t = upper;
+    for _ in 0..MAX_STEPS {
+        let tail = beyond(t);
+        if tail > tails {
+            lower = t;
+        } else {
+            upper = t;
+        }
+        let step = (tail / tails).ln() * tail / (t * density(t).exp());
+        let next = t * step.exp();
+        let next = if lower < next && next < upper { next } else { lower + (upper - lower) / 2.0 };
+        if (next - t).abs() <= f64::EPSILON * t {
+            return Ok(next);
+        }
+        t = next;
+    }
+    Ok(t)
 }
 
 /// P(X >= `statistic`) for a chi-square X with `dof` degrees of freedom (1 at 0).
@@ -107,12 +127,15 @@ fn two_tails(level: f64) -> Result<f64, NotEstimable> {
 
 /// An interval of numbers around 1 is a single step wide after about 60 halvings; the rest is for roots near 0.
 const MAX_HALVINGS: u32 = 400;
+/// Newton's steps end after about six; a bracket that only halves, after about 60.
+const MAX_STEPS: u32 = 200;
 /// Degrees of freedom from which on Student's quantile is expanded.
 const MANY: f64 = 500.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn close(result: Result<f64, NotEstimable>, expected: f64) -> bool {
         result.is_ok_and(|value| (value - expected).abs() <= 1e-12 * expected.abs())
@@ -140,6 +163,17 @@ mod tests {
         }
         assert_eq!(student_quantile(0.95, 0), Err(NotEstimable::TooFewStudies));
         assert!(student_quantile(1.0 - 1e-15, 1).is_ok_and(f64::is_finite));
+    }
+
+    proptest! {
+        #[test]
+        fn a_students_quantile_has_its_tails(tails in prop_oneof![1e-14..1e-6_f64, 1e-6..0.999_f64], dof in 1.0..MANY) {
+            let t = student(1.0 - tails, dof).expect("a quantile");
+            // The level is rounded, too.
+            let tails = 1.0 - (1.0 - tails);
+            let found = beta::beta_reg(dof / 2.0, 0.5, dof / (dof + t * t));
+            prop_assert!((found - tails).abs() <= 1e-9 * tails, "{t} {found} {tails}");
+        }
     }
 
     #[test]
