@@ -6,6 +6,7 @@
 
 use crate::abstain::named;
 use crate::archive::Thaw;
+use crate::beside;
 use crate::close::{Answer, Question, answer, check_outbox, recover, sign};
 use crate::journal::count_transitions;
 use crate::outbox::{Kind, Outgoing, State};
@@ -72,6 +73,7 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
     let question = Question { plan, contract, digest, window };
     let mut thaw = Thaw::new(wanted.archive.as_deref());
     let new = thaw.need(site, &question.contract, window).and_then(|()| answer_again(site, &question, &earlier, last));
+    let new = new.and_then(|new| beside_others(site, &question, new, &mut thaw));
     let closed = thaw.close(site);
     let new = new.and_then(|new| closed.map(|()| new))?;
     let sequence = crate::close::next_number(site, &digest)?.0;
@@ -95,6 +97,19 @@ fn answer_again(site: &mut Site, question: &Question, earlier: &[Outgoing], last
         check_difference(site, question, old, &new)?;
     }
     Ok(new)
+}
+
+/// The same answer, if it may be told beside releases of other plans.
+fn beside_others(site: &mut Site, question: &Question, new: Answer, thaw: &mut Thaw) -> Result<Answer, Fault> {
+    let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
+    match beside::check(site, question, &new, &others, thaw)? {
+        None => Ok(new),
+        Some(why) => {
+            let what = format!("the amendment would show too few by subtraction: {why}");
+            let hint = "wait until more labels or events of the window are in, and amend then; nothing was signed";
+            Err(Fault::new(Blame::Operator, what, hint))
+        }
+    }
 }
 
 /// What the steward decided last about the plan holds for amendments as it does for closing.

@@ -7,10 +7,12 @@
 //! Amendments ([`crate::amend`]) and abstentions ([`crate::abstain`]) go the same way from (2) on. All three take
 //! `import.lock` first, so that one process numbers documents at a time, and never in the middle of an import.
 
-use crate::abstain::standing;
+use crate::abstain::{stand, standing};
+use crate::archive::Thaw;
+use crate::beside;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
-use crate::outbox::{Kind, Outgoing, State};
+use crate::outbox::{Kind, Listed, Outgoing, State};
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
@@ -61,7 +63,19 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
                 site.journal.count_silence(&contract, window.end, &mut site.rng)?;
                 let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
                 let answer = answer(site, &question)?;
-                sign(site, &question, answer, None, now)?;
+                let others = beside::others(site, (&digest, &plan), window, None)?;
+                let mut thaw = Thaw::new(None);
+                let few = beside::check(site, &question, &answer, &others, &mut thaw);
+                // The first error is the one to tell.
+                let closing = thaw.close(site);
+                match few.and_then(|few| closing.map(|()| few))? {
+                    None => sign(site, &question, answer, None, now)?,
+                    Some(why) => {
+                        eprintln!("{}", tells_too_much(&plan, window, &why));
+                        let before = |l: &&Listed| l.plan == digest && l.window == window && l.kind == Kind::Abstention;
+                        stand(site, (digest, window), released.iter().find(before), BESIDE_OTHERS, now)?;
+                    }
+                }
                 closed += 1;
             }
         }
@@ -158,9 +172,21 @@ pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fau
         journal.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
     }
     let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
-    let release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    let mut release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    let others = beside::others(site, (digest, plan), *window, None)?;
+    beside::withhold(site, plan, &others, &mut release)?;
     Ok(Answer { sizes, journal, aggregate, release })
 }
+
+/// What the site's own log says of a window that is not answered; everybody else reads [`BESIDE_OTHERS`].
+fn tells_too_much(plan: &Plan, window: Window, why: &str) -> Fault {
+    let what = format!("plan {}, {window}: not released: {why}", plan.plan);
+    let hint = "an abstention was signed; `plan withdraw` has the window tried again, when more labels are in";
+    Fault::new(Blame::Site, what, hint)
+}
+
+/// The reason of an abstention that follows from other plans' releases: no more than the plans themselves tell.
+const BESIDE_OTHERS: &str = "another plan covers some of the same events";
 
 fn misfit(error: String) -> Fault {
     Fault::new(Blame::Site, error, "run `fedaudit-agent journal verify`")

@@ -12,6 +12,7 @@ pub mod abstain;
 pub mod amend;
 pub mod archive;
 pub mod backup;
+mod beside;
 pub mod carry;
 pub mod cli;
 pub mod close;

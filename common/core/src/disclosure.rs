@@ -17,11 +17,13 @@
 mod amend;
 mod detail;
 mod operations;
+mod overlap;
 mod quality;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
 pub use operations::{Operations, Range, Sum};
+pub use overlap::{Counted, Overlap};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 

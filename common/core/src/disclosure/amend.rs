@@ -49,8 +49,8 @@ struct Transition {
 }
 
 /// Where an event is counted beside its label; it never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
     Decision(usize),
     Bin(usize),
     NoScore,
@@ -136,11 +136,7 @@ impl Transitions {
             Some(group) if !attributes.is_empty() => format!("{} {}", attributes.join(" x "), group.join(" x ")),
             _ => "all events".to_owned(),
         };
-        let place = match transition.place {
-            Place::Decision(code) => format!("decision code {code}"),
-            Place::Bin(bin) => format!("score bin {bin}"),
-            Place::NoScore => "no score".to_owned(),
-        };
+        let place = transition.place;
         let label = |code: usize| if code < 2 { format!("label code {code}") } else { "no label".to_owned() };
         let how = match transition.before {
             None => format!("come in with {}", label(transition.after)),
@@ -149,6 +145,25 @@ impl Transitions {
         };
         format!("{slice} ({place}): {events} events {how}; it must be none, or at least k = {k}")
     }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Place::Decision(code) => write!(f, "decision code {code}"),
+            Place::Bin(bin) => write!(f, "score bin {bin}"),
+            Place::NoScore => f.write_str("no score"),
+        }
+    }
+}
+
+/// What a release shows of each slice.
+pub(super) fn seen_of(text: &ReleaseText, plan: &PlanText) -> BTreeMap<Stratum, Vec<Visible>> {
+    let of = |stratum: &super::ReleasedStratum| {
+        let version = plan.model_versions.iter().position(|version| *version == stratum.model_version)?;
+        Some(((version, stratum.tier), stratum.slices.iter().map(|slice| either((slice, slice))).collect()))
+    };
+    text.strata.iter().filter_map(of).collect()
 }
 
 /// What one of two releases shows of a slice; of histograms, what both can show.

@@ -1,0 +1,133 @@
+//! A release beside those of other plans over the same events: whether subtracting one from another would tell of few.
+//!
+//! Plans over one contract may overlap: a week beside its days, a window beside almost the same one, the same events cut
+//! otherwise. Whatever was released first stands; what comes later is held against it ([`Overlap`]).
+
+use crate::archive::Thaw;
+use crate::close::{Answer, Question};
+use crate::journal::count_overlap;
+use crate::outbox::{Kind, Outgoing};
+use crate::site::{Site, refused};
+use fedaudit_core::disclosure::{Overlap, Release};
+use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::Plan;
+use fedaudit_core::time::Window;
+use fedaudit_core::verify::{self, VerifiedRelease};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The releases of other plans that a release stands beside, the last one of each window, by plan.
+pub(crate) type Others = BTreeMap<Digest, Vec<Outgoing>>;
+
+/// Releases of other plans over the same contract, whose windows share some time with `window`; with `until`, those alone
+/// that the ledger names before that envelope.
+///
+/// # Errors
+/// An outbox or a journal that cannot be read.
+pub(crate) fn others(
+    site: &mut Site,
+    plan: (&Digest, &Plan),
+    window: Window,
+    until: Option<Digest>,
+) -> Result<Others, Fault> {
+    let earlier = until.map(|envelope| named_before(site, envelope)).transpose()?;
+    let registry = site.mirror.registry();
+    let mut found: Others = BTreeMap::new();
+    for release in site.outbox.releases()? {
+        let apart = release.window.end <= window.start || window.end <= release.window.start;
+        let envelope = Digest::of(&release.envelope);
+        let later = earlier.as_ref().is_some_and(|earlier| !earlier.contains(&envelope));
+        if release.kind != Kind::Release || release.plan == *plan.0 || apart || later {
+            continue;
+        }
+        // A plan that is no longer published measured the same events all the same; its digest was in the registry once.
+        if registry.plan(&release.plan).map_err(refused)?.plan.contract_digest != plan.1.contract_digest {
+            continue;
+        }
+        let of = found.entry(release.plan).or_default();
+        // Releases come by number: an amendment stands for what it amends, which was held against it when it was made.
+        of.retain(|other| other.window != release.window);
+        of.push(release);
+    }
+    Ok(found)
+}
+
+/// Envelopes of releases that the ledger names before this one.
+fn named_before(site: &mut Site, envelope: Digest) -> Result<BTreeSet<Digest>, Fault> {
+    let (mut named, mut over) = (BTreeSet::new(), false);
+    site.journal.ledger(|_, entry| {
+        if let LedgerEntry::Released { envelope: other, .. } = entry {
+            over |= other == envelope;
+            if !over {
+                named.insert(other);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(named)
+}
+
+/// Withholds what nothing bounds beside releases of other plans; with k = 1 on both sides nothing needs to be.
+///
+/// # Errors
+/// A registry that lacks one of the plans.
+pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut Release) -> Result<(), Fault> {
+    for digest in others.keys() {
+        if strictest(site, plan, digest)? > 1 {
+            release.hide_beside_others();
+        }
+    }
+    Ok(())
+}
+
+/// Why an answer may not leave beside releases of other plans, for the site's own log; none if it may.
+///
+/// # Errors
+/// A journal that does not give these releases any more, or whose records are in no archive.
+pub(crate) fn check(
+    site: &mut Site,
+    question: &Question,
+    answer: &Answer,
+    others: &Others,
+    thaw: &mut Thaw,
+) -> Result<Option<String>, Fault> {
+    let misfit = |e: String| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
+    let Question { plan, contract, window, .. } = question;
+    for (digest, releases) in others {
+        let k = strictest(site, plan, digest)?;
+        if k == 1 {
+            continue;
+        }
+        let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
+        let verify = |release: &Outgoing| verify::release(&release.envelope, &release.artifact, site.mirror.registry());
+        let verified: Vec<VerifiedRelease> = releases.iter().map(verify).collect::<Result<_, _>>().map_err(refused)?;
+        let texts: Vec<_> = verified.iter().map(VerifiedRelease::text).collect();
+        let mut overlap = Overlap::new((&answer.release, plan), (&texts, &other), contract).map_err(misfit)?;
+        let old: Vec<_> = verified.iter().map(|release| (release.claim().window, sizes(release))).collect();
+        let all = old.iter().fold(*window, |all, (window, _)| Window {
+            start: all.start.min(window.start),
+            end: all.end.max(window.end),
+        });
+        thaw.need(site, contract, all)?;
+        count_overlap(&mut site.journal, contract, (plan, *window, answer.sizes), (&other, &old), &mut overlap)?;
+        if let Err(why) = overlap.check(k) {
+            return Ok(Some(format!("beside plan {}: {why}; it must be none, or at least k = {k}", other.plan)));
+        }
+    }
+    Ok(None)
+}
+
+fn sizes(release: &VerifiedRelease) -> [u64; 2] {
+    let mut sizes = [0; 2];
+    for (size, checkpoint) in sizes.iter_mut().zip(release.journal()) {
+        *size = checkpoint.size;
+    }
+    sizes
+}
+
+/// The greater k of a plan and another.
+fn strictest(site: &Site, plan: &Plan, other: &Digest) -> Result<u64, Fault> {
+    let other = site.mirror.registry().plan(other).map_err(refused)?;
+    Ok(plan.disclosure.k.max(other.plan.disclosure.k))
+}
