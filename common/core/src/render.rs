@@ -15,7 +15,7 @@ mod quality;
 mod scores;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::event::Tier;
 use crate::ids::Name;

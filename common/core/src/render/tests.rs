@@ -1,6 +1,6 @@
 //! Pages of reports compiled from signed releases: what stands on them, and what never does.
 
-mod world;
+pub(crate) mod world;
 
 use super::html;
 use crate::disclosure::Cell;

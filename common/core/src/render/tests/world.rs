@@ -24,7 +24,7 @@ use ed25519_dalek::SigningKey;
 
 /// What a site gave.
 #[derive(Clone, Debug)]
-pub(super) enum Gave {
+pub(crate) enum Gave {
     /// A group each, `other` and `unknown` last: selected, not selected.
     Counts(Vec<[u64; 2]>),
     /// The slice is suppressed; this many events.
@@ -34,7 +34,7 @@ pub(super) enum Gave {
 }
 
 /// What a report is made of.
-pub(super) struct World {
+pub(crate) struct World {
     pub title: String,
     pub model: String,
     pub categories: [String; 2],
