@@ -113,7 +113,7 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
-                @if report.reference_window.is_some() { li { a href="#drift" { "Drift" } } }
+                @if drift::is_compared(report) { li { a href="#drift" { "Drift" } } }
                 @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
                 @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
                 li { a href="#provenance" { "Provenance" } }

@@ -3,7 +3,7 @@
 use crate::codec::Valid;
 use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
-    Cell, Counts, FeatureQuality, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice,
+    Cell, Counts, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup, ReleasedSlice,
     ReleasedStratum,
 };
 use crate::envelope::{Attestation, Claim, Head, ReleaseClaim, attest_contract, attest_plan, json, seal};
@@ -27,6 +27,8 @@ use ed25519_dalek::SigningKey;
 pub(crate) enum Gave {
     /// A group each, `other` and `unknown` last: selected, not selected.
     Counts(Vec<[u64; 2]>),
+    /// A group each, as above: decisions and labels.
+    Blocks(Vec<Counts>),
     /// The slice is suppressed; this many events.
     Hidden(u64),
     /// No release.
@@ -48,6 +50,8 @@ pub(crate) struct World {
     pub intake: IntakeCounts,
     /// Whether the contract has a feature.
     pub features: bool,
+    /// Tables at the end of the plan.
+    pub plan: String,
 }
 
 impl World {
@@ -63,6 +67,7 @@ impl World {
             sampled: Vec::new(),
             intake: IntakeCounts::new(),
             features: false,
+            plan: String::new(),
         }
     }
 
@@ -112,11 +117,12 @@ impl World {
             "plan = \"admissions\"\nversion = 1\ntitle = {}\ncontract = \"admission\"\nmodel_versions = [\"v1\"]\n\
              required_sites = [{}]\nmin_site_n = {}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
              end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = 1\n\
-             [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n",
+             [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n{}",
             quoted(&self.title),
             required.join(", "),
             self.min_site_n,
-            quoted(&self.categories[1])
+            quoted(&self.categories[1]),
+            self.plan
         );
         plan::from_toml(&source, |_| Some(contract)).expect("a plan")
     }
@@ -173,7 +179,8 @@ impl World {
         });
         let strata: Vec<_> = strata.collect();
         let whole = strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
-        let events = whole.flatten().flatten().sum();
+        let events = whole.clone().flatten().flatten().sum();
+        let outcomes = whole.flatten().flat_map(|row| &row[..2]).sum();
         let one = |feature: &Feature| FeatureQuality {
             feature: feature.name.clone(),
             missing: Cell::Value(0),
@@ -183,7 +190,13 @@ impl World {
         let features: Vec<_> = contract.features.iter().map(one).collect();
         let window = published.all_windows()[0];
         let text = ReleaseText {
-            operations: None,
+            operations: (outcomes > 0).then_some(Operations {
+                latency_us: Cell::Value(Vec::new()),
+                label_delay_s: Cell::Suppressed,
+                cost_micros: Cell::Suppressed,
+                tokens_in: Cell::Suppressed,
+                tokens_out: Cell::Suppressed,
+            }),
             format: RELEASE_FORMAT,
             site: name(site),
             plan,
@@ -191,7 +204,7 @@ impl World {
             rule: RULE.to_owned(),
             k: 1,
             events,
-            outcomes: 0,
+            outcomes,
             intake: self.intake.clone(),
             quality: self.features.then_some(Quality { events: Cell::Value(events), features }),
             strata,
@@ -257,6 +270,11 @@ fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
     let (whole, cells) = match gave {
         Gave::Nothing => (block([0, 0]), vec![Cell::Value(block([0, 0])); groups.len()]),
         Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
+        Gave::Blocks(blocks) => {
+            let sum = |decision: usize, label: usize| blocks.iter().map(|block| block[decision][label]).sum();
+            let sum = [0, 1, 2].map(|decision| [0, 1, 2].map(|label| sum(decision, label)));
+            (sum, blocks.iter().copied().map(Cell::Value).collect())
+        }
         Gave::Counts(counts) => {
             let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
             (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
