@@ -5,11 +5,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Each program of `schemas/vectors/statistics/`, and what it writes.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("counts.py", "counts.json"),
     ("across.py", "across.json"),
     ("drift.py", "drift.json"),
+    ("gaps.py", "gaps.json"),
     ("generate.py", "oracle.json"),
+    ("identified.py", "identified.json"),
     ("scores.py", "scores.json"),
 ];
 

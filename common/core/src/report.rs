@@ -331,3 +331,6 @@ pub fn attest(
 ) -> Result<Attestation, Refusal> {
     seal(head.predicate(Claim::Report(claim)), vec![json, html], &[key])
 }
+
+#[cfg(test)]
+mod tests;

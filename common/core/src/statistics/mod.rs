@@ -40,6 +40,8 @@ mod oracle_counts;
 #[cfg(test)]
 mod oracle_drift;
 #[cfg(test)]
+mod oracle_gaps;
+#[cfg(test)]
 mod oracle_scores;
 mod proportion;
 mod quantile;
