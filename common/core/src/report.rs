@@ -16,6 +16,7 @@ mod group;
 mod histogram;
 mod identified;
 mod impact;
+mod median;
 mod multiplicity;
 mod operations;
 mod pair;
