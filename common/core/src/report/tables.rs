@@ -221,6 +221,10 @@ fn flatten(rows: &mut String, place: &Place, name: &str, value: &Value) {
         Value::String(text) => row(rows, place, name, [text, "", "", "", ""], "", "value"),
         Value::Object(object) => match (object.get("estimate"), object.get("not_estimable"), object.get("test")) {
             (Some(estimate), ..) => estimate_row(rows, place, name, estimate),
+            _ if object.len() == 1 && object.contains_key("at_least") => {
+                let least = object["at_least"].to_string();
+                row(rows, place, name, ["", "", "", &least, ""], "", "bound");
+            }
             (_, Some(Value::String(why)), _) => row(rows, place, name, [""; 5], why, "not estimable"),
             (.., Some(test)) if object.len() == 1 => flatten(rows, place, name, test),
             _ => object.iter().for_each(|(key, value)| flatten(rows, place, &inside(key), value)),
@@ -304,6 +308,7 @@ mod tests {
         let part = json!({
             "n": 3,
             "rate": { "estimate": { "value": 0.5, "interval": { "lower": 0.1, "upper": 0.9 }, "method": "wilson" } },
+            "tail": { "at_least": 7.5 },
             "inner": { "auc": { "not_estimable": "immature" }, "ece": "suppressed", "none": null },
             "chi2": { "test": { "statistic": 2.5, "dof": 1, "p": 0.1 } },
             "list": [1, 2],
@@ -320,6 +325,7 @@ mod tests {
             "inner.ece,,,,,,,suppressed",
             "n,3,,,,,,value",
             "rate,0.5,0.1,0.9,,,wilson,estimate",
+            "tail,,,,7.5,,,bound",
         ];
         let expected: String = expected.iter().map(|row| format!("{start},{row}\n")).collect();
         let mut found: Vec<&str> = rows.lines().collect();

@@ -74,7 +74,7 @@ pub use meta::{
 };
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
-pub use quantile::{ValueBin, quantile};
+pub use quantile::{ValueBin, quantile, quantile_bin};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
