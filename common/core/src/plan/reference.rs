@@ -98,7 +98,7 @@ impl Reference {
             let Some(score) = &contract.score else {
                 return Err("`reference.score` is of scores; the contract has none, leave it out".to_owned());
             };
-            let halved = |bins: &u32| (bins % 2 == 0 && bins / 2 >= LEAST_BINS).then(|| bins / 2);
+            let halved = |bins: &u32| (bins.is_multiple_of(2) && bins / 2 >= LEAST_BINS).then(|| bins / 2);
             let fitting: Vec<u32> = std::iter::successors(Some(score.bins), halved).collect();
             if !fitting.iter().any(|bins| *bins as usize == counts.len()) {
                 let fitting: Vec<_> = fitting.iter().map(u32::to_string).collect();

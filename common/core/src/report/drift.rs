@@ -126,7 +126,7 @@ impl<'a> Against<'a> {
     }
 
     /// The windows that are compared with it.
-    fn others<'w>(self, windows: &'w [Window]) -> impl Iterator<Item = &'w Window> {
+    fn others(self, windows: &[Window]) -> impl Iterator<Item = &Window> {
         windows.iter().filter(move |window| self.window() != Some(**window))
     }
 }
