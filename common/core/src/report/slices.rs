@@ -122,10 +122,12 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         states.push(SiteState { site: site.clone(), state, scores: scores.filter(|_| has_scores) });
         sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
     }
+    // Areas under curves are in it: they are computed once.
+    let known: Vec<Option<Known>> = (0..groups.len()).map(|at| pooled.known(at)).collect();
     let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
         let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
         let areas: Vec<_> = part.sites.iter().zip(areas).collect();
-        let known = pooled.known(at);
+        let known = known[at];
         GroupFigures {
             group: group.clone(),
             compared: is_compared(group),
@@ -152,7 +154,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref()), terms),
+        pairs: pairs(slice, groups, (&sites, &known, partial.as_ref()), terms),
         sites: states,
     }
 }
@@ -166,17 +168,17 @@ fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [S
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    (sites, pooled, partial): (&[SiteCounts], &Sum, Option<&Partial>),
+    (sites, known, partial): (&[SiteCounts], &[Option<Known>], Option<&Partial>),
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
-    let Some((reference, against)) = reference.and_then(|at| Some((at, pooled.known(at)?))) else {
+    let Some((reference, against)) = reference.and_then(|at| Some((at, known[at]?))) else {
         return Vec::new();
     };
     let others = groups
         .iter()
         .enumerate()
-        .filter_map(|(at, group)| Some((at, group, pooled.known(at)?)))
+        .filter_map(|(at, group)| Some((at, group, known[at]?)))
         .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
     others
         .map(|(at, group, known)| {
