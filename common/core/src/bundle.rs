@@ -75,7 +75,7 @@ pub fn pack(bundle: &Bundle) -> Result<Vec<u8>, Refusal> {
     Ok(zip.finish().map_err(|e| bad(&e))?.into_inner())
 }
 
-/// Half the time of the usual 6, for some 3 % more bytes of a report.
+/// Two thirds of the cycles of the usual 6, for 7 % more bytes of a bundle of 500 sites.
 const DEFLATE_LEVEL: i64 = 4;
 
 /// Unpacks a bundle. Evidence is complete as to files: entries without gaps, artifacts named by their digest.

@@ -190,13 +190,7 @@ impl World {
         let features: Vec<_> = contract.features.iter().map(one).collect();
         let window = published.all_windows()[0];
         let text = ReleaseText {
-            operations: (outcomes > 0).then_some(Operations {
-                latency_us: Cell::Value(Vec::new()),
-                label_delay_s: Cell::Suppressed,
-                cost_micros: Cell::Suppressed,
-                tokens_in: Cell::Suppressed,
-                tokens_out: Cell::Suppressed,
-            }),
+            operations: (outcomes > 0).then(hidden_operations),
             format: RELEASE_FORMAT,
             site: name(site),
             plan,
@@ -229,6 +223,17 @@ impl World {
         let files = vec![json(&text).expect("encodes")];
         let made = seal(head().predicate(Claim::Release(claim)), files, &[&key(seed(at), 0)]).expect("seals");
         Some(verify::release(&made.envelope, &made.artifacts[0], registry).expect("a verified release"))
+    }
+}
+
+/// What goes with labels.
+fn hidden_operations() -> Operations {
+    Operations {
+        latency_us: Cell::Value(Vec::new()),
+        label_delay_s: Cell::Suppressed,
+        cost_micros: Cell::Suppressed,
+        tokens_in: Cell::Suppressed,
+        tokens_out: Cell::Suppressed,
     }
 }
 
