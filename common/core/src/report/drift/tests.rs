@@ -51,7 +51,7 @@ fn scores_meet_at_the_coarser_resolution() {
     };
     let slice = |scores| {
         let (group, counts) = (Vec::new(), Cell::Suppressed);
-        let group = ReleasedGroup { group, counts, scores: Some(Cell::Value(scores)) };
+        let group = ReleasedGroup::new(group, counts, Some(Cell::Value(scores)));
         ReleasedSlice { attributes: Vec::new(), groups: vec![group] }
     };
     let given = (0..20).map(|bin| u64::from(bin < 4)).collect();
