@@ -1,6 +1,9 @@
 //! A plan that names a reference window and policy packs, through the real programs: events over HTTP with features,
 //! latency, cost and tokens, to a verified report. The numbers expected are worked out by hand from the counts sent.
 
+#[path = "monitored/reference.rs"]
+mod reference;
+
 use fedaudit_tests::intake::{self, Desk, LOANS, LOANS_PLAN, SITE};
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -133,12 +136,10 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
 }
 
 /// What a report says of a day of these events, once it is verified; every estimate is a number.
-fn report_of(events: &[Value]) -> Value {
+fn report_of(plan: &str, events: &[Value]) -> Value {
     let mut desk = Desk::open("listen = \"127.0.0.1:0\"");
     desk.publish(
-        &LOANS_PLAN
-            .replace("k = 5", "k = 1")
-            .replace("[windows]", "packs = [\"four-fifths\", \"nyc-ll144\"]\n[windows]"),
+        &plan.replace("k = 5", "k = 1").replace("[windows]", "packs = [\"four-fifths\", \"nyc-ll144\"]\n[windows]"),
     );
     let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(events));
     assert_eq!(answer.json()["taken"], json!(events.len()), "{answer:?}");
@@ -189,7 +190,7 @@ fn what_has_no_value_says_why() {
             change(n, &mut event);
             event
         });
-        let report = report_of(&events.collect::<Vec<_>>());
+        let report = report_of(LOANS_PLAN, &events.collect::<Vec<_>>());
         let slices = &report["scopes"][0]["slices"];
         (slices[0]["groups"][0]["pooled"].clone(), slices[1].clone())
     };

@@ -7,7 +7,7 @@ use super::outcomes::{cell, groups, head, with_range};
 use super::tables::{Row, figures};
 use crate::report::{
     GroupFigures, MulticlassFigures, MulticlassOutcomes, MulticlassParity, PairFigures, RegressionFigures,
-    RegressionParity, SliceFigures, State, WorstClass,
+    RegressionParity, SliceFigures, State, TopFigures, WorstClass,
 };
 use maud::{Markup, html};
 
@@ -70,7 +70,8 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
     let mut columns = ["Accuracy", "Precision", "Recall", "F1", "Weighted F1", "Kappa", "Quadratic kappa", "MCC"]
         .map(str::to_owned)
         .to_vec();
-    columns.extend(first.top.accuracies.iter().map(|top| format!("Top {}", top.k)));
+    let top = rows.iter().any(|(_, o)| has_outputs(&o.top));
+    columns.extend(first.top.accuracies.iter().filter(|_| top).map(|top| format!("Top {}", top.k)));
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     html! {
         div.scroll tabindex="0" {
@@ -88,7 +89,7 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
                             @for figure in [&o.macro_.f1, &o.weighted.f1, &o.kappa, &o.quadratic_kappa, &o.mcc] {
                                 (with_range(figure, ratio))
                             }
-                            @for top in &o.top.accuracies { (with_range(&top.accuracy, percent)) }
+                            @for row in o.top.accuracies.iter().filter(|_| top) { (with_range(&row.accuracy, percent)) }
                         }
                     }
                 }
@@ -96,6 +97,11 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
         }
         @for (row, o) in &rows { (without(row, o)) }
     }
+}
+
+/// Whether outputs came with events, as far as one knows.
+fn has_outputs(top: &TopFigures) -> bool {
+    top.events > 0 || top.sites == 0
 }
 
 /// Which classes a mean is not known for.
@@ -221,7 +227,8 @@ pub(super) fn group_gaps(name: &str, row: &GroupFigures, gaps: &mut Gaps) {
                 gaps.figure(&format!("{figure} of {name}"), of);
             }
         }
-        for top in o.top.accuracies.iter().filter(|top| state(&top.accuracy) != immature) {
+        let shown = o.top.accuracies.iter().filter(|_| has_outputs(&o.top));
+        for top in shown.filter(|top| state(&top.accuracy) != immature) {
             gaps.figure(&format!("top-{} accuracy of {name}", top.k), &top.accuracy);
         }
     }

@@ -169,6 +169,13 @@ fn classes_are_pooled_over_the_sites_that_show_them() {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("<i>"));
+    // A model that gives its decisions alone.
+    let mut alone = report.clone();
+    for group in alone.scopes[0].slices.iter_mut().flat_map(|slice| &mut slice.groups) {
+        let outcomes = group.multiclass.as_mut().and_then(|classes| classes.outcomes.as_mut());
+        outcomes.expect("labels").top.events = 0;
+    }
+    assert!(!html(&alone).contains(">Top 1<"));
     let files = tables(&report);
     let groups = String::from_utf8(files["tables/groups.csv"].clone()).expect("UTF-8");
     for row in
