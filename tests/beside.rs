@@ -9,8 +9,8 @@ fn events(day: usize, number: usize) -> Vec<Value> {
     let event = |n: usize| {
         json!({
             "contract": "loans", "event_id": format!("day-{day}-{n}"), "occurred_at": format!("2026-05-0{}T10:00:00Z", 4 + day),
-            "model_version": "v1", "decision": ["grant", "deny"][n % 2], "score": [0.75, 0.25][n % 2],
-            "attributes": {"sex": ["female", "male"][n / 2 % 2]}, "latency_ms": 10,
+            "model_version": "v1", "decision": (["grant", "deny"][n % 2]), "score": ([0.75, 0.25][n % 2]),
+            "attributes": {"sex": (["female", "male"][n / 2 % 2])}, "latency_ms": 10,
             "label": "repaid", "labelled_at": format!("2026-05-0{}T20:00:00Z", 4 + day)
         })
     };
