@@ -63,7 +63,7 @@ fn days_that_add_up_leave_and_details_do_not() {
 #[test]
 fn a_day_that_was_withheld_cannot_be_had_by_subtraction() {
     let (mut desk, said) = released([80, 40, 3]);
-    assert!(said.contains("plan together") && said.contains("3 events that only the new one counts"), "{said}");
+    assert!(said.contains("together") && said.contains("3 events that only the new one counts"), "{said}");
     let listed = desk.world.agent(SITE, &["release", "list"]).good().out;
     assert!(listed.lines().any(|line| line.starts_with("together") && line.contains("abstention")), "{listed}");
     let told = report(&desk, "together");

@@ -4,7 +4,7 @@
 //! otherwise. Whatever was released first stands; what comes later is held against it ([`Overlap`]).
 
 use crate::archive::Thaw;
-use crate::close::{Answer, Question};
+use crate::close::{Answer, Question, look};
 use crate::journal::count_overlap;
 use crate::outbox::{Kind, Outgoing};
 use crate::site::{Site, refused};
@@ -81,6 +81,22 @@ pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut 
     Ok(())
 }
 
+/// Why what would leave now may not, beside releases of other plans, for the site's own log; none if it may.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn few(site: &mut Site, question: &Question, others: &Others) -> Result<Option<String>, Fault> {
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let mut thaw = Thaw::new(None);
+    let answer = thaw.need(site, &question.contract, question.window).and_then(|()| look(site, question));
+    let few = answer.and_then(|answer| check(site, question, &answer, others, &mut thaw));
+    // The first error is the one to tell.
+    let closed = thaw.close(site);
+    few.and_then(|few| closed.map(|()| few))
+}
+
 /// Why an answer may not leave beside releases of other plans, for the site's own log; none if it may.
 ///
 /// # Errors
@@ -117,6 +133,10 @@ pub(crate) fn check(
     }
     Ok(None)
 }
+
+/// What everybody reads as the reason of an abstention that follows from other plans' releases: no more than the plans
+/// themselves tell.
+pub(crate) const REASON: &str = "another plan covers some of the same events";
 
 fn sizes(release: &VerifiedRelease) -> [u64; 2] {
     let mut sizes = [0; 2];

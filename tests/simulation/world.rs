@@ -6,7 +6,7 @@ use fedaudit_agent::home::{Config, Enrolment, Home as AgentHome};
 use fedaudit_agent::journal::EventRow;
 use fedaudit_agent::outbox::{Kind, State};
 use fedaudit_agent::ship::{Shipper, Step};
-use fedaudit_agent::site::Site;
+use fedaudit_agent::site::{Act, Site};
 use fedaudit_aggregator::basis::Basis;
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::governance::Governance;
@@ -120,7 +120,8 @@ impl World {
         };
         for site in 0..2 {
             world.ship(site, 10);
-            world.site(site).accept(&name("weekly")).expect("accepted");
+            let act = Act { by: "the steward".to_owned(), at: world.now };
+            world.site(site).accept(&name("weekly"), false, &act).expect("accepted");
         }
         world
     }
