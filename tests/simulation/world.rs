@@ -106,11 +106,10 @@ impl World {
             sites.push((Some(site), shipper));
         }
         let contract = fedaudit_core::contract::from_toml(CONTRACT).expect("valid");
-        let rng = StdRng::seed_from_u64(seed);
         let mut world = World {
             dir,
             now,
-            rng,
+            rng: StdRng::seed_from_u64(seed),
             centre: Some(centre),
             sites,
             contract,

@@ -47,10 +47,20 @@ pub(super) struct View {
     /// Sizes of the predictions and the outcomes log behind it.
     journal: [u64; 2],
     release: Value,
-    /// What left of the window before: number, state, digest of its `release.json`, what is different now.
-    before: Vec<(u64, &'static str, Digest, Vec<Change>)>,
+    /// What left of the window before.
+    before: Vec<Earlier>,
     /// What is different from the draft as it was, if it had to be made again.
     changed: Option<(Digest, Vec<Change>)>,
+}
+
+/// What left before.
+pub(super) struct Earlier {
+    number: u64,
+    state: &'static str,
+    /// SHA-256 of its `release.json`.
+    digest: Digest,
+    /// What is different now.
+    changes: Vec<Change>,
 }
 
 /// Shows it. What waits is computed afresh; if the journal gives another release by now, that one takes the draft's place.
@@ -190,10 +200,11 @@ fn released(site: &mut Site, desk: &Desk, of: Outgoing) -> Result<View, Fault> {
     })
 }
 
-fn before(earlier: &[Outgoing], release: &Value) -> Result<Vec<(u64, &'static str, Digest, Vec<Change>)>, Fault> {
+fn before(earlier: &[Outgoing], release: &Value) -> Result<Vec<Earlier>, Fault> {
     let row = |of: &Outgoing| {
         let changes = changes(&parse(&of.artifact)?, release);
-        Ok((of.sequence, of.state.word(), Digest::of(&of.artifact), changes))
+        let (number, state, digest) = (of.sequence, of.state.word(), Digest::of(&of.artifact));
+        Ok(Earlier { number, state, digest, changes })
     };
     earlier.iter().map(row).collect()
 }
@@ -214,7 +225,7 @@ fn as_json(view: &View) -> Value {
         "journal": logs.iter().zip(view.journal).map(|(log, size)| json!({ "log": log, "records": size })).collect::<Vec<_>>(),
         "release": view.release,
         "hidden": hidden.map(|at| json!({ "at": at, "rule": view.release["rule"] })).collect::<Vec<_>>(),
-        "before": view.before.iter().map(|(number, state, digest, changes)| json!({
+        "before": view.before.iter().map(|Earlier { number, state, digest, changes }| json!({
             "sequence": number, "state": state, "digest": digest, "changes": changes,
         })).collect::<Vec<_>>(),
         "changed": view.changed.as_ref().map(|(digest, changes)| json!({ "digest": digest, "changes": changes })),

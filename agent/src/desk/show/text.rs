@@ -1,6 +1,6 @@
 //! A release as a data steward reads it.
 
-use super::View;
+use super::{Earlier, View};
 use crate::close::Question;
 use crate::desk::numbers::{Change, Leaf, label, leaves, text};
 use fedaudit_core::contract::{Contract, Task};
@@ -14,7 +14,7 @@ pub(super) fn lines(view: &View) -> Vec<String> {
     said.push("the whole window".to_owned());
     if let Value::Object(fields) = &view.release {
         for (key, value) in fields.iter().filter(|(key, _)| !SAID.contains(&key.as_str())) {
-            said.extend(below(value, &[key.clone()], "  "));
+            said.extend(below(value, key, "  "));
         }
     }
     for stratum in list(&view.release, "strata") {
@@ -70,7 +70,7 @@ fn history(view: &View) -> Vec<String> {
         said.push(format!("changed   since it was drafted as {}: approvals of that one are void", old.short()));
         said.extend(changes.iter().map(change));
     }
-    for (number, state, digest, changes) in &view.before {
+    for Earlier { number, state, digest, changes } in &view.before {
         let count = changes.len();
         said.push(format!("before    release {number}, {state}, {}: {count} places differ", digest.short()));
         said.extend(changes.iter().map(change));
@@ -141,13 +141,13 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 fn rest(of: &Value, said: &[&str], indent: &str) -> Vec<String> {
     let Value::Object(fields) = of else { return Vec::new() };
     let others = fields.iter().filter(|(key, _)| !said.contains(&key.as_str()));
-    others.flat_map(|(key, value)| below(value, &[key.clone()], indent)).collect()
+    others.flat_map(|(key, value)| below(value, key, indent)).collect()
 }
 
-fn below(value: &Value, path: &[String], indent: &str) -> Vec<String> {
+fn below(value: &Value, key: &str, indent: &str) -> Vec<String> {
     let line = |leaf: Leaf| {
-        let path: Vec<_> = path.iter().chain(&leaf.path).map(String::as_str).collect();
-        format!("{indent}{}: {}", path.join(" "), leaf.text)
+        let path: Vec<_> = leaf.path.iter().map(|part| format!(" {part}")).collect();
+        format!("{indent}{key}{}: {}", path.concat(), leaf.text)
     };
     leaves(value).into_iter().map(line).collect()
 }
@@ -162,15 +162,21 @@ fn matrix(counts: Option<&Value>) -> Option<Vec<Vec<String>>> {
 
 /// What the contract calls decisions and labels 0 and 1.
 fn words(contract: &Contract) -> (Vec<String>, Vec<String>) {
-    let names = |values: &[String], chosen: &String| match (contract.task, values) {
-        (Task::Multiclass, _) => vec!["another class".to_owned(), chosen.clone()],
-        (_, [first, second]) => vec![first.clone(), second.clone()],
-        _ => vec!["0".to_owned(), "1".to_owned()],
+    let names = |values: &[String], chosen: &String, word: &str| -> Vec<String> {
+        let said = |name: &String| if name == chosen { format!("{name} ({word})") } else { name.clone() };
+        match values {
+            // In a multiclass task it is one class against the others.
+            [first, second] if contract.task != Task::Multiclass => vec![said(first), said(second)],
+            _ => vec!["another".to_owned(), said(chosen)],
+        }
     };
-    let mut decisions = names(&contract.decision.values, &contract.decision.favourable);
-    let label = contract.label.as_ref();
-    let mut labels = label.map_or_else(|| names(&[], &String::new()), |label| names(&label.values, &label.positive));
+    let mut decisions = names(&contract.decision.values, &contract.decision.favourable, "favourable");
     decisions.push("none".to_owned());
+    let label = contract.label.as_ref();
+    let mut labels = label.map_or_else(
+        || vec!["label 0".to_owned(), "label 1".to_owned()],
+        |label| names(&label.values, &label.positive, "positive"),
+    );
     labels.push("no label".to_owned());
     (decisions, labels)
 }
