@@ -166,10 +166,13 @@ fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [S
     all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
 }
 
+/// What pairs are compared from: counts by site, groups pooled, hidden parts, and values where the task has them.
+type Pools<'a> = (&'a [SiteCounts], &'a [Option<Known<'a>>], Option<&'a Partial>, Option<&'a Values<'a>>);
+
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    (sites, known, partial, values): (&[SiteCounts], &[Option<Known>], Option<&Partial>, Option<&Values>),
+    (sites, known, partial, values): Pools,
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
