@@ -5,7 +5,7 @@
 //!
 //! Crash order: (1) the draft's bytes are in the outbox, (2) the ledger names them, (3) the ledger names who approved, (4)
 //! what is computed afresh is compared with what was approved, and goes the way of [`crate::close`] from its step (2) on. A
-//! crash before (2) leaves bytes that [`recheck`] forgets; one between (3) and (4) leaves an approval that [`recheck`]
+//! crash before (2) leaves bytes that `recheck` forgets; one between (3) and (4) leaves an approval that `recheck`
 //! carries out. Bytes that are lost are computed again. To refuse, and to ask again, is one entry of the ledger each.
 
 pub mod act;
