@@ -6,7 +6,7 @@
 use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
 use crate::journal::count_overlap;
-use crate::outbox::{Kind, Outgoing};
+use crate::outbox::{Kind, Listed};
 use crate::site::{Site, refused};
 use fedaudit_core::disclosure::{Overlap, Release};
 use fedaudit_core::event::LedgerEntry;
@@ -18,7 +18,7 @@ use fedaudit_core::verify::{self, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The releases of other plans that a release stands beside, the last one of each window, by plan.
-pub(crate) type Others = BTreeMap<Digest, Vec<Outgoing>>;
+pub(crate) type Others = BTreeMap<Digest, Vec<Listed>>;
 
 /// Releases of other plans over the same contract, whose windows share some time with `window`; with `until`, those alone
 /// that the ledger names before that envelope.
@@ -31,16 +31,17 @@ pub(crate) fn others(
     window: Window,
     until: Option<Digest>,
 ) -> Result<Others, Fault> {
-    let earlier = until.map(|envelope| named_before(site, envelope)).transpose()?;
+    let shares = |of: &Listed| of.window.start < window.end && window.start < of.window.end;
+    let mut listed = site.outbox.list()?;
+    listed.retain(|of| of.kind == Kind::Release && of.plan != *plan.0 && shares(of));
+    // Most windows stand beside none: the ledger is not read for those.
+    if let Some(envelope) = until.filter(|_| !listed.is_empty()) {
+        let earlier = named_before(site, envelope)?;
+        listed.retain(|of| earlier.contains(&of.envelope));
+    }
     let registry = site.mirror.registry();
     let mut found: Others = BTreeMap::new();
-    for release in site.outbox.releases()? {
-        let apart = release.window.end <= window.start || window.end <= release.window.start;
-        let envelope = Digest::of(&release.envelope);
-        let later = earlier.as_ref().is_some_and(|earlier| !earlier.contains(&envelope));
-        if release.kind != Kind::Release || release.plan == *plan.0 || apart || later {
-            continue;
-        }
+    for release in listed {
         // A plan that is no longer published measured the same events all the same; its digest was in the registry once.
         if registry.plan(&release.plan).map_err(refused)?.plan.contract_digest != plan.1.contract_digest {
             continue;
@@ -116,8 +117,7 @@ pub(crate) fn check(
             continue;
         }
         let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
-        let verify = |release: &Outgoing| verify::release(&release.envelope, &release.artifact, site.mirror.registry());
-        let verified: Vec<VerifiedRelease> = releases.iter().map(verify).collect::<Result<_, _>>().map_err(refused)?;
+        let verified: Vec<VerifiedRelease> = releases.iter().map(|of| verified(site, of)).collect::<Result<_, _>>()?;
         let texts: Vec<_> = verified.iter().map(VerifiedRelease::text).collect();
         let mut overlap = Overlap::new((&answer.release, plan), (&texts, &other), contract).map_err(misfit)?;
         let old: Vec<_> = verified.iter().map(|release| (release.claim().window, sizes(release))).collect();
@@ -137,6 +137,13 @@ pub(crate) fn check(
 /// What everybody reads as the reason of an abstention that follows from other plans' releases: no more than the plans
 /// themselves tell.
 pub(crate) const REASON: &str = "another plan covers some of the same events";
+
+fn verified(site: &Site, of: &Listed) -> Result<VerifiedRelease, Fault> {
+    let lost =
+        || Fault::new(Blame::Site, format!("outbox.sqlite lost release {}", of.envelope), "restore it from a backup");
+    let release = site.outbox.of(&of.envelope)?.ok_or_else(lost)?;
+    verify::release(&release.envelope, &release.artifact, site.mirror.registry()).map_err(refused)
+}
 
 fn sizes(release: &VerifiedRelease) -> [u64; 2] {
     let mut sizes = [0; 2];
