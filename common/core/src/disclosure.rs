@@ -253,11 +253,7 @@ impl Release {
             }
         }
         if let (Some(own), Some(plain)) = (&self.0.quality, &mut plain.quality) {
-            for (own, plain) in own.features.iter().zip(&mut plain.features) {
-                if own.histogram == Cell::Suppressed {
-                    plain.histogram = Cell::Suppressed;
-                }
-            }
+            quality::hide_alike(own, plain);
         }
         detail::hide_alike(&self.0, &mut plain);
         self.0 != plain

@@ -1,7 +1,8 @@
 //! Two plans over the same events: what must be refused, and what may pass.
 
 use super::*;
-use crate::aggregate::tests::{FULL, documents, event, truth};
+use crate::aggregate::tests::{FEATURES, FULL, documents, event, truth};
+use crate::contract::{from_toml, tests::ADMISSION};
 use crate::disclosure::disclose;
 use crate::event::SCORE_ONE;
 use crate::ids::{Digest, Name};
@@ -83,10 +84,12 @@ fn labels_that_came_in_between_are_events_of_another_cell() {
 
 #[test]
 fn what_nothing_bounds_is_withheld() {
-    let (plan, contract) = documents();
+    let (plan, _) = documents();
+    let contract = from_toml(&format!("{ADMISSION}{FEATURES}")).expect("valid");
     let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
     for n in 0..20 {
-        let event = Prediction { latency_us: Some(n), cost_micros: Some(n), ..event(1, Q, [0, 0]) };
+        let event =
+            Prediction { latency_us: Some(n), cost_micros: Some(n), features: vec![0, 1], ..event(1, Q, [0, 0]) };
         aggregate.describe(&event).and_then(|()| aggregate.add(FULL, &event, truth(1))).expect("inside the contract");
         aggregate.subject(true, &[(FULL, &event, Some(1))]).expect("counted");
     }
@@ -95,7 +98,11 @@ fn what_nothing_bounds_is_withheld() {
     let mut release = disclose(&aggregate, &plan, &contract, Digest([7; 32]), &name, window).expect("fits");
     let group = |release: &Release| release.strata[0].slices[0].groups[0].clone();
     assert!(matches!(group(&release).subjects, Some(Cell::Value(_))));
+    let before = (*release).clone();
     release.hide_beside_others();
+    let quality = release.quality.as_ref().expect("the contract has features");
+    assert!(quality.events == Cell::Suppressed && quality.features.iter().all(|of| of.missing == Cell::Suppressed));
+    assert!(*release != before && !release.is_news_to(&before), "to hide more is no news");
     assert_eq!((&group(&release).subjects, &group(&release).classes), (&Some(Cell::Suppressed), &None));
     assert!(
         release
