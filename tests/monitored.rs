@@ -1,6 +1,9 @@
 //! A plan that names a reference window and policy packs, through the real programs: events over HTTP with features,
 //! latency, cost and tokens, to a verified report. The numbers expected are worked out by hand from the counts sent.
 
+#[path = "monitored/reference.rs"]
+mod reference;
+
 use fedaudit_tests::intake::{self, Desk, LOANS, LOANS_PLAN, SITE};
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -68,7 +71,7 @@ fn psi(before: f64, after: f64) -> f64 {
 
 #[test]
 fn windows_are_compared_operations_summed_and_packs_computed() {
-    let (_desk, out, report) = reported();
+    let (desk, out, report) = reported();
     let drift = &report["scopes"][0]["drift"];
     assert_eq!((drift.as_array().map(Vec::len), &drift[0]["sites"]), (Some(1), &json!(1)));
     near(value(&drift[0]["selection_rate"]), 140.0 / 400.0 - 160.0 / 400.0);
@@ -93,6 +96,14 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     );
     near(value(&operations["tokens_out"]["mean"]), 0.5);
     assert!((value(&operations["label_delay_s"]["p50"]) / 86_400.0 - 1.0).abs() < 0.01);
+
+    // The only site's own view, by the same functions.
+    let own = desk.world.scratch("own");
+    desk.world.agent(SITE, &["release", "figures", "loans-may", "--out", &own.to_string_lossy()]).good();
+    let own: Value = serde_json::from_slice(&std::fs::read(own.join("report.json")).expect("reads")).expect("JSON");
+    for part in ["scopes", "feature_drift", "operations", "packs", "windows"] {
+        assert_eq!(own[part], report[part], "{part}");
+    }
 
     let [four_fifths, ll144, act] = [0, 1, 2].map(|at| &report["packs"][at]);
     assert_eq!([four_fifths, ll144, act].map(|pack| pack["tables"].as_array().map_or(9, Vec::len)), [1, 2, 0]);
@@ -125,12 +136,10 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
 }
 
 /// What a report says of a day of these events, once it is verified; every estimate is a number.
-fn report_of(events: &[Value]) -> Value {
+fn report_of(plan: &str, events: &[Value]) -> Value {
     let mut desk = Desk::open("listen = \"127.0.0.1:0\"");
     desk.publish(
-        &LOANS_PLAN
-            .replace("k = 5", "k = 1")
-            .replace("[windows]", "packs = [\"four-fifths\", \"nyc-ll144\"]\n[windows]"),
+        &plan.replace("k = 5", "k = 1").replace("[windows]", "packs = [\"four-fifths\", \"nyc-ll144\"]\n[windows]"),
     );
     let answer = desk.post("/v1/predictions", "application/x-ndjson", &intake::lines(events));
     assert_eq!(answer.json()["taken"], json!(events.len()), "{answer:?}");
@@ -181,7 +190,7 @@ fn what_has_no_value_says_why() {
             change(n, &mut event);
             event
         });
-        let report = report_of(&events.collect::<Vec<_>>());
+        let report = report_of(LOANS_PLAN, &events.collect::<Vec<_>>());
         let slices = &report["scopes"][0]["slices"];
         (slices[0]["groups"][0]["pooled"].clone(), slices[1].clone())
     };

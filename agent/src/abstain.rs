@@ -103,17 +103,30 @@ pub fn abstain(site: &mut Site, wanted: &Abstain, now: Time) -> Result<usize, Fa
     for window in open {
         match of(window, Kind::Abstention) {
             Some(_) if standing.contains_key(&(plan, window)) => continue,
-            // Signed once and withdrawn: it is in the log, or on its way there, and holds again.
-            Some(Listed { sequence, envelope, .. }) => {
-                let entry = LedgerEntry::Abstained { plan, window, sequence: *sequence, envelope: *envelope };
-                site.journal.append(&[entry], &mut site.rng)?;
-            }
-            None => prepare(site, plan, window, &wanted.reason, now)?,
+            signed => stand(site, (plan, window), signed, &wanted.reason, now)?,
         }
         count += 1;
     }
     recover(site)?;
     Ok(count)
+}
+
+/// Lets an abstention hold: one that was signed and withdrawn, or a new one.
+pub(crate) fn stand(
+    site: &mut Site,
+    (plan, window): (Digest, Window),
+    signed: Option<&Listed>,
+    reason: &str,
+    now: Time,
+) -> Result<(), Fault> {
+    match signed {
+        // It is in the log, or on its way there, and holds again.
+        Some(Listed { sequence, envelope, .. }) => {
+            let entry = LedgerEntry::Abstained { plan, window, sequence: *sequence, envelope: *envelope };
+            site.journal.append(&[entry], &mut site.rng).map(drop)
+        }
+        None => prepare(site, plan, window, reason, now),
+    }
 }
 
 fn prepare(site: &mut Site, plan: Digest, window: Window, reason: &str, now: Time) -> Result<(), Fault> {

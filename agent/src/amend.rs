@@ -6,7 +6,9 @@
 
 use crate::abstain::named;
 use crate::archive::Thaw;
-use crate::close::{Answer, Question, answer, check_outbox, recover, sign};
+use crate::beside;
+use crate::close::{Answer, Leave, Question, answer, check_outbox, look, recover, sign};
+use crate::desk;
 use crate::journal::count_transitions;
 use crate::outbox::{Kind, Outgoing, State};
 use crate::reproduce::raw;
@@ -17,7 +19,7 @@ use fedaudit_core::disclosure::{ReleaseText, Transitions};
 use fedaudit_core::envelope::Amends;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::time::Time;
+use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify;
 use fedaudit_link::home::Lock;
 use std::path::PathBuf;
@@ -38,12 +40,21 @@ pub struct Amend {
     pub archive: Option<PathBuf>,
 }
 
-/// Signs a release that replaces the latest one of the window; its number.
+/// What became of an amendment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amended {
+    /// It is signed, with this number.
+    Signed(u64),
+    /// It waits for the steward, under this digest.
+    Waits(Digest),
+}
+
+/// Signs a release that replaces the latest one of the window, or drafts it where releases wait for the steward.
 ///
 /// # Errors
 /// No such plan, window or release; a plan that this site refused; nothing that is released would change; a difference that would show fewer than k
 /// events. Then nothing was signed.
-pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
+pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<Amended, Fault> {
     let _import = Lock::acquire(&site.home.import_lock())?;
     recover(site)?;
     check_outbox(site)?;
@@ -52,41 +63,65 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<u64, Fault> {
         let what = format!("--window names {} windows", windows.len());
         return Err(Fault::new(Blame::Operator, what, "amend one window at a time"));
     };
-    accepted(site, &wanted.plan, &digest)?;
-    let earlier: Vec<Outgoing> = site.outbox.releases()?.into_iter().filter(|r| r.plan == digest).collect();
-    if let Some(refused) = earlier.iter().find(|document| document.state == State::Refused) {
+    let review = accepted(site, &wanted.plan, &digest)?;
+    let all: Vec<Outgoing> = site.outbox.releases()?.into_iter().filter(|r| r.plan == digest).collect();
+    if let Some(refused) = all.iter().find(|document| document.state == State::Refused) {
         let what =
             format!("number {} of plan {} was refused: nothing more of it is sent", refused.sequence, wanted.plan);
         return Err(Fault::new(Blame::Site, what, "tell governance and the steward"));
     }
-    let earlier: Vec<_> = earlier.into_iter().filter(|r| r.kind == Kind::Release && r.window == window).collect();
+    let earlier = earlier(site, &digest, window)?;
     let Some(last) = earlier.last() else {
         let what = format!("{window} of plan {} has no release yet", wanted.plan);
         return Err(Fault::new(Blame::Operator, what, "it is released when it is due; then it can be amended"));
     };
     let amends = Amends { envelope: Digest::of(&last.envelope), reason: wanted.reason.clone() };
     amends.check().map_err(|e| Fault::new(Blame::Operator, e, "say why in a line: --reason TEXT"))?;
-    let registry = site.mirror.registry();
-    let plan = registry.plan(&digest).map_err(refused)?.plan.clone();
-    let contract = registry.contract_of(&plan).map_err(refused)?.clone();
-    let question = Question { plan, contract, digest, window };
+    desk::may_amend(site, &digest, window)?;
+    let question = question(site, &digest, window)?;
     let mut thaw = Thaw::new(wanted.archive.as_deref());
-    let new = thaw.need(site, &question.contract, window).and_then(|()| answer_again(site, &question, &earlier, last));
+    let new = thaw.need(site, &question.contract, window).and_then(|()| {
+        let new = if review { look(site, &question) } else { answer(site, &question) };
+        beside_earlier(site, &question, &earlier, new?)
+    });
+    let new = new.and_then(|new| beside_others(site, &question, new, &mut thaw));
     let closed = thaw.close(site);
     let new = new.and_then(|new| closed.map(|()| new))?;
+    if review {
+        return desk::keep(site, &question, &new, Some(&amends), now).map(Amended::Waits);
+    }
     let sequence = crate::close::next_number(site, &digest)?.0;
-    sign(site, &question, new, Some(amends), now)?;
+    sign(site, &question, new, Leave { amends: Some(amends), approved: None }, now)?;
     recover(site)?;
-    Ok(sequence)
+    Ok(Amended::Signed(sequence))
 }
 
-/// The answer now, if it may be told beside the earlier ones.
-fn answer_again(site: &mut Site, question: &Question, earlier: &[Outgoing], last: &Outgoing) -> Result<Answer, Fault> {
-    let mut new = answer(site, question)?;
+/// All releases of a window so far, the oldest first.
+pub(crate) fn earlier(site: &Site, plan: &Digest, window: Window) -> Result<Vec<Outgoing>, Fault> {
+    let of = |r: &Outgoing| r.plan == *plan && r.kind == Kind::Release && r.window == window;
+    Ok(site.outbox.releases()?.into_iter().filter(of).collect())
+}
+
+/// A window of a plan that the registry knows.
+pub(crate) fn question(site: &Site, digest: &Digest, window: Window) -> Result<Question, Fault> {
+    let registry = site.mirror.registry();
+    let plan = registry.plan(digest).map_err(refused)?.plan.clone();
+    let contract = registry.contract_of(&plan).map_err(refused)?.clone();
+    Ok(Question { plan, contract, digest: *digest, window })
+}
+
+/// The answer, if it may be told beside the earlier ones.
+pub(crate) fn beside_earlier(
+    site: &mut Site,
+    question: &Question,
+    earlier: &[Outgoing],
+    mut new: Answer,
+) -> Result<Answer, Fault> {
     for old in earlier {
         new.release.hide_differences(&text(old)?);
     }
-    if !new.release.is_news_to(&text(last)?) {
+    let news = earlier.last().map_or(Ok(true), |last| text(last).map(|last| new.release.is_news_to(&last)))?;
+    if !news {
         let what = format!("nothing that is released of {} would change", question.window);
         return Err(Fault::new(Blame::Operator, what, "import the late events and outcomes first; nothing was signed"));
     }
@@ -97,10 +132,29 @@ fn answer_again(site: &mut Site, question: &Question, earlier: &[Outgoing], last
     Ok(new)
 }
 
-/// What the steward decided last about the plan holds for amendments as it does for closing.
-fn accepted(site: &mut Site, plan: &Name, digest: &Digest) -> Result<(), Fault> {
+/// The same answer, if it may be told beside releases of other plans.
+fn beside_others(site: &mut Site, question: &Question, new: Answer, thaw: &mut Thaw) -> Result<Answer, Fault> {
+    let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
+    match beside::check(site, question, &new, &others, thaw)? {
+        None => Ok(new),
+        Some(why) => {
+            let what = format!("the amendment would show too few by subtraction: {why}");
+            let hint = "wait until more labels or events of the window are in, and amend then; nothing was signed";
+            Err(Fault::new(Blame::Operator, what, hint))
+        }
+    }
+}
+
+/// What the steward decided last about the plan, and the site's own policy, hold for amendments as they do for closing;
+/// whether releases wait for review.
+fn accepted(site: &mut Site, plan: &Name, digest: &Digest) -> Result<bool, Fault> {
+    if let Err(reason) = site.home.config.allows(&site.mirror.registry().plan(digest).map_err(refused)?.plan) {
+        let hint = "nothing was signed; config.toml is the data steward's to change";
+        return Err(Fault::new(Blame::Operator, format!("this site does not allow plan {plan}: {reason}"), hint));
+    }
     let what = match site.decisions()?.get(digest) {
-        Some(Decision::Accepted) => return Ok(()),
+        Some(Decision::Accepted) => return Ok(false),
+        Some(Decision::Review) => return Ok(true),
         Some(Decision::Refused(reason)) => format!("this site refused plan {plan}: {reason}"),
         None => format!("this site has not accepted plan {plan}"),
     };

@@ -4,6 +4,7 @@
 //! differs: nobody signs a refusal, so one that came by file is shown and changes nothing.
 
 use crate::close::close_due;
+use crate::desk::Desk;
 use crate::drive::{self, Ask, named_checkpoints};
 use crate::home::{Enrolment, Home, Invitation};
 use crate::join::{check_trust, request};
@@ -64,9 +65,11 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     let held: Vec<&Outgoing> = listed.iter().filter(|of| of.state == State::Held).filter_map(find).collect();
     let stay = format!("{} held: this site refused their plan; plan accept lets them go", held.len());
     let stay = (!held.is_empty()).then_some(stay);
+    let waiting = Desk::read(site)?.waiting().count();
+    let waits = (waiting > 0).then(|| format!("{waiting} not signed yet, for they wait for approval: release list"));
     if ready.is_empty() {
         let nothing = "nothing is ready to leave; no file was written".to_owned();
-        return Ok([nothing].into_iter().chain(stay).collect());
+        return Ok([nothing].into_iter().chain(stay).chain(waits).collect());
     }
     if !site.enrolled() {
         let what = format!("site {} is not in this home's copy of the registry", site.enrolment.site);
@@ -99,7 +102,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     if ready.len() < all {
         said.push(format!("{} more do not fit: export again when the receipts for these are in", all - ready.len()));
     }
-    said.extend(stay);
+    said.extend(stay.into_iter().chain(waits));
     said.push(
         "next, at the aggregator: fedaudit-aggregator import FILE --receipts RECEIPTS; carry RECEIPTS back".to_owned(),
     );

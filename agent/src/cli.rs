@@ -3,9 +3,9 @@
 mod import;
 mod journal;
 mod outbox;
+mod plan;
 mod status;
 
-use crate::abstain::{Abstain, Withdraw};
 use crate::carry::join_by_file;
 use crate::draft;
 use crate::home::{Config, Home};
@@ -14,10 +14,9 @@ use crate::leave::listed;
 use crate::outbox::{Kind, Listed, State};
 use crate::releases::{self, ReleaseCommand};
 use crate::run::{Until, run};
-use crate::site::{Decision, Site};
+use crate::site::Site;
 use clap::{Parser, Subcommand};
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_core::ids::Name;
 use fedaudit_link::home::now;
 use fedaudit_link::protocol::Token;
 use fedaudit_link::say;
@@ -75,7 +74,7 @@ enum Command {
     Contract(draft::Command),
     /// Plans of the federation.
     #[command(subcommand)]
-    Plan(PlanCommand),
+    Plan(plan::PlanCommand),
     /// What this site signed about plans.
     #[command(subcommand)]
     Release(ReleaseCommand),
@@ -104,33 +103,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Subcommand)]
-enum PlanCommand {
-    /// List the plans published, and what this site decided.
-    List {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Accept a plan: the standing approval of its releases.
-    Accept {
-        /// Its name.
-        plan: Name,
-    },
-    /// Refuse a plan.
-    Refuse {
-        /// Its name.
-        plan: Name,
-        /// Why; kept in this site's ledger.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Say that this site will not answer a plan for a window; such a window is not closed.
-    Abstain(Abstain),
-    /// Withdraw an abstention: the window is released when it is due.
-    Withdraw(Withdraw),
 }
 
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
@@ -176,12 +148,12 @@ async fn command(cli: Cli) -> Result<(), Fault> {
                 None => say!("{ready}"),
             };
             let mut site = run(site, until, ready).await?;
-            say!("stopped: {}{}", how_far(&listed(&mut site)?), held(&mut site)?);
+            say!("stopped: {}{}{}", how_far(&listed(&mut site)?), plan::held(&mut site)?, plan::waiting(&mut site)?);
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,
         Command::Contract(command) => draft::command(&command, now()),
-        Command::Plan(command) => plan(Site::open(Home::open(&cli.home)?)?, command).await,
+        Command::Plan(command) => plan::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Release(command) => {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
@@ -226,75 +198,6 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
         enrolment.site,
         enrolment.site
     );
-    Ok(())
-}
-
-/// Reads the registry, unless the aggregator is away: then the copy at hand serves, and the reader is told.
-async fn synced(site: Site) -> Result<Site, Fault> {
-    let dir = site.home.dir.clone();
-    match run(site, Until::Synced, |_| {}).await {
-        Ok(site) => Ok(site),
-        Err(fault) => {
-            eprintln!("{fault}\nusing this home's copy of the registry");
-            Site::open(Home::open(&dir)?)
-        }
-    }
-}
-
-async fn plan(site: Site, command: PlanCommand) -> Result<(), Fault> {
-    let mut site = synced(site).await?;
-    match command {
-        PlanCommand::List { json } => list_plans(&mut site, json),
-        PlanCommand::Accept { plan } => {
-            let new = site.accept(&plan)?;
-            say!("plan {plan} {}", if new { "accepted" } else { "was accepted before" });
-            Ok(())
-        }
-        PlanCommand::Refuse { plan, reason } => {
-            let (digest, _) = site.plan_named(&plan)?;
-            site.decide(digest, Decision::Refused(reason))?;
-            say!("plan {plan} refused{}", held(&mut site)?);
-            Ok(())
-        }
-        PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
-        PlanCommand::Withdraw(wanted) => wanted.run(&mut site),
-    }
-}
-
-/// How many documents stay here because of a refusal, if any do.
-fn held(site: &mut Site) -> Result<String, Fault> {
-    let held = listed(site)?.iter().filter(|of| of.state == State::Held).count();
-    Ok(if held == 0 {
-        String::new()
-    } else {
-        format!("; {held} that are signed are held until their plan is accepted")
-    })
-}
-
-fn list_plans(site: &mut Site, json: bool) -> Result<(), Fault> {
-    let decisions = site.decisions()?;
-    let mut rows = Vec::new();
-    for (digest, published) in site.mirror.registry().plans() {
-        let decision = match decisions.get(digest) {
-            None => "undecided".to_owned(),
-            Some(Decision::Accepted) => "accepted".to_owned(),
-            Some(Decision::Refused(reason)) => format!("refused: {reason}"),
-        };
-        rows.push((published.plan.clone(), digest.to_string(), decision));
-    }
-    if json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(plan, digest, decision)| {
-                serde_json::json!({ "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": plan.disclosure.k })
-            })
-            .collect();
-        say!("{}", serde_json::Value::from(rows));
-        return Ok(());
-    }
-    for (plan, digest, decision) in rows {
-        say!("{} v{}\tk = {}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
-    }
     Ok(())
 }
 

@@ -4,13 +4,18 @@
 //! ledger names them, (4) they are `ready` to be sent. A crash before (2) leaves nothing but pads, and the window is closed
 //! anew; after (2) the same bytes go on, by [`recover`], which every run begins with. Nothing is ever signed twice.
 //!
+//! Of a plan that was accepted with review, a window is drafted instead, and signed once the steward approved it: see
+//! [`crate::desk`].
+//!
 //! Amendments ([`crate::amend`]) and abstentions ([`crate::abstain`]) go the same way from (2) on. All three take
 //! `import.lock` first, so that one process numbers documents at a time, and never in the middle of an import.
 
-use crate::abstain::standing;
+use crate::abstain::{stand, standing};
+use crate::beside;
+use crate::desk;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
-use crate::outbox::{Kind, Outgoing, State};
+use crate::outbox::{Kind, Listed, Outgoing, State};
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
@@ -27,10 +32,11 @@ use fedaudit_link::home::Lock;
 use rand::Rng as _;
 use std::collections::BTreeSet;
 
-/// Closes every window that is due of every accepted plan; how many.
+/// Closes or drafts every window that is due of every accepted plan that the site's own policy still allows; how many.
 ///
 /// A plan over a contract under which nothing was ever journaled waits: silence is not yet zero events. While an import
-/// is at work nothing is closed. A window for which the site abstained is left, unless it withdrew that.
+/// is at work nothing is closed. A window for which the site abstained is left, unless it withdrew that, and so is one
+/// whose draft waits or was refused.
 ///
 /// # Errors
 /// A journal or outbox that fails; an outbox that lacks a release which the ledger names. What was closed before stays
@@ -38,13 +44,17 @@ use std::collections::BTreeSet;
 pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
     recover(site)?;
+    let desk = desk::recheck(site, now)?;
     let abstained = standing(site)?;
-    let accepted = site.decisions()?.into_iter().filter(|(_, decision)| *decision == Decision::Accepted);
+    let accepted = site.decisions()?.into_iter().filter(|(_, decision)| !matches!(decision, Decision::Refused(_)));
     let released = site.outbox.list()?;
     let mut closed = 0;
-    for (digest, _) in accepted {
+    for (digest, decision) in accepted {
         let Ok(published) = site.mirror.registry().plan(&digest) else { continue };
         let plan = published.plan.clone();
+        if site.home.config.allows(&plan).is_err() {
+            continue;
+        }
         let contract = site.mirror.registry().contract_of(&plan).map_err(refused)?.clone();
         let [predictions, _] = contract.journal_logs();
         if site.journal.size(&predictions)? == 0 {
@@ -52,7 +62,8 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         }
         let done =
             released.iter().filter(|r| r.plan == digest && r.kind == Kind::Release).map(|release| release.window);
-        let done: BTreeSet<_> = done.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, w)| *w)).collect();
+        let done = done.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, window)| *window));
+        let done: BTreeSet<_> = done.chain(desk.windows(&digest)).collect();
         for window in plan.windows_before(now) {
             if plan.release_time(&window) <= now && !done.contains(&window) {
                 if closed == 0 {
@@ -60,8 +71,17 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
                 }
                 site.journal.count_silence(&contract, window.end, &mut site.rng)?;
                 let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
-                let answer = answer(site, &question)?;
-                sign(site, &question, answer, None, now)?;
+                let others = beside::others(site, (&digest, &plan), window, None)?;
+                if let Some(why) = beside::few(site, &question, &others)? {
+                    tracing::warn!(plan = %plan.plan, %window, %why, "not released: another plan covers some of the same events");
+                    let before = |l: &&Listed| l.plan == digest && l.window == window && l.kind == Kind::Abstention;
+                    stand(site, (digest, window), released.iter().find(before), beside::REASON, now)?;
+                } else if decision == Decision::Review {
+                    desk::draft_due(site, &question, now)?;
+                } else {
+                    let answer = answer(site, &question)?;
+                    sign(site, &question, answer, Leave { amends: None, approved: None }, now)?;
+                }
                 closed += 1;
             }
         }
@@ -137,47 +157,65 @@ pub(crate) struct Question {
 pub(crate) struct Answer {
     /// Sizes of the predictions and the outcomes log.
     pub sizes: [u64; 2],
-    /// Signed checkpoints at these sizes.
-    journal: Vec<String>,
     aggregate: Aggregate,
     /// What may leave of it.
     pub release: Release,
 }
 
-/// Fills the journal's blocks and computes an answer; nothing is signed but checkpoints, and nothing leaves.
+/// Fills the journal's blocks and computes an answer that can be signed; nothing leaves.
 pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fault> {
+    let [predictions, outcomes] = question.contract.journal_logs();
+    let sizes = [site.journal.pad(&predictions, &mut site.rng)?, site.journal.pad(&outcomes, &mut site.rng)?];
+    answer_at(site, question, sizes)
+}
+
+/// Computes an answer and leaves the journal as it is.
+pub(crate) fn look(site: &mut Site, question: &Question) -> Result<Answer, Fault> {
+    let [predictions, outcomes] = question.contract.journal_logs();
+    let sizes = [site.journal.size(&predictions)?, site.journal.size(&outcomes)?];
+    answer_at(site, question, sizes)
+}
+
+fn answer_at(site: &mut Site, question: &Question, sizes: [u64; 2]) -> Result<Answer, Fault> {
     let Question { plan, contract, digest, window } = question;
-    let mut sizes = [0; 2];
-    let mut journal = Vec::new();
-    for (log, size) in contract.journal_logs().iter().zip(&mut sizes) {
-        *size = site.journal.pad(log, &mut site.rng)?;
+    let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
+    let mut release =
+        disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?.release;
+    let others = beside::others(site, (digest, plan), *window, None)?;
+    beside::withhold(site, plan, &others, &mut release)?;
+    Ok(Answer { sizes, aggregate, release })
+}
+
+/// Signed checkpoints of a contract's logs at the sizes of an answer.
+fn checkpoints(site: &mut Site, contract: &Contract, sizes: [u64; 2]) -> Result<Vec<String>, Fault> {
+    let mut notes = Vec::new();
+    for (log, size) in contract.journal_logs().iter().zip(sizes) {
         let Enrolment { federation, site: name, epoch, .. } = &site.enrolment;
         let origin = journal_origin(federation, name, *epoch, log);
-        let checkpoint = site.journal.checkpoint(log, *size, &origin)?;
-        let note = checkpoint.sign(&site.key(KeyUse::Note)?);
-        journal.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
+        let note = site.journal.checkpoint(log, size, &origin)?.sign(&site.key(KeyUse::Note)?);
+        notes.push(note.map_err(|e| Fault::new(Blame::Site, format!("checkpoint of {origin}: {e}"), "report this"))?);
     }
-    let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
-    let release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?.release;
-    Ok(Answer { sizes, journal, aggregate, release })
+    Ok(notes)
 }
 
 fn misfit(error: String) -> Fault {
     Fault::new(Blame::Site, error, "run `fedaudit-agent journal verify`")
 }
 
-/// Signs the release of a window, and keeps its bytes.
-pub(crate) fn sign(
-    site: &mut Site,
-    question: &Question,
-    answer: Answer,
-    amends: Option<Amends>,
-    now: Time,
-) -> Result<(), Fault> {
+/// What a release leaves by.
+pub(crate) struct Leave {
+    /// What it replaces, and why.
+    pub amends: Option<Amends>,
+    /// SHA-256 of the `release.json` that the steward approved, where they were asked.
+    pub approved: Option<Digest>,
+}
+
+/// Signs the release of a window, and keeps its bytes. What was approved is what is signed, or nothing is.
+pub(crate) fn sign(site: &mut Site, question: &Question, answer: Answer, leave: Leave, now: Time) -> Result<(), Fault> {
     let mut salt = [0; 16];
     site.rng.fill_bytes(&mut salt);
     let (sequence, previous) = next_number(site, &question.digest)?;
-    let replaced = amends.as_ref().map(|amends| amends.envelope);
+    let replaced = leave.amends.as_ref().map(|amends| amends.envelope);
     let claim = ReleaseClaim {
         site: site.enrolment.site.clone(),
         plan: question.digest,
@@ -186,20 +224,25 @@ pub(crate) fn sign(
         epoch: site.enrolment.epoch,
         sequence,
         previous,
-        amends,
-        journal: answer.journal,
+        amends: leave.amends,
+        journal: checkpoints(site, &question.contract, answer.sizes)?,
         raw: answer.aggregate.salted_digest(&salt).map_err(|e| misfit(e.to_string()))?,
         software: SOFTWARE.to_owned(),
     };
     let (head, key) = (head(site, now), site.key(KeyUse::Attest)?);
     let mut attestation = attest_release(&answer.release, head, claim, &key).map_err(refused)?;
+    let artifact = attestation.artifacts.pop().unwrap_or_default();
+    if let Some(approved) = leave.approved.filter(|approved| *approved != Digest::of(&artifact)) {
+        let what = format!("the release of {} is not the {approved} that was approved", question.window);
+        return Err(Fault::new(Blame::Site, what, "nothing was signed; look at it again: `release show`"));
+    }
     site.outbox.prepare(&Outgoing {
         kind: Kind::Release,
         plan: question.digest,
         window: question.window,
         sequence,
         amends: replaced,
-        artifact: attestation.artifacts.pop().unwrap_or_default(),
+        artifact,
         envelope: attestation.envelope,
         salt,
         state: State::Prepared,

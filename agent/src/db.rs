@@ -181,7 +181,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Stamped at creation; migrations only add, and raise it.
-const SCHEMA_VERSION: i64 = 5;
+const SCHEMA_VERSION: i64 = 6;
 /// Bytes of a page: chunks of records are larger than SQLite's usual 4 KiB, and each page costs two writes.
 const PAGE_BYTES: i64 = 8_192;
 /// How long to wait for another connection.

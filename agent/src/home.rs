@@ -47,6 +47,9 @@ pub struct Config {
     pub never_report: Vec<String>,
     /// Seconds between looks at the registry and at windows that are due.
     pub poll_seconds: u32,
+    /// How many different persons approve a release that waits for review.
+    #[serde(default = "one")]
+    pub approvals: u32,
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
@@ -58,12 +61,20 @@ pub struct Config {
     pub retention: Retention,
 }
 
+/// Most persons that a release can wait for.
+const APPROVALS_MAX: u32 = 5;
+
+fn one() -> u32 {
+    1
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
             k_floor: 10,
             never_report: Vec::new(),
             poll_seconds: 10,
+            approvals: 1,
             offline: false,
             intake: None,
             retention: Retention::default(),
@@ -78,10 +89,13 @@ impl Config {
              # Attributes that never leave this site, not even as counts. A plan that cuts by one is refused.\n\
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
+             # How many different persons approve a release of a plan that was accepted with --review, 1 to {}.\napprovals = {}\n\n\
              # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
             self.k_floor,
             self.never_report,
             self.poll_seconds,
+            APPROVALS_MAX,
+            self.approvals,
             self.offline,
             intake::config::SAMPLE,
             self.retention.to_toml()
@@ -181,6 +195,9 @@ impl Home {
             |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
         let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         config.retention.check().map_err(bad)?;
+        if !(1..=APPROVALS_MAX).contains(&config.approvals) {
+            return Err(bad(format!("`approvals` is {}; 1 to {APPROVALS_MAX}", config.approvals)));
+        }
         Ok(Home { dir: dir.to_owned(), config })
     }
 
@@ -283,7 +300,8 @@ mod tests {
     fn the_written_configuration_is_read_back() {
         let (archive, never_report) = ("cold \"a\"".to_owned(), vec!["race".to_owned()]);
         let retention = Retention { archive, hot_days: 7, segment_days: 2, encrypt: true, delete_after_days: 9 };
-        let config = Config { k_floor: 5, never_report, poll_seconds: 3, offline: true, intake: None, retention };
+        let config =
+            Config { k_floor: 5, never_report, poll_seconds: 3, approvals: 2, offline: true, intake: None, retention };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
         assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());

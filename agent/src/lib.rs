@@ -3,7 +3,7 @@
 //! The way of the data: [`import`] or [`intake`] -> [`journal`] -> [`close`] (aggregate, release, attestation) -> [`outbox`] ->
 //! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network; [`leave`]
 //! says what may go). [`site`] and [`home`] hold it together. Two more ways into the outbox: [`amend`] replaces a release,
-//! [`abstain`] says that there will be none. [`archive`] keeps closed segments of the journal as Parquet;
+//! [`abstain`] says that there will be none. [`desk`] is where releases wait for a person. [`archive`] keeps closed segments of the journal as Parquet;
 //! [`backup`] copies a home without what identifies.
 
 #![forbid(unsafe_code)]
@@ -12,10 +12,12 @@ pub mod abstain;
 pub mod amend;
 pub mod archive;
 pub mod backup;
+mod beside;
 pub mod carry;
 pub mod cli;
 pub mod close;
 mod db;
+pub mod desk;
 pub mod draft;
 pub mod drive;
 mod foreign;
@@ -27,6 +29,7 @@ pub mod journal;
 pub mod leave;
 pub mod mirror;
 pub mod outbox;
+pub mod own;
 pub mod releases;
 mod reproduce;
 pub mod run;

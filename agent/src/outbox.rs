@@ -18,6 +18,7 @@ use fedaudit_core::ids::Digest;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_link::protocol::{Document, Refused};
 use rusqlite::{OptionalExtension as _, params};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The outbox of a home.
@@ -33,6 +34,7 @@ const SCHEMA: &str = "
         state TEXT NOT NULL, answer TEXT,
         PRIMARY KEY (plan, sequence), UNIQUE (plan, window_start, kind, amends)
     ) STRICT;
+    CREATE TABLE draft (digest BLOB PRIMARY KEY, artifact BLOB NOT NULL) STRICT;
     CREATE TABLE registry (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL, artifact BLOB NOT NULL) STRICT;
     CREATE TABLE seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
 ";
@@ -193,6 +195,43 @@ impl Outbox {
     pub fn mark_refused(&self, envelope: &Digest, refused: &Refused) -> Result<(), Fault> {
         let reason = format!("{}: {} (hint: {})", refused.blame, refused.refusal, refused.hint);
         self.mark(envelope, "refused", Some(&reason), "ready")
+    }
+
+    /// Keeps the `release.json` of what waits for the steward.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn keep_draft(&self, artifact: &[u8]) -> Result<(), Fault> {
+        self.db.run("keep a draft in", |c| {
+            c.execute("INSERT OR REPLACE INTO draft VALUES (?1, ?2)", params![Digest::of(artifact).0, artifact])
+                .map(|_| ())
+        })
+    }
+
+    /// The `release.json` of a draft, if it is here and is what its digest says.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn draft(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Fault> {
+        let found: Option<Vec<u8>> = self.db.run("read a draft of", |c| {
+            c.query_row("SELECT artifact FROM draft WHERE digest = ?1", params![digest.0], |row| row.get(0)).optional()
+        })?;
+        Ok(found.filter(|artifact| Digest::of(artifact) == *digest))
+    }
+
+    /// Forgets the drafts that wait no more.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn keep_only_drafts(&self, waiting: &BTreeSet<Digest>) -> Result<(), Fault> {
+        self.db.run("forget drafts in", |c| {
+            let mut kept = c.prepare_cached("SELECT digest FROM draft")?;
+            let kept: Vec<[u8; 32]> = kept.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            for digest in kept.iter().filter(|digest| !waiting.contains(&Digest(**digest))) {
+                c.execute("DELETE FROM draft WHERE digest = ?1", params![digest])?;
+            }
+            Ok(())
+        })
     }
 
     fn mark(&self, envelope: &Digest, state: &str, answer: Option<&str>, from: &str) -> Result<(), Fault> {

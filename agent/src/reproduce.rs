@@ -2,6 +2,7 @@
 //! disclosure control lets out of it, held against what left.
 
 use crate::archive::Thaw;
+use crate::beside;
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Outgoing};
 use crate::site::{Site, refused};
@@ -68,6 +69,9 @@ fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduce
     for old in earlier {
         now.hide_differences(&crate::amend::text(&old)?);
     }
+    let envelope = Digest::of(&release.envelope);
+    let others = beside::others(site, (&release.plan, &plan), release.window, Some(envelope))?;
+    beside::withhold(site, &plan, &others, &mut now)?;
     if *now != *verified.text() {
         let what = format!("disclosure control gives another release {} of {} now", release.sequence, release.window);
         return Err(damaged(what));

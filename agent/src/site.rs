@@ -11,6 +11,7 @@ use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::roster::{Party, PublishedPlan, Trust};
+use fedaudit_core::time::Time;
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
 use std::collections::BTreeMap;
@@ -38,8 +39,19 @@ pub struct Site {
 pub enum Decision {
     /// Its releases are approved.
     Accepted,
+    /// Each of its releases waits for the data steward.
+    Review,
     /// They are not, and why.
     Refused(String),
+}
+
+/// Who does something, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Act {
+    /// A person at the site.
+    pub by: String,
+    /// When.
+    pub at: Time,
 }
 
 impl Site {
@@ -115,8 +127,9 @@ impl Site {
         let mut decisions = BTreeMap::new();
         self.journal.ledger(|_, entry| {
             match entry {
-                LedgerEntry::Accepted { plan } => decisions.insert(plan, Decision::Accepted),
-                LedgerEntry::Refused { plan, reason } => decisions.insert(plan, Decision::Refused(reason)),
+                LedgerEntry::Accepted { plan, review: false, .. } => decisions.insert(plan, Decision::Accepted),
+                LedgerEntry::Accepted { plan, review: true, .. } => decisions.insert(plan, Decision::Review),
+                LedgerEntry::Refused { plan, reason, .. } => decisions.insert(plan, Decision::Refused(reason)),
                 _ => None,
             };
             Ok(())
@@ -138,31 +151,34 @@ impl Site {
         })
     }
 
-    /// Accepts a plan, if this site's own policy allows it; true if that is new. The ledger keeps either answer.
+    /// Accepts a plan, with a review of each release or for good, if this site's own policy allows it; true if that is new.
+    /// The ledger keeps either answer.
     ///
     /// # Errors
     /// A plan below the site's policy: it is refused, with the reason.
-    pub fn accept(&mut self, name: &Name) -> Result<bool, Fault> {
+    pub fn accept(&mut self, name: &Name, review: bool, act: &Act) -> Result<bool, Fault> {
         let (plan, published) = self.plan_named(name)?;
         if let Err(reason) = self.home.config.allows(&published.plan) {
-            self.decide(plan, Decision::Refused(reason.clone()))?;
+            self.decide(plan, Decision::Refused(reason.clone()), act)?;
             let hint = "ask governance for another plan, or let the data steward change config.toml";
             return Err(Fault::new(Blame::Operator, format!("plan {name} is refused: {reason}"), hint));
         }
-        self.decide(plan, Decision::Accepted)
+        self.decide(plan, if review { Decision::Review } else { Decision::Accepted }, act)
     }
 
     /// Writes a decision to the ledger, unless it stands there already.
     ///
     /// # Errors
     /// A journal that cannot be written.
-    pub fn decide(&mut self, plan: Digest, decision: Decision) -> Result<bool, Fault> {
+    pub fn decide(&mut self, plan: Digest, decision: Decision, act: &Act) -> Result<bool, Fault> {
         if self.decisions()?.get(&plan) == Some(&decision) {
             return Ok(false);
         }
+        let Act { by, at } = act.clone();
         let entry = match decision {
-            Decision::Accepted => LedgerEntry::Accepted { plan },
-            Decision::Refused(reason) => LedgerEntry::Refused { plan, reason },
+            Decision::Accepted => LedgerEntry::Accepted { plan, review: false, by, at },
+            Decision::Review => LedgerEntry::Accepted { plan, review: true, by, at },
+            Decision::Refused(reason) => LedgerEntry::Refused { plan, reason, by, at },
         };
         self.journal.append(&[entry], &mut self.rng)?;
         Ok(true)

@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "report/federation.rs"]
+mod federation;
 #[path = "report/generate.rs"]
 mod generate;
 
@@ -13,19 +15,18 @@ use fedaudit_core::codec;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::report::{Input, compile};
 use fedaudit_core::{render, verify};
-use generate::Federation;
 use std::time::{Duration, Instant};
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     let (sites, windows) = (numbers.first().copied().unwrap_or(500), numbers.get(1).copied().unwrap_or(12));
     println!("{sites} sites, {windows} windows, {} events a release, k = {}", generate::EVENTS, generate::K);
-    let federation = timed("generated", || Federation::generate(sites, windows)).0;
+    let (federation, made) = timed("generated", || generate::generate(sites, windows)).0;
     let start = peak_mib();
 
     let (releases, verified) = timed("releases verified", || {
-        let registry = federation.registry();
-        let verified = federation.releases.iter().zip(0..);
+        let registry = &federation.registry;
+        let verified = made.iter().zip(0..);
         verified
             .map(|(made, index)| {
                 (index, verify::release(&made.envelope, &made.artifacts[0], registry).expect("passes"))
@@ -33,7 +34,7 @@ fn main() {
             .collect::<Vec<_>>()
     });
     let input = Input {
-        registry: federation.registry(),
+        registry: &federation.registry,
         plan: federation.plan,
         windows: &federation.windows,
         log_size: releases.len() as u64,
@@ -45,20 +46,21 @@ fn main() {
     let (html, rendered) = timed("report.html", || render::html(&report).into_bytes());
     println!("  report.json {} KiB, report.html {} KiB", json.len() >> 10, html.len() >> 10);
     drop(report);
-    let bundle = federation.bundle(json, html);
+    let bundle = generate::bundle(&federation, &made, json, html);
     let (bytes, packed) = timed("packed", || pack(&bundle).expect("packs"));
     println!("  bundle.zip {} KiB", bytes.len() >> 10);
     println!("  peak so far {} MiB, {} before the first release was verified", peak_mib(), start);
     drop((releases, bundle));
 
     let workers = std::thread::available_parallelism().expect("known");
-    let (verdict, checked) = timed("bundle checked", || check(&bytes, federation.trust(), workers));
+    let trust = federation::trust();
+    let (verdict, checked) = timed("bundle checked", || check(&bytes, &trust, workers));
     assert_eq!(verdict.exit_code(), 0, "{:#?}", verdict.checks.iter().find(|check| check.found.len() > 10_000));
     let (files, unpacked) = timed("  of it unpacked", || unpack(&bytes).expect("unpacks"));
     println!("  peak {} MiB", peak_mib());
 
-    let signatures = 3 * federation.releases.len();
-    let (_, signed) = timed(&format!("baseline: {signatures} signatures"), || federation.check_signatures(signatures));
+    let signatures = 3 * made.len();
+    let (_, signed) = timed(&format!("baseline: {signatures} signatures"), || generate::check_signatures(signatures));
     let (_, hashed) = timed("baseline: bytes hashed", || {
         files.plan.artifacts.values().for_each(|bytes| _ = std::hint::black_box(Digest::of(bytes)));
     });

@@ -5,12 +5,14 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Each program of `schemas/vectors/statistics/`, and what it writes.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("across.py", "across.json"),
     ("classes.py", "classes.json"),
     ("counts.py", "counts.json"),
     ("drift.py", "drift.json"),
+    ("gaps.py", "gaps.json"),
     ("generate.py", "oracle.json"),
+    ("identified.py", "identified.json"),
     ("people.py", "people.json"),
     ("regression.py", "regression.json"),
     ("scores.py", "scores.json"),

@@ -6,7 +6,7 @@ use fedaudit_agent::home::{Config, Enrolment, Home as AgentHome};
 use fedaudit_agent::journal::EventRow;
 use fedaudit_agent::outbox::{Kind, State};
 use fedaudit_agent::ship::{Shipper, Step};
-use fedaudit_agent::site::Site;
+use fedaudit_agent::site::{Act, Site};
 use fedaudit_aggregator::basis::Basis;
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::governance::Governance;
@@ -106,11 +106,10 @@ impl World {
             sites.push((Some(site), shipper));
         }
         let contract = fedaudit_core::contract::from_toml(CONTRACT).expect("valid");
-        let rng = StdRng::seed_from_u64(seed);
         let mut world = World {
             dir,
             now,
-            rng,
+            rng: StdRng::seed_from_u64(seed),
             centre: Some(centre),
             sites,
             contract,
@@ -120,7 +119,8 @@ impl World {
         };
         for site in 0..2 {
             world.ship(site, 10);
-            world.site(site).accept(&name("weekly")).expect("accepted");
+            let act = Act { by: "the steward".to_owned(), at: world.now };
+            world.site(site).accept(&name("weekly"), false, &act).expect("accepted");
         }
         world
     }

@@ -52,7 +52,7 @@ start = "2026-03-01T00:00:00Z"
 end = "2026-04-01T00:00:00Z"
 release_after_hours = 24
 [disclosure]
-k = 10
+k = 1
 [[slice]]
 attributes = ["sex"]
 reference = ["m"]
@@ -63,6 +63,8 @@ def write(folder, name, contract, rows):
     (folder / "sites").mkdir(parents=True)
     (folder / "contract.toml").write_text(CONTRACT.format(name=name, **contract))
     (folder / "plan.toml").write_text(PLAN.format(name=name))
+    # What says who a person is, is taken only where a map names it.
+    (folder / "map.toml").write_text('[columns]\nsubject = "subject"\n')
     for site in SITES:
         with open(folder / "sites" / f"{site}.csv", "w", newline="") as file:
             out = csv.DictWriter(file, COLUMNS)

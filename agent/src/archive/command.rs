@@ -3,6 +3,7 @@
 use super::retention::older;
 use super::{Acts, Archive, Done, check, key, thaw};
 use crate::abstain::standing;
+use crate::desk::Desk;
 use crate::home::Home;
 use crate::journal::Journal;
 use crate::outbox::Kind;
@@ -136,17 +137,19 @@ fn archive(site: &mut Site, to: Option<&Path>, now: Time) -> Result<Option<Done>
 fn needed(site: &mut Site, now: Time) -> Result<Option<Time>, Fault> {
     let released = site.outbox.list()?;
     let abstained = standing(site)?;
+    let desk = Desk::read(site)?;
     let mut first: Option<Time> = None;
     for (digest, decision) in site.decisions()? {
         let Ok(published) = site.mirror.registry().plan(&digest) else { continue };
         let plan = &published.plan;
         let [log, _] = site.mirror.registry().contract_of(plan).map_err(refused)?.journal_logs();
-        if decision != Decision::Accepted || site.journal.size(&log)? == 0 {
+        if matches!(decision, Decision::Refused(_)) || site.journal.size(&log)? == 0 {
             continue;
         }
         let released = released.iter().filter(|of| of.plan == digest && of.kind == Kind::Release).map(|of| of.window);
         let done = released.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, window)| *window));
-        let done: BTreeSet<_> = done.collect();
+        // What was refused at the desk and is asked for again is read from the archive.
+        let done: BTreeSet<_> = done.chain(desk.kept_back(&digest)).collect();
         let open = plan.windows_before(now).into_iter().find(|window| !done.contains(window));
         first = first.into_iter().chain(open.map(|window| window.start)).min();
     }

@@ -1,6 +1,6 @@
 //! `import FILE...`
 
-use super::synced;
+use super::plan::synced;
 use crate::import::{ImportSummary, Map, Reading, Released, import_file};
 use crate::journal::StdRng;
 use crate::outbox::Kind;

@@ -1,5 +1,6 @@
 //! `status`: what this site holds, and how far its releases are.
 
+use crate::desk::Desk;
 use crate::leave::listed;
 use crate::outbox::Kind;
 use crate::site::{Decision, Site};
@@ -20,8 +21,9 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         releases.into_iter().map(|r| (plan_name(&r.plan), r.window, r.state.word(), r.refusal)).collect();
     let enrolled = site.enrolled();
     let sources = site.journal.sources()?;
+    let waiting = Desk::read(&mut site)?.waiting().count();
     let intake = site.journal.counts()?;
-    let accepted = decisions.values().filter(|decision| **decision == Decision::Accepted).count();
+    let accepted = decisions.values().filter(|decision| !matches!(decision, Decision::Refused(_))).count();
     if json {
         let releases: Vec<_> = rows
             .iter()
@@ -30,7 +32,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
-            "intake": intake,
+            "releases_waiting": waiting, "intake": intake,
             "sources": sources.iter().map(|source| serde_json::json!({
                 "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
             })).collect::<Vec<_>>(),
@@ -43,6 +45,9 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         say!("approval by governance is pending, as far as this home's copy of the registry goes");
     }
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
+    if waiting > 0 {
+        say!("releases that wait for the data steward: {waiting}; see `release list`");
+    }
     for (plan, window, state, why) in rows {
         say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
     }

@@ -4,7 +4,7 @@ use super::Journal;
 use super::read::Seen;
 use fedaudit_core::aggregate::{Aggregate, Stratum, Truth};
 use fedaudit_core::contract::{Contract, Task};
-use fedaudit_core::disclosure::Transitions;
+use fedaudit_core::disclosure::{Overlap, Transitions};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::plan::Plan;
@@ -71,6 +71,47 @@ pub fn count_transitions(
         transitions.add(stratum, event, labels.next(), truth.map(|truth| truth.label))
     };
     new.each(count).map_err(|error| strange(window, &error))
+}
+
+/// Counts into `overlap` the events of a window of one plan, and of windows of another over the same contract, each at the
+/// sizes of predictions and outcomes that its release names.
+///
+/// # Errors
+/// As [`aggregate`].
+pub fn count_overlap(
+    journal: &mut Journal,
+    contract: &Contract,
+    (new_plan, window, [predictions, outcomes]): (&Plan, Window, [u64; 2]),
+    (old_plan, old): (&Plan, &[(Window, [u64; 2])]),
+    overlap: &mut Overlap,
+) -> Result<(), Fault> {
+    let new = events(journal, new_plan, contract, window, predictions, outcomes, |_| Ok(()))?;
+    let mut met = vec![false; new.positions.len()];
+    let mut event = Prediction::default();
+    let damaged = |error: String| strange(window, &error);
+    for (nth, (window, [predictions, outcomes])) in old.iter().enumerate() {
+        let old = events(journal, old_plan, contract, *window, *predictions, *outcomes, |_| Ok(()))?;
+        for (at, position) in old.positions.iter().enumerate() {
+            let found = new.positions.binary_search(position).ok();
+            let mut counted = None;
+            if let Some(found) = found {
+                let stratum = new.read(found, &mut event).map_err(damaged)?;
+                counted = Some((stratum, new.truth(found).map(|truth| truth.label)));
+                if let Some(met) = met.get_mut(found) {
+                    *met = true;
+                }
+            }
+            let stratum = old.read(at, &mut event).map_err(damaged)?;
+            let label = old.truth(at).map(|truth| truth.label);
+            overlap.add(&event, counted, Some((nth, stratum, label))).map_err(damaged)?;
+        }
+    }
+    for at in met.iter().enumerate().filter(|(_, met)| !**met).map(|(at, _)| at) {
+        let stratum = new.read(at, &mut event).map_err(damaged)?;
+        let label = new.truth(at).map(|truth| truth.label);
+        overlap.add(&event, Some((stratum, label)), None).map_err(damaged)?;
+    }
+    Ok(())
 }
 
 fn misfit(error: String) -> Fault {

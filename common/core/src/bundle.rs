@@ -64,6 +64,7 @@ pub fn pack(bundle: &Bundle) -> Result<Vec<u8>, Refusal> {
     let bad = |e: &dyn std::fmt::Display| Refusal::new("bundle", "files that a ZIP file can hold", e);
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(DEFLATE_LEVEL))
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644);
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -73,6 +74,9 @@ pub fn pack(bundle: &Bundle) -> Result<Vec<u8>, Refusal> {
     }
     Ok(zip.finish().map_err(|e| bad(&e))?.into_inner())
 }
+
+/// Two thirds of the cycles of the usual 6, for 7 % more bytes of a bundle of 500 sites.
+const DEFLATE_LEVEL: i64 = 4;
 
 /// Unpacks a bundle. Evidence is complete as to files: entries without gaps, artifacts named by their digest.
 ///

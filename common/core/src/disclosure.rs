@@ -18,6 +18,7 @@ mod amend;
 mod attack;
 mod detail;
 mod operations;
+mod overlap;
 mod protect;
 mod quality;
 mod rungs;
@@ -27,6 +28,7 @@ mod simplex;
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
 pub use operations::{Operations, Range, Sum};
+pub use overlap::{Counted, Overlap};
 pub use protect::Why;
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
@@ -319,11 +321,7 @@ impl Release {
             }
         }
         if let (Some(own), Some(plain)) = (&self.0.quality, &mut plain.quality) {
-            for (own, plain) in own.features.iter().zip(&mut plain.features) {
-                if own.histogram == Cell::Suppressed {
-                    plain.histogram = Cell::Suppressed;
-                }
-            }
+            quality::hide_alike(own, plain);
         }
         detail::hide_alike(&self.0, &mut plain);
         self.0 != plain

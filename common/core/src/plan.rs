@@ -1,5 +1,9 @@
 //! What is measured over a contract, when, and what may leave. Written in TOML, published as JSON, named by its digest.
 
+mod reference;
+
+pub use reference::{Reference, ReferenceFeature, ReferenceSlice};
+
 use crate::codec::{Rules, Valid};
 use crate::contract::{ContractText, UNKNOWN, text};
 use crate::ids::{Digest, Name};
@@ -42,6 +46,9 @@ pub struct PlanText {
     /// the calendar as those compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_window: Option<Window>,
+    /// Counts of other data that all windows are compared with instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
     /// What may leave.
     pub disclosure: Disclosure,
     /// Policy packs whose tables and clauses the report shows.
@@ -174,6 +181,9 @@ impl PlanText {
                 return Err(format!("slice {} has {groups} groups; at most {}", slice.name(), limits::GROUPS));
             }
         }
+        if let Some(reference) = &self.reference {
+            reference.check_against(self, contract)?;
+        }
         for Exclusion { attributes, group, .. } in &self.exclusions {
             let slice = self.slices.iter().find(|slice| slice.attributes == *attributes);
             if !slice.is_some_and(|slice| slice.groups(contract).contains(group)) {
@@ -263,6 +273,12 @@ impl Rules for PlanText {
         self.windows.check()?;
         if let Some(window) = self.reference_window.filter(|window| !self.has_window(window)) {
             return Err(format!("`reference_window` is {window}; it must be one of the plan's windows"));
+        }
+        if let Some(reference) = &self.reference {
+            if self.reference_window.is_some() {
+                return Err("`reference` and `reference_window` are both there; leave one out".to_owned());
+            }
+            reference.check()?;
         }
         if self.slices.len() > limits::SLICES {
             return Err(format!("{} slices; at most {}", self.slices.len(), limits::SLICES));

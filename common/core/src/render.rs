@@ -16,7 +16,7 @@ mod scores;
 mod tables;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::event::Tier;
 use crate::ids::Name;
@@ -114,7 +114,7 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
-                @if report.reference_window.is_some() { li { a href="#drift" { "Drift" } } }
+                @if drift::is_compared(report) { li { a href="#drift" { "Drift" } } }
                 @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
                 @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
                 li { a href="#provenance" { "Provenance" } }

@@ -16,6 +16,7 @@ mod group;
 mod histogram;
 mod identified;
 mod impact;
+mod median;
 mod multiclass;
 mod multiplicity;
 mod operations;
@@ -38,7 +39,7 @@ pub use calibration::CalibrationFigures;
 pub use classification::ClassificationFigures;
 pub use compile::{Input, compile};
 pub use contrast::{DistanceFigures, OutcomeContrast};
-pub use drift::{Distribution, FeatureDrift, ScopeDrift};
+pub use drift::{Distribution, FeatureDrift, ReferenceRef, ScopeDrift};
 pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
 pub use figure::{DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
@@ -126,6 +127,8 @@ pub struct Report {
     pub weighted: Vec<WeightedFigures>,
     /// The window that others are compared with; absent where the plan names none that the report adds.
     pub reference_window: Option<Window>,
+    /// The counts of other data that all windows are compared with instead; absent where the plan gives none.
+    pub reference: Option<ReferenceRef>,
     /// Features of each other window against it.
     pub feature_drift: Vec<FeatureDrift>,
     /// What events took; absent where none took anything.
@@ -253,7 +256,7 @@ pub struct Scope {
     pub multiplicity: Multiplicity,
     /// All events of each window that the report adds, in order.
     pub windows: Vec<WindowFigures>,
-    /// Each other window against the reference window.
+    /// Each other window against the reference.
     pub drift: Vec<ScopeDrift>,
 }
 
@@ -345,3 +348,6 @@ pub fn attest(
 ) -> Result<Attestation, Refusal> {
     seal(head.predicate(Claim::Report(claim)), vec![json, html], &[key])
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ def vectors():
     yield from documents("plan", PLAN, PLANS)
     yield from documents("roster-entry", SITE_A, ROSTERS)
     yield from documents("trust", TRUST, TRUSTS)
+    yield from references()
     yield from broken_json()
     yield from envelopes()
     yield from payloads()
@@ -151,6 +152,49 @@ PLANS = [
      "`slice.attributes` is empty"),
 ]
 
+REFERENCE = {
+    "source": "the data that the model was fitted to",
+    "events": 1000,
+    "decisions": [700, 300],
+    "labels": [100, 900],
+    "score": [100] * 10,
+    "slice": [{"attributes": ["gender"], "counts": [500, 490, 0, 10]}],
+    "feature": [{"name": "income", "counts": [300, 400, 200], "missing": 90, "violations": 10}],
+}
+
+
+def reference(path, new):
+    return {**PLAN, "reference": changed(REFERENCE, path, new)}
+
+
+# Plans with a reference that no contract would do, and with one that the world's does not.
+REFERENCES = [
+    ("reference-decisions-many", "more decisions than events", ["decisions"], [700, 301], "adds up to 1001"),
+    ("reference-decisions-none", "nothing to compare with", ["decisions"], [0, 0], "adds up to 0"),
+    ("reference-decisions-three", "three decisions", ["decisions"], [1, 1, 1], "malformed: "),
+    ("reference-no-decisions", "a key is missing", ["decisions"], DELETE, "missing field `decisions`"),
+    ("reference-labels-many", "more labels than events", ["labels", 0], 101, "`reference.labels` adds up to 1001"),
+    ("reference-score-many", "more scores than events", ["score", 3], 101, "`reference.score` adds up to 1001"),
+    ("reference-sum-huge", "counts that wrap around in 64 bits", ["score"], [(1 << 64) - 1, 2] + [0] * 8,
+     "`reference.score` adds up to 18446744073709551615"),
+    ("reference-events-huge", "more events than a release may have", ["events"], (1 << 32) + 1, "`reference.events` is 4294967297"),
+    ("reference-count-negative", "a negative count", ["feature", 0, "counts", 0], -1, "malformed: "),
+    ("reference-feature-many", "violations are events as well", ["feature", 0, "violations"], 11, "adds up to 1001"),
+    ("reference-feature-twice", "one feature twice", ["feature", 1], {"name": "income", "counts": [1, 1, 1]}, "stands twice"),
+    ("reference-slice-twice", "one slice twice", ["slice", 1], {"attributes": ["gender"], "counts": [1]}, "stands twice"),
+    ("reference-source-blank", "nobody says what it is", ["source"], "", "`reference.source`"),
+    ("reference-unknown-key", "a key that nobody reads", ["window"], "2025", "unknown field `window`"),
+]
+MISFITS = [
+    ("reference-bins", "bins that halving does not reach", ["score"], [50] * 5, "`reference.score` has 5 bins; it must be one of 20, 10"),
+    ("reference-slice", "a slice that the plan does not have", ["slice", 0, "attributes"], ["home"], "the plan has no such slice"),
+    ("reference-groups", "`other` and `unknown` are groups", ["slice", 0, "counts"], [500, 500], "one for each of its 4 groups"),
+    ("reference-feature", "a feature that the contract lacks", ["feature", 0, "name"], "age", "the contract has income, first"),
+    ("reference-feature-bins", "a bin is missing", ["feature", 0, "counts"], [300, 400], "the contract has 3 bins"),
+    ("reference-missing", "the contract lets no value be absent", ["feature", 1],
+     {"name": "first", "counts": [1, 1], "missing": 1}, "count them as `violations`"),
+]
+
 ROSTERS = [
     ("aggregator", "the centre", ["party"], "aggregator", "`keys` must hold one key"),
     ("unknown-key", "a key that nobody reads", ["valid_until"], "2030", "unknown field `valid_until`"),
@@ -189,6 +233,21 @@ TRUSTS = [
     ("witness-needed", "what this version cannot check", ["witnesses", "threshold"], 1, "cannot check cosignatures"),
     ("no-witnesses", "a key is missing", ["witnesses"], DELETE, "missing field `witnesses`"),
 ]
+
+
+def references():
+    yield vector("plan-reference", "counts of other data to compare with", "plan", {"document": document(reference(["events"], 1000))})
+    window = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+    both = document({**PLAN, "reference": REFERENCE, "reference_window": window})
+    yield vector("plan-reference-twice", "other data, and a window as well", "plan", {"document": both}, "leave one out")
+    for name, about, path, new, reject in REFERENCES:
+        yield vector(f"plan-{name}", about, "plan", {"document": document(reference(path, new))}, reject)
+    other = {"plan": "other"}
+    good = published("plan", "other", document({**reference(["events"], 1000), **other}), "plan.json")
+    yield vector("registry-plan-with-reference", "it fits contract and slices", "registry-entry", good)
+    for name, about, path, new, reject in MISFITS:
+        entry = published("plan", "other", document({**reference(path, new), **other}), "plan.json")
+        yield vector(f"registry-plan-{name}", about, "registry-entry", entry, reject)
 
 
 def broken_json():

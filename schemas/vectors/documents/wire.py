@@ -102,8 +102,8 @@ def records():
         ("genesis", string("fed") + string("site-a") + varint(1)),
         ("model-version", varint(0) + string("scorecard") + string("v1") + option(digest) + option(None)),
         ("import", digest + b"".join(map(varint, [1000, 900, 3, 2]))),
-        ("accepted", digest),
-        ("refused", digest + string("k is below this site's floor")),
+        ("accepted", digest + b"\1" + string("steward-1") + signed(NOON)),
+        ("refused", digest + string("k is below this site's floor") + string("steward-1") + signed(NOON)),
         ("released", digest + window + varint(0) + digest + TOKEN),
         ("abstained", digest + window + varint(0) + digest),
         ("withdrawn", digest + window),
@@ -116,6 +116,12 @@ def records():
         ("held", string("court order")),
         ("hold-lifted", string("case closed")),
         ("erased", signed(NOON) + varint(3)),
+        ("drafted", digest + window + digest + varint(1500) + varint(0) + varint(1) + varint(2) + option(None) + signed(NOON)),
+        ("approved", digest + window + digest + varint(2) + string("steward-1") + signed(NOON)),
+        ("declined", digest + window + digest + string("one group is one ward") + string("steward-1") + signed(NOON)),
+        ("dropped", digest + window + digest + string("its k is 5; this site's k_floor is 10") + signed(NOON)),
+        ("reviewed", digest + window + string("steward-1") + signed(NOON)),
+        ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + signed(NOON)),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -133,7 +139,12 @@ def records():
     yield case("position-long", "a position as an over-long integer", long_position, "malformed: not the canonical encoding")
     yield case("option-2", "an option that is neither there nor absent",
                record(PREDICTION, event.replace(b"\1\1" + varint(3 << 30), b"\1\2" + varint(3 << 30))), "malformed: ")
-    yield case("ledger-kind-17", "a ledger entry of a later version", record(LEDGER, b"\x11"), "malformed: ")
+    amends = option(digest + string("late labels"))
+    yield case("ledger-drafted-amends", "a draft that would replace a release",
+               record(LEDGER, b"\x11" + digest + window + digest + varint(1500) + varint(900) + varint(1) + varint(2) + amends + signed(NOON)))
+    yield case("ledger-accepted-2", "a plan that is neither reviewed nor not",
+               record(LEDGER, b"\3" + digest + b"\2" + string("steward-1") + signed(NOON)), "malformed: ")
+    yield case("ledger-kind-23", "a ledger entry of a later version", record(LEDGER, b"\x17"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 

@@ -140,7 +140,7 @@ fn the_sidecar_must_fit() {
 #[test]
 fn the_schema_version_is_a_gate() {
     for file in ["journal/000001.sqlite", "sidecar.sqlite"] {
-        for (version, expected) in [(0, "no schema version"), (1, "schema version 1; this program knows 5")] {
+        for (version, expected) in [(0, "no schema version"), (1, "schema version 1; this program knows 6")] {
             let home = tempfile::tempdir().expect("a folder");
             drop(small(home.path()));
             let db = Connection::open(home.path().join(file)).expect("opened");

@@ -53,19 +53,30 @@ struct Transition {
 }
 
 /// What two releases show of a slice.
-struct Seen {
+pub(super) struct Seen {
     /// Of each group: which block counts it, itself or the fold, which comes after all groups; and the block's rung.
     blocks: Vec<(usize, Rung)>,
     /// Of histograms, what both can show.
     bins: Option<u32>,
 }
 
+/// A cell that is shown.
+pub(super) struct Shown {
+    /// The group, or the fold, which comes after all groups.
+    pub block: usize,
+    pub place: Place,
+    /// Whether it tells labels apart.
+    pub labels: bool,
+    /// Bins of the histogram; 0 for counts.
+    pub bins: u32,
+}
+
 /// A label that is not told apart from others.
-const ANY: usize = 3;
+pub(super) const ANY: usize = 3;
 
 /// Where an event is counted beside its label; it never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
     Decision(usize),
     Anywhere,
     Bin(usize),
@@ -121,23 +132,10 @@ impl Transitions {
         let (decision, after) = self.shape.sides_of(event, after)?;
         let before = before.map(|before| self.shape.sides_of(event, before)).transpose()?.map(|(_, label)| label);
         for ((slice, group), visible) in groups.into_iter().enumerate().zip(seen) {
-            let Some(&(group, rung)) = visible.blocks.get(group) else { continue };
-            let mut count = |place, before, after| {
-                let transition = Transition { stratum, slice, group, place, before, after };
-                *self.counts.entry(transition).or_default() += 1;
-            };
-            let any = before.map(|_| ANY);
-            match rung {
-                Rung::Full => count(Place::Decision(decision), before, after),
-                Rung::Margins => {
-                    count(Place::Decision(decision), any, ANY);
-                    count(Place::Anywhere, before, after);
-                }
-                Rung::N => count(Place::Anywhere, any, ANY),
-                Rung::Hidden => {}
-            }
-            if let Some(bins) = visible.bins {
-                count(event.score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins))), before, after);
+            for Shown { block: group, place, labels, .. } in visible.cells(group, decision, event.score_q) {
+                let told = |label| if labels { label } else { ANY };
+                let (before, after) = (before.map(told), told(after));
+                *self.counts.entry(Transition { stratum, slice, group, place, before, after }).or_default() += 1;
             }
         }
         Ok(())
@@ -156,30 +154,55 @@ impl Transitions {
     }
 
     fn told(&self, transition: &Transition, events: u64, k: u64) -> String {
-        let (attributes, groups) = &self.names[transition.slice];
-        let slice = match groups.get(transition.group) {
-            Some(group) if !attributes.is_empty() => format!("{} {}", attributes.join(" x "), group.join(" x ")),
-            None if !attributes.is_empty() => format!("{} (groups shown together)", attributes.join(" x ")),
-            _ => "all events".to_owned(),
-        };
-        let place = match transition.place {
-            Place::Decision(code) => format!("decision code {code}"),
-            Place::Anywhere => "any decision".to_owned(),
-            Place::Bin(bin) => format!("score bin {bin}"),
-            Place::NoScore => "no score".to_owned(),
-        };
-        let label = |code: usize| match code {
-            0 | 1 => format!("label code {code}"),
-            ANY => "any label".to_owned(),
-            _ => "no label".to_owned(),
-        };
+        let slice = block_told(&self.names[transition.slice], transition.group);
+        let (place, after) = (transition.place, label_told(transition.after));
         let how = match transition.before {
-            None => format!("come in with {}", label(transition.after)),
-            Some(before) if before == transition.after => format!("stay at {}", label(before)),
-            Some(before) => format!("go from {} to {}", label(before), label(transition.after)),
+            None => format!("come in with {after}"),
+            Some(before) if before == transition.after => format!("stay at {after}"),
+            Some(before) => format!("go from {} to {after}", label_told(before)),
         };
         format!("{slice} ({place}): {events} events {how}; it must be none, or at least k = {k}")
     }
+}
+
+/// A group of a slice, or its fold, in words.
+pub(super) fn block_told((attributes, groups): &super::SliceNames, block: usize) -> String {
+    match groups.get(block) {
+        _ if attributes.is_empty() => "all events".to_owned(),
+        Some(group) => format!("{} {}", attributes.join(" x "), group.join(" x ")),
+        None => format!("{} (groups shown together)", attributes.join(" x ")),
+    }
+}
+
+pub(super) fn label_told(label: usize) -> String {
+    match label {
+        0 | 1 => format!("label code {label}"),
+        ANY => "any label".to_owned(),
+        _ => "no label".to_owned(),
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Place::Decision(code) => write!(f, "decision code {code}"),
+            Place::Anywhere => f.write_str("any decision"),
+            Place::Bin(bin) => write!(f, "score bin {bin}"),
+            Place::NoScore => f.write_str("no score"),
+        }
+    }
+}
+
+/// Which block of each group counts it, and how far it is shown.
+fn blocks(slice: &ReleasedSlice) -> Vec<(usize, Rung)> {
+    let block = |(at, group): (usize, &ReleasedGroup)| match group.counts {
+        Block::Folded(fold) => {
+            let rung = slice.folds.get(fold as usize).map_or(Rung::Hidden, Block::rung);
+            (slice.groups.len() + fold as usize, rung)
+        }
+        _ => (at, group.counts.rung()),
+    };
+    slice.groups.iter().enumerate().map(block).collect()
 }
 
 impl Seen {
@@ -187,21 +210,42 @@ impl Seen {
     fn all(slice: &ReleasedSlice) -> Seen {
         Seen { blocks: (0..slice.groups.len()).map(|group| (group, Rung::Full)).collect(), bins: bins(slice) }
     }
+
+    /// What one release shows.
+    fn of(slice: &ReleasedSlice) -> Seen {
+        Seen { blocks: blocks(slice), bins: bins(slice) }
+    }
+
+    /// The cells that are shown and count an event of a group.
+    pub(super) fn cells(&self, group: usize, decision: usize, score_q: Option<u64>) -> Vec<Shown> {
+        let Some(&(block, rung)) = self.blocks.get(group) else { return Vec::new() };
+        let shown = |place, labels| Shown { block, place, labels, bins: 0 };
+        let mut cells = match rung {
+            Rung::Full => vec![shown(Place::Decision(decision), true)],
+            Rung::Margins => vec![shown(Place::Decision(decision), false), shown(Place::Anywhere, true)],
+            Rung::N => vec![shown(Place::Anywhere, false)],
+            Rung::Hidden => Vec::new(),
+        };
+        cells.extend(self.bins.map(|bins| {
+            let place = score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins)));
+            Shown { block: group, place, labels: true, bins }
+        }));
+        cells
+    }
+}
+
+/// What a release shows of each slice.
+pub(super) fn seen_of(text: &ReleaseText, plan: &PlanText) -> BTreeMap<Stratum, Vec<Seen>> {
+    let of = |stratum: &super::ReleasedStratum| {
+        let version = plan.model_versions.iter().position(|version| *version == stratum.model_version)?;
+        Some(((version, stratum.tier), stratum.slices.iter().map(Seen::of).collect()))
+    };
+    text.strata.iter().filter_map(of).collect()
 }
 
 /// What both of two releases show of a slice.
 fn both_show((before, after): (&ReleasedSlice, &ReleasedSlice), alike: &mut Result<(), String>) -> Seen {
-    let of = |slice: &ReleasedSlice| -> Vec<(usize, Rung)> {
-        let block = |(at, group): (usize, &ReleasedGroup)| match group.counts {
-            Block::Folded(fold) => {
-                let rung = slice.folds.get(fold as usize).map_or(Rung::Hidden, Block::rung);
-                (slice.groups.len() + fold as usize, rung)
-            }
-            _ => (at, group.counts.rung()),
-        };
-        slice.groups.iter().enumerate().map(block).collect()
-    };
-    let (old, new) = (of(before), of(after));
+    let (old, new) = (blocks(before), blocks(after));
     if old != new && alike.is_ok() {
         let name = if after.attributes.is_empty() { "all events".to_owned() } else { after.attributes.join(" x ") };
         *alike = Err(format!("{name}: it shows more of some groups, or less, than before"));

@@ -220,6 +220,17 @@ pub(super) fn hide_differences(before: &ReleaseText, after: &mut ReleaseText) {
     }
 }
 
+/// Hides all of them.
+pub(super) fn hide_all(text: &mut ReleaseText) {
+    // A part that is not there stays so.
+    macro_rules! hide {
+        ($($name:ident),*) => {
+            groups(text).for_each(|group| { $(if group.$name.is_some() { group.$name = Some(Cell::Suppressed); })* })
+        };
+    }
+    hide!(classes, ranks, moments, label_weights, subjects);
+}
+
 /// Hides in `plain` what `own` hides.
 pub(super) fn hide_alike(own: &ReleaseText, plain: &mut ReleaseText) {
     for part in &PARTS {

@@ -41,6 +41,14 @@ pub struct Sum {
     pub sum: Decimal,
 }
 
+impl Operations {
+    /// Withholds all of it.
+    pub(super) fn hide_all(&mut self) {
+        (self.latency_us, self.label_delay_s) = (Cell::Suppressed, Cell::Suppressed);
+        (self.cost_micros, self.tokens_in, self.tokens_out) = (Cell::Suppressed, Cell::Suppressed, Cell::Suppressed);
+    }
+}
+
 /// What of `aggregate` may leave; absent where no event took anything.
 pub(super) fn operations(aggregate: &Aggregate, k: u64) -> Option<Operations> {
     let of = &aggregate.operations;

@@ -117,6 +117,21 @@ pub(super) fn check_difference(before: &ReleaseText, after: &ReleaseText, k: u64
     })
 }
 
+/// Hides in `plain` what `own` hides.
+pub(super) fn hide_alike(own: &Quality, plain: &mut Quality) {
+    fn hide<T>(own: &Cell<T>, plain: &mut Cell<T>) {
+        if matches!(own, Cell::Suppressed) {
+            *plain = Cell::Suppressed;
+        }
+    }
+    hide(&own.events, &mut plain.events);
+    for (own, plain) in own.features.iter().zip(&mut plain.features) {
+        hide(&own.missing, &mut plain.missing);
+        hide(&own.violations, &mut plain.violations);
+        hide(&own.histogram, &mut plain.histogram);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

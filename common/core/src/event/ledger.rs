@@ -42,10 +42,16 @@ pub enum LedgerEntry {
         /// Rows refused.
         rejected: u64,
     },
-    /// A plan was accepted: the standing approval of its releases.
+    /// A plan was accepted.
     Accepted {
         /// The plan.
         plan: Digest,
+        /// Whether each of its releases waits for the data steward; without, this is their standing approval.
+        review: bool,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
     },
     /// A plan was refused.
     Refused {
@@ -53,6 +59,10 @@ pub enum LedgerEntry {
         plan: Digest,
         /// Why.
         reason: String,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
     },
     /// A release was signed.
     Released {
@@ -147,5 +157,87 @@ pub enum LedgerEntry {
         at: Time,
         /// Events of the subject that can no longer be told to be.
         events: u64,
+    },
+    /// A release was computed and waits for the data steward; it takes the place of an earlier draft of the window.
+    Drafted {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// SHA-256 of the `release.json` that would leave.
+        artifact: Digest,
+        /// Sizes of the predictions and the outcomes log that it was computed from.
+        journal: [u64; 2],
+        /// Latest versions of the plan and of its contract that this site knew.
+        versions: [u32; 2],
+        /// The envelope of the release that it would replace, and why.
+        amends: Option<(Digest, String)>,
+        /// When.
+        at: Time,
+    },
+    /// A person approved a draft.
+    Approved {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// The draft: SHA-256 of its `release.json`.
+        artifact: Digest,
+        /// How many different persons the site's policy asked for.
+        needed: u32,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
+    },
+    /// A person refused a draft: nothing leaves of the window until it is asked for again.
+    Declined {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// The draft.
+        artifact: Digest,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
+    },
+    /// A draft no longer fits what the site allows, or was asked: nothing leaves of the window until it is asked for again.
+    Dropped {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// The draft.
+        artifact: Digest,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Time,
+    },
+    /// A window whose draft was declined or dropped is asked for again.
+    Reviewed {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
+    },
+    /// The site's own policy, as it was found to be from here on.
+    Policy {
+        /// Least k of a plan that the site accepts.
+        k_floor: u64,
+        /// Attributes that never leave the site.
+        never_report: Vec<String>,
+        /// Persons who approve a release that waits.
+        approvals: u32,
+        /// When it was found.
+        at: Time,
     },
 }

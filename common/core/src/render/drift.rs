@@ -7,10 +7,17 @@ use maud::{Markup, html};
 /// Tables of what there is; nothing without a reference window and without latencies, costs, tokens and labels.
 pub(super) fn section(report: &Report) -> Markup {
     html! {
-        @if let Some(reference) = &report.reference_window {
+        @if is_compared(report) {
             h2 id="drift" { "Drift" }
             p.note {
-                "Against " (short_window(reference)) ", over the sites that show both windows. An index above its alert level is one that chance alone "
+                @if let Some(reference) = &report.reference_window {
+                    "Against " (short_window(reference)) ", over the sites that show both windows. "
+                }
+                @if let Some(reference) = &report.reference {
+                    "Against the " (count(reference.events)) " events of \u{201c}" bdi { (plain(&reference.source)) }
+                    "\u{201d}, which governance gave with the plan, over the sites that show the window. "
+                }
+                "An index above its alert level is one that chance alone "
                 "passes once in a thousand times in a window, over the distributions of a table together. Events of sampled tiers count once."
             }
             @for scope in report.scopes.iter().filter(|scope| !scope.drift.is_empty()) { (rates(scope)) }
@@ -18,6 +25,11 @@ pub(super) fn section(report: &Report) -> Markup {
         }
         @if let Some(figures) = &report.operations { (operations(figures)) }
     }
+}
+
+/// Whether windows are compared with anything.
+pub(super) fn is_compared(report: &Report) -> bool {
+    report.reference_window.is_some() || report.reference.is_some()
 }
 
 fn rates(scope: &Scope) -> Markup {
@@ -39,7 +51,7 @@ fn rates(scope: &Scope) -> Markup {
                     td.n { (with_interval(&drift.selection_rate, points)) }
                     td.n { @if let Some(rate) = &drift.label_rate { (with_interval(rate, points)) } }
                     td.n { @if let Some(scores) = &drift.scores { (index(scores)) } }
-                    @for groups in &drift.groups { td.n { (index(groups)) } }
+                    @for groups in &drift.groups { td.n { @if let Some(groups) = groups { (index(groups)) } } }
                 } } }
             }
         }

@@ -108,6 +108,7 @@ pub(super) fn state(figure: &Figure) -> Option<String> {
     match figure {
         Figure::Estimate(estimate) if estimate.value.is_finite() => None,
         Figure::Estimate(_) => Some("not estimable (no number)".to_owned()),
+        Figure::AtLeast(_) => Some("only a lower bound is known".to_owned()),
         Figure::Suppressed => Some("suppressed".to_owned()),
         Figure::NotEstimable(reason) => Some(not_estimable(reason)),
     }
@@ -121,6 +122,7 @@ pub(super) fn not_estimable(reason: &str) -> String {
 /// `-14.2 (-17.0 to -11.3)`, or the state.
 pub(super) fn with_interval(figure: &Figure, text: fn(f64) -> String) -> String {
     match (figure, state(figure)) {
+        (Figure::AtLeast(least), _) => format!("at least {}", text(*least)),
         (_, Some(state)) => state,
         (Figure::Estimate(estimate), None) => match &estimate.interval {
             Some(bounds) => format!("{} ({})", text(estimate.value), interval(bounds, text)),

@@ -32,6 +32,7 @@ pub(super) fn list(report: &Report) -> Markup {
                 items.push(format!("{name}: no figures, as no site gave this slice."));
                 continue;
             }
+            items.extend(super::tasks::hidden(&name, slice));
             items.extend(gaps(&name, slice));
             items.extend(slice.pairs.iter().flat_map(|pair| pair_gaps(&name, pair)));
         }

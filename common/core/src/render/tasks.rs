@@ -7,7 +7,7 @@ use super::outcomes::{cell, groups, head, with_range};
 use super::tables::{Row, figures};
 use crate::report::{
     GroupFigures, MulticlassFigures, MulticlassOutcomes, MulticlassParity, PairFigures, RegressionFigures,
-    RegressionParity, SliceFigures, WorstClass,
+    RegressionParity, SliceFigures, State, TopFigures, WorstClass,
 };
 use maud::{Markup, html};
 
@@ -70,7 +70,8 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
     let mut columns = ["Accuracy", "Precision", "Recall", "F1", "Weighted F1", "Kappa", "Quadratic kappa", "MCC"]
         .map(str::to_owned)
         .to_vec();
-    columns.extend(first.top.accuracies.iter().map(|top| format!("Top {}", top.k)));
+    let top = rows.iter().any(|(_, o)| has_outputs(&o.top));
+    columns.extend(first.top.accuracies.iter().filter(|_| top).map(|top| format!("Top {}", top.k)));
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     html! {
         div.scroll tabindex="0" {
@@ -88,7 +89,7 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
                             @for figure in [&o.macro_.f1, &o.weighted.f1, &o.kappa, &o.quadratic_kappa, &o.mcc] {
                                 (with_range(figure, ratio))
                             }
-                            @for top in &o.top.accuracies { (with_range(&top.accuracy, percent)) }
+                            @for row in o.top.accuracies.iter().filter(|_| top) { (with_range(&row.accuracy, percent)) }
                         }
                     }
                 }
@@ -96,6 +97,11 @@ fn all_classes(rows: &Rows<MulticlassFigures>) -> Markup {
         }
         @for (row, o) in &rows { (without(row, o)) }
     }
+}
+
+/// Whether outputs came with events, as far as one knows.
+fn has_outputs(top: &TopFigures) -> bool {
+    top.events > 0 || top.sites == 0
 }
 
 /// Which classes a mean is not known for.
@@ -185,6 +191,24 @@ pub(super) fn pair(pair: &PairFigures) -> Markup {
     figures(&[("Errors of predicted values, sites as if they were one", &rows)], true)
 }
 
+/// What fewer sites show than gave the slice.
+pub(super) fn hidden(name: &str, slice: &SliceFigures) -> Vec<String> {
+    let given = slice.sites.iter().filter(|site| site.state == State::Released).count();
+    let classes = slice.groups.iter().find_map(|row| row.multiclass.as_ref());
+    let places = classes.and_then(|classes| Some(classes.outcomes.as_ref()?.top.sites));
+    let values = slice.groups.iter().find_map(|row| row.regression.as_ref());
+    let parts = [
+        ("classes", classes.map(|classes| classes.sites)),
+        ("places of the true class", places),
+        ("sums of values", values.map(|values| values.sites)),
+    ];
+    let parts = parts.into_iter().filter_map(|(what, sites)| Some((what, given as u64 - sites?.min(given as u64))));
+    let line = |(what, hiding): (&str, u64)| {
+        format!("{name}: {what} suppressed at {hiding} of the {} that gave this slice.", plural(given, "site"))
+    };
+    parts.filter(|(_, hiding)| *hiding > 0).map(line).collect()
+}
+
 /// What of a group has no value, or no interval.
 pub(super) fn group_gaps(name: &str, row: &GroupFigures, gaps: &mut Gaps) {
     let immature = Some(not_estimable(IMMATURE));
@@ -203,7 +227,8 @@ pub(super) fn group_gaps(name: &str, row: &GroupFigures, gaps: &mut Gaps) {
                 gaps.figure(&format!("{figure} of {name}"), of);
             }
         }
-        for top in o.top.accuracies.iter().filter(|top| state(&top.accuracy) != immature) {
+        let shown = o.top.accuracies.iter().filter(|_| has_outputs(&o.top));
+        for top in shown.filter(|top| state(&top.accuracy) != immature) {
             gaps.figure(&format!("top-{} accuracy of {name}", top.k), &top.accuracy);
         }
     }

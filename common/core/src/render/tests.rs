@@ -1,7 +1,7 @@
 //! Pages of reports compiled from signed releases: what stands on them, and what never does.
 
 mod tasks;
-mod world;
+pub(crate) mod world;
 
 use super::html;
 use crate::disclosure::Cell;

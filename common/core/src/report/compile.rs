@@ -1,7 +1,7 @@
 //! From verified releases to a report.
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
-use super::drift::{feature_drift, scope_drift};
+use super::drift::{Against, feature_drift, scope_drift};
 use super::group::Terms;
 use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
@@ -63,8 +63,8 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         tier: Tier::Full,
         slice: 0,
     };
-    let reference = plan.reference_window.filter(|window| input.windows.contains(window));
-    let (scopes, weighted) = figures(plan, &all, reference.as_ref(), &terms);
+    let against = Against::of(plan, input.windows);
+    let (scopes, weighted) = figures(plan, &all, against, &terms);
     let packs = pack_figures(plan, contract, &scopes, &all);
     let of = |window: &Window| sites.iter().map(|site| Some(used.get(&(site, *window))?.text())).collect();
     let texts = |site| input.windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
@@ -104,8 +104,9 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         waivers: waiver_rows(input),
         scopes,
         weighted,
-        feature_drift: reference.as_ref().map(|at| feature_drift(input.windows, at, of)).unwrap_or_default(),
-        reference_window: reference,
+        feature_drift: against.map(|against| feature_drift(input.windows, against, contract, of)).unwrap_or_default(),
+        reference_window: against.and_then(|against| against.window()),
+        reference: against.and_then(|against| against.given()),
         operations: operation_figures(&texts),
         packs,
         releases: rows,
@@ -113,14 +114,14 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
 }
 
 /// Figures of each model version: of each tier, and over all tiers where there are several.
-fn figures(plan: &Plan, all: &Part, reference: Option<&Window>, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
+fn figures(plan: &Plan, all: &Part, against: Option<Against>, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
     let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
     let slices: Vec<_> = std::iter::once(&whole).chain(&plan.slices).collect();
     let (mut scopes, mut weighted) = (Vec::new(), Vec::new());
     for version in &plan.model_versions {
         let part = Part { version, ..*all };
         let tiers: Vec<_> = part.tiers().into_iter().collect();
-        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, reference, terms)));
+        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, against, terms)));
         if is_weighted(&tiers, &part) {
             weighted.push(weighted_figures(&slices, &tiers, &part, terms));
         }
@@ -129,11 +130,11 @@ fn figures(plan: &Plan, all: &Part, reference: Option<&Window>, terms: &Terms) -
 }
 
 /// Figures of one model version and tier, whose slice without attributes `part` is.
-fn scope(slices: &[&Slice], part: &Part, reference: Option<&Window>, terms: &Terms) -> Scope {
+fn scope(slices: &[&Slice], part: &Part, against: Option<Against>, terms: &Terms) -> Scope {
     let figures = |(at, slice): (usize, &&Slice)| {
         slice_figures(slice, &slice.groups(terms.contract), &Part { slice: at, ..*part }, terms)
     };
-    let drift = reference.map(|reference| scope_drift(slices, part, reference, terms)).unwrap_or_default();
+    let drift = against.map(|against| scope_drift(slices, part, against, terms)).unwrap_or_default();
     let slices: Vec<_> = slices.iter().enumerate().map(figures).collect();
     Scope {
         model_version: part.version.to_owned(),

@@ -1,37 +1,48 @@
-//! How far each window is from the plan's reference window: decisions, labels, scores, groups, features; over the sites
-//! that show both.
+//! How far each window is from the plan's reference, one of its windows or counts of other data: decisions, labels, scores,
+//! groups, features; over the sites that show the window, and the reference window too.
 
 use super::compile::Part;
 use super::figure::{Figure, TestFigure, difference, point, test, with_bounds};
 use super::group::{Terms, decided, labelled, total};
 use super::histogram::all_counts;
 use super::slices::site_counts_in;
-use crate::disclosure::{Cell, FeatureQuality, ReleaseText, ReleasedSlice};
-use crate::plan::Slice;
+use crate::contract::ContractText;
+use crate::disclosure::{Cell, Counts, FeatureQuality, ReleaseText, ReleasedSlice};
+use crate::plan::{Plan, Reference, Slice};
 use crate::statistics::{self as st, NotEstimable};
 use crate::time::Window;
 use serde::{Deserialize, Serialize};
 
-/// A window against the reference window, for one model version and sampling tier.
+/// Where the counts come from that a plan gives as its reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceRef {
+    /// What its author says of them.
+    pub source: String,
+    /// Events counted.
+    pub events: u64,
+}
+
+/// A window against the reference, for one model version and sampling tier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeDrift {
     /// The window.
     pub window: Window,
-    /// Sites that show all counts of both windows.
+    /// Sites that show all counts of the window, and of the reference window.
     pub sites: u64,
-    /// Selection rate less that of the reference window.
+    /// Selection rate less that of the reference.
     pub selection_rate: Figure,
-    /// Share of label 1 among the labelled, less that of the reference window; immature where either window is, absent where
-    /// the contract has no label.
+    /// Share of label 1 among the labelled, less that of the reference; immature where either is, absent where the contract
+    /// or the reference has no label.
     pub label_rate: Option<Figure>,
-    /// Scores; absent where the contract has none.
+    /// Scores; absent where the contract or the reference has none.
     pub scores: Option<Distribution>,
-    /// Shares of the groups of each slice of the plan, in its order.
-    pub groups: Vec<Distribution>,
+    /// Shares of the groups of each slice of the plan, in its order; absent where the reference does not give them.
+    pub groups: Vec<Option<Distribution>>,
 }
 
-/// A feature in a window against the reference window, over all model versions of the plan.
+/// A feature in a window against the reference, over all model versions of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureDrift {
@@ -47,9 +58,9 @@ pub struct FeatureDrift {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
-    /// Sites that show both.
+    /// Sites that show the window, and the reference window.
     pub sites: u64,
-    /// Their events in the reference window.
+    /// Their events in the reference window, or those that the plan gives.
     pub reference: u64,
     /// Their events in the window.
     pub current: u64,
@@ -84,7 +95,43 @@ pub struct Distribution {
     pub wasserstein: Option<Figure>,
 }
 
-/// What two windows hold of the same thing, bin by bin, over the sites that show both.
+/// What windows are compared with.
+#[derive(Clone, Copy)]
+pub(super) enum Against<'a> {
+    Window(Window),
+    Given(&'a Reference),
+}
+
+impl<'a> Against<'a> {
+    /// None where the plan names neither, or a window that the report does not add.
+    pub fn of(plan: &'a Plan, windows: &[Window]) -> Option<Against<'a>> {
+        let window = plan.reference_window.filter(|window| windows.contains(window)).map(Against::Window);
+        window.or(plan.reference.as_ref().map(Against::Given))
+    }
+
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Against::Window(window) => Some(*window),
+            Against::Given(_) => None,
+        }
+    }
+
+    pub fn given(&self) -> Option<ReferenceRef> {
+        match self {
+            Against::Window(_) => None,
+            Against::Given(Reference { source, events, .. }) => {
+                Some(ReferenceRef { source: source.clone(), events: *events })
+            }
+        }
+    }
+
+    /// The windows that are compared with it.
+    fn others(self, windows: &[Window]) -> impl Iterator<Item = &Window> {
+        windows.iter().filter(move |window| self.window() != Some(**window))
+    }
+}
+
+/// What a window holds, and the reference of the same thing, bin by bin, over the sites that show both.
 #[derive(Default)]
 struct Pair {
     sites: u64,
@@ -93,10 +140,19 @@ struct Pair {
 }
 
 impl Pair {
-    fn add(&mut self, reference: &[u64], current: &[u64]) {
+    /// None where the reference does not give this thing.
+    fn new(against: Against, given: impl FnOnce(&Reference) -> Option<Vec<u64>>) -> Option<Pair> {
+        match against {
+            Against::Window(_) => Some(Pair::default()),
+            Against::Given(reference) => Some(Pair { reference: given(reference)?, ..Pair::default() }),
+        }
+    }
+
+    /// Adds a site; `reference` is what it shows of the reference window.
+    fn add(&mut self, reference: Option<&[u64]>, current: &[u64]) {
         self.sites += 1;
-        for (sum, part) in [(&mut self.reference, reference), (&mut self.current, current)] {
-            sum.resize(part.len(), 0);
+        for (sum, part) in [(&mut self.reference, reference.unwrap_or_default()), (&mut self.current, current)] {
+            sum.resize(current.len(), 0);
             sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
@@ -137,63 +193,119 @@ impl Pair {
 }
 
 /// Every window but the reference, against it, in order.
-pub(super) fn scope_drift(slices: &[&Slice], part: &Part, reference: &Window, terms: &Terms) -> Vec<ScopeDrift> {
-    let others = part.windows.iter().filter(|window| *window != reference);
-    others.map(|window| one_window(slices, part, reference, window, terms)).collect()
+pub(super) fn scope_drift(slices: &[&Slice], part: &Part, against: Against, terms: &Terms) -> Vec<ScopeDrift> {
+    against.others(part.windows).map(|window| one_window(slices, part, against, window, terms)).collect()
 }
 
-fn one_window(slices: &[&Slice], part: &Part, reference: &Window, window: &Window, terms: &Terms) -> ScopeDrift {
+/// Decisions and labels, `[0, 1]` each.
+struct Rates {
+    decisions: [u64; 2],
+    labels: [u64; 2],
+    mature: bool,
+}
+
+impl Rates {
+    fn of(counts: &Counts, terms: &Terms) -> Rates {
+        let (selected, of) = decided(counts);
+        let positive = counts.iter().map(|row| row[1]).sum();
+        let labels = [labelled(counts) - positive, positive];
+        Rates { decisions: [of - selected, selected], labels, mature: terms.is_mature(counts) }
+    }
+
+    fn given(reference: &Reference, terms: &Terms) -> Rates {
+        let mature = reference.is_mature(terms.min_coverage);
+        Rates { decisions: reference.decisions, labels: reference.labels.unwrap_or_default(), mature }
+    }
+}
+
+fn one_window(slices: &[&Slice], part: &Part, against: Against, window: &Window, terms: &Terms) -> ScopeDrift {
     let (mut before, mut after) = ([[0; 3]; 3], [[0; 3]; 3]);
     let mut sites = 0;
-    let mut mixes: Vec<Pair> = slices.iter().map(|_| Pair::default()).collect();
-    let mut scores = Pair::default();
+    let given = |slice: &&Slice| Pair::new(against, |reference| Some(reference.slice(&slice.attributes)?.to_vec()));
+    // The slice without attributes is one group: nothing can drift in it.
+    let mut mixes: Vec<_> = slices.iter().map(given).collect();
+    let score = terms.contract.score.as_ref();
+    let mut scores = score.and_then(|_| Pair::new(against, |reference| reference.score.clone()));
     for site in part.sites {
         for (at, mix) in mixes.iter_mut().enumerate() {
             let part = Part { slice: at, ..*part };
-            let (Some(old), Some(new)) = (part.slice(site, reference), part.slice(site, window)) else { continue };
-            let (Some(old_counts), Some(new_counts)) = (site_counts_in(old), site_counts_in(new)) else { continue };
-            let totals = |counts: &[crate::disclosure::Counts]| counts.iter().map(total).collect::<Vec<u64>>();
-            mix.add(&totals(&old_counts), &totals(&new_counts));
+            let shown = |window: &Window| {
+                let slice = part.slice(site, window)?;
+                Some((slice, site_counts_in(slice)?))
+            };
+            let Some((new, new_counts)) = shown(window) else { continue };
+            let old = match against.window().map(|reference| shown(&reference)) {
+                Some(None) => continue,
+                Some(old) => old,
+                None => None,
+            };
+            if let Some(mix) = mix {
+                mix.add(old.as_ref().map(|(_, counts)| totals(counts)).as_deref(), &totals(&new_counts));
+            }
             if at == 0 {
                 sites += 1;
-                for (sum, counts) in [(&mut before, &old_counts), (&mut after, &new_counts)] {
-                    let counts = counts.iter().flatten().flatten();
-                    sum.iter_mut().flatten().zip(counts).for_each(|(sum, count)| *sum += count);
-                }
-                add_scores(&mut scores, old, new);
+                add_all(&mut after, &new_counts);
+                old.iter().for_each(|(_, counts)| add_all(&mut before, counts));
+                scores.iter_mut().for_each(|scores| add_scores(scores, old.as_ref().map(|(slice, _)| *slice), new));
             }
         }
     }
-    let rate = |of: fn(&crate::disclosure::Counts) -> (u64, u64)| match sites {
-        0 => Figure::Suppressed,
-        _ => difference(of(&after), of(&before)),
+    let before = match against {
+        Against::Window(_) => Rates::of(&before, terms),
+        Against::Given(reference) => Rates::given(reference, terms),
     };
-    let score = terms.contract.score.as_ref();
-    let compared = slices.len() as u64 - 1 + u64::from(score.is_some());
+    let after = Rates::of(&after, terms);
+    let rate = |of: fn(&Rates) -> [u64; 2]| match sites {
+        0 => Figure::Suppressed,
+        _ => {
+            let [one, other] = [&after, &before].map(|rates| (of(rates)[1], of(rates).iter().sum()));
+            difference(one, other)
+        }
+    };
+    let has_label = match against {
+        Against::Given(Reference { labels: None, .. }) => false,
+        _ => terms.contract.label.is_some(),
+    };
+    let compared = mixes.iter().skip(1).flatten().count() as u64 + u64::from(scores.is_some());
     ScopeDrift {
         window: *window,
         sites,
-        selection_rate: rate(decided),
-        label_rate: terms.contract.label.is_some().then(|| match terms.is_mature(&before) && terms.is_mature(&after) {
-            true => rate(|counts| (counts.iter().map(|row| row[1]).sum(), labelled(counts))),
+        selection_rate: rate(|rates| rates.decisions),
+        label_rate: has_label.then(|| match before.mature && after.mature {
+            true => rate(|rates| rates.labels),
             false => Figure::undefined(NotEstimable::Immature),
         }),
-        scores: score.map(|score| score_figures(&scores, (score.min, score.max), compared)),
-        groups: mixes.iter().skip(1).map(|mix| mix.figures(mix.reference.len(), compared)).collect(),
+        scores: score.zip(scores).map(|(score, scores)| score_figures(&scores, (score.min, score.max), compared)),
+        groups: mixes
+            .iter()
+            .skip(1)
+            .map(|mix| Some(mix.as_ref()?.figures(mix.as_ref()?.reference.len(), compared)))
+            .collect(),
     }
 }
 
-/// Scores are compared at the coarsest resolution that any site's release of either window has.
-fn add_scores(sum: &mut Pair, old: &ReleasedSlice, new: &ReleasedSlice) {
+fn totals(counts: &[Counts]) -> Vec<u64> {
+    counts.iter().map(total).collect()
+}
+
+fn add_all(sum: &mut Counts, groups: &[Counts]) {
+    for counts in groups {
+        sum.iter_mut().flatten().zip(counts.iter().flatten()).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+/// Scores are compared at the coarsest resolution that the reference has, or any site's release of either window.
+fn add_scores(sum: &mut Pair, old: Option<&ReleasedSlice>, new: &ReleasedSlice) {
     let scores = |slice: &ReleasedSlice| slice.groups.first().and_then(|group| group.scores.as_ref()?.value().cloned());
-    let (Some(old), Some(new)) = (scores(old), scores(new)) else { return };
-    let own = old.bins.min(new.bins);
-    let bins = if sum.sites == 0 { own } else { own.min(sum.reference.len() as u32) };
+    let Some(new) = scores(new) else { return };
+    let Some(old) = old.map_or(Some(None), |old| scores(old).map(Some)) else { return };
+    let own = old.as_ref().map_or(new.bins, |old| old.bins.min(new.bins));
+    let bins = if sum.reference.is_empty() { own } else { own.min(sum.reference.len() as u32) };
     for counts in [&mut sum.reference, &mut sum.current] {
         let width = (counts.len() / bins as usize).max(1);
         *counts = counts.chunks(width).map(|part| part.iter().sum()).collect();
     }
-    sum.add(&all_counts(&old, bins), &all_counts(&new, bins));
+    sum.add(old.map(|old| all_counts(&old, bins)).as_deref(), &all_counts(&new, bins));
 }
 
 fn score_figures(scores: &Pair, (min, max): (f64, f64), compared: u64) -> Distribution {
@@ -212,47 +324,51 @@ fn score_figures(scores: &Pair, (min, max): (f64, f64), compared: u64) -> Distri
     }
 }
 
-/// Features of every window but the reference, against it.
+/// Features of every window but the reference, against it; `of` is what the sites released in a window.
 pub(super) fn feature_drift<'a>(
     windows: &[Window],
-    reference: &Window,
+    against: Against,
+    contract: &ContractText,
     of: impl Fn(&Window) -> Vec<Option<&'a ReleaseText>>,
 ) -> Vec<FeatureDrift> {
-    let before = of(reference);
-    let names = |release: &ReleaseText| {
-        let features = release.quality.iter().flat_map(|quality| &quality.features);
-        features.map(|feature| feature.feature.clone()).collect::<Vec<_>>()
+    let before = against.window().map(|reference| of(&reference));
+    let given = |name: &str| {
+        Pair::new(against, |reference| Some(reference.features.iter().find(|given| given.name == name)?.by_code()))
     };
-    let features = before.iter().flatten().map(|release| names(release)).next().unwrap_or_default();
+    let features = contract.features.iter().map(|feature| feature.name.as_str()).enumerate();
+    let features: Vec<_> = features.filter(|(_, name)| given(name).is_some()).collect();
     let mut rows = Vec::new();
-    for window in windows.iter().filter(|window| *window != reference) {
+    for window in against.others(windows) {
         let after = of(window);
-        for (at, feature) in features.iter().enumerate() {
-            let mut pair = Pair::default();
-            for (old, new) in before.iter().zip(&after) {
-                let counts =
-                    |release: &Option<&ReleaseText>| shown(release.as_ref()?.quality.as_ref()?.features.get(at)?);
-                if let (Some(old), Some(new)) = (counts(old), counts(new)) {
-                    pair.add(&old, &new);
+        for (at, name) in &features {
+            let mut pair = given(name).unwrap_or_default();
+            for (site, new) in after.iter().enumerate() {
+                let Some(new) = shown(*new, *at) else { continue };
+                match before.as_ref().map(|before| shown(before[site], *at)) {
+                    Some(None) => {}
+                    old => pair.add(old.flatten().as_deref(), &new),
                 }
             }
             let distribution = pair.figures(2, features.len() as u64);
-            rows.push(FeatureDrift { window: *window, feature: feature.clone(), distribution });
+            rows.push(FeatureDrift { window: *window, feature: (*name).to_owned(), distribution });
         }
     }
     rows
 }
 
-/// Bins of a feature, then missing values and violations.
-fn shown(feature: &FeatureQuality) -> Option<Vec<u64>> {
+/// Bins of a feature, then missing values and violations, if they are visible.
+fn shown(release: Option<&ReleaseText>, at: usize) -> Option<Vec<u64>> {
     let FeatureQuality {
         missing: Cell::Value(missing),
         violations: Cell::Value(violations),
         histogram: Cell::Value(bins),
         ..
-    } = feature
+    } = release?.quality.as_ref()?.features.get(at)?
     else {
         return None;
     };
     Some(bins.iter().chain([missing, violations]).copied().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,16 @@
-//! A figure is an estimate, hidden, or undefined with the reason; never 0 for hidden or undefined.
+//! A figure is an estimate, a bound, hidden, or undefined with the reason; never 0 for hidden or undefined.
 
 use crate::statistics::{self as st, Chi2Test, Interval, LEVEL, NormalTest, NotEstimable, RatioMethod};
 use serde::{Deserialize, Serialize};
 
-/// A figure: an estimate, hidden, or undefined with the reason.
+/// A figure: an estimate, a bound, hidden, or undefined with the reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// An estimate.
     Estimate(Estimate),
+    /// It is at least this for certain, and how much greater nothing tells.
+    AtLeast(f64),
     /// Hidden by disclosure control.
     Suppressed,
     /// Undefined, and why.

@@ -119,14 +119,23 @@ impl Histogram {
 
 /// Events by bin, whatever their label, at `bins` bins.
 pub(super) fn all_counts(scores: &Scores, bins: u32) -> Vec<u64> {
-    let mut counts = vec![0; bins as usize];
+    by_bin(scores, bins, |Bin(_, count, _)| *count)
+}
+
+/// Sums of q by bin, likewise.
+pub(super) fn all_sums(scores: &Scores, bins: u32) -> Vec<u128> {
+    by_bin(scores, bins, |Bin(.., sum)| sum.0)
+}
+
+fn by_bin<T: Default + Clone + std::ops::AddAssign>(scores: &Scores, bins: u32, of: fn(&Bin) -> T) -> Vec<T> {
+    let mut sums = vec![T::default(); bins as usize];
     let width = (scores.bins / bins.max(1)).max(1);
-    for Bin(bin, count, _) in scores.histogram.iter().flatten() {
-        if let Some(sum) = counts.get_mut((bin / width) as usize) {
-            *sum += count;
+    for bin in scores.histogram.iter().flatten() {
+        if let Some(sum) = sums.get_mut((bin.0 / width) as usize) {
+            *sum += of(bin);
         }
     }
-    counts
+    sums
 }
 
 /// q as a share of the range.

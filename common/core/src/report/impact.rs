@@ -3,7 +3,8 @@
 use super::Scope;
 use super::compile::Part;
 use super::figure::{Figure, TestFigure, figure, point, proportion, with_bounds};
-use super::histogram::all_counts;
+use super::histogram::{all_counts, all_sums};
+use super::median::median;
 use crate::contract::ContractText;
 use crate::disclosure::{ReleasedSlice, Scores};
 use crate::event::Tier;
@@ -36,7 +37,7 @@ pub struct ImpactTable {
     pub attributes: Vec<String>,
     /// Sites added up.
     pub sites: u64,
-    /// Median of the scores of all groups together, in the contract's unit, with the bounds of its bin; of scoring tables.
+    /// Median of the scores of all groups together, in the contract's unit, with bounds; of scoring tables.
     pub median: Option<Figure>,
     /// Events in no group, for an attribute of theirs is unknown.
     pub unknown: u64,
@@ -125,50 +126,59 @@ fn selection(plan: &Plan, contract: &ContractText, pack: &Pack, scope: &Scope, a
     table(plan, pack, (Kind::Selection, scope, &slice.attributes), sites, unknown, None, &rows.collect::<Vec<_>>())
 }
 
-/// Rates above the median of all groups; `groups` are score counts by bin, the group, and how many sites gave them.
+/// Scores of a group by bin, over the sites that show them.
+struct ScoredGroup {
+    group: Vec<String>,
+    counts: Vec<u64>,
+    /// Of q.
+    sums: Vec<u128>,
+}
+
+impl ScoredGroup {
+    fn scored(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// Rates above the median of all groups, of which `sites` sites show the scores.
 fn scoring(
     plan: &Plan,
     contract: &ContractText,
     pack: &Pack,
     scope: &Scope,
     slice: &Slice,
-    groups: &[(Vec<u64>, Vec<String>, u64)],
+    (sites, groups): &(u64, Vec<ScoredGroup>),
 ) -> ImpactTable {
-    let sites = groups.first().map_or(0, |(_, _, sites)| *sites);
-    let scored = |counts: &[u64]| counts.iter().sum::<u64>();
-    let compared: Vec<_> =
-        groups.iter().filter(|(counts, group, _)| is_compared(group) && scored(counts) > 0).collect();
-    let unknown = groups.iter().filter(|(_, group, _)| !is_compared(group)).map(|(counts, ..)| scored(counts)).sum();
-    let bins = compared.first().map_or(0, |(counts, ..)| counts.len());
-    let mut all = vec![0_u64; bins];
-    compared.iter().for_each(|(counts, ..)| all.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count));
-    let total = scored(&all);
-    let (mut below, mut at) = (0, 0);
-    while at + 1 < bins && 2 * (below + all[at]) < total {
-        below += all[at];
-        at += 1;
+    let of_people = |group: &&ScoredGroup| is_compared(&group.group);
+    let compared: Vec<_> = groups.iter().filter(of_people).filter(|group| group.scored() > 0).collect();
+    let unknown = groups.iter().filter(|group| !of_people(group)).map(ScoredGroup::scored).sum();
+    let bins = compared.first().map_or(0, |group| group.counts.len());
+    let (mut counts, mut sums) = (vec![0_u64; bins], vec![0_u128; bins]);
+    for group in &compared {
+        counts.iter_mut().zip(&group.counts).for_each(|(sum, count)| *sum += count);
+        sums.iter_mut().zip(&group.sums).for_each(|(sum, part)| *sum += part);
     }
-    // The share of the median's bin that lies above the median, if scores are spread evenly inside it.
-    let inside = all.get(at).copied().unwrap_or(0);
-    let part = if inside == 0 { 0.0 } else { ((below + inside) as f64 - total as f64 / 2.0) / inside as f64 };
-    let row = |(counts, group, _): &&(Vec<u64>, Vec<String>, u64)| {
-        let above = counts.iter().skip(at + 1).sum::<u64>();
-        let inside = counts.get(at).copied().unwrap_or(0);
-        let favourable = (above, above + inside, above as f64 + part * inside as f64);
-        Row { group: group.clone(), favourable, n: scored(counts) }
+    let median = median(&counts, &sums);
+    let row = |group: &&ScoredGroup| {
+        let median = median.ok()?;
+        let above = group.counts.iter().skip(median.bin + 1).sum::<u64>();
+        let inside = group.counts.get(median.bin).copied().unwrap_or(0);
+        let most = if median.exact { above } else { above + inside };
+        let favourable = (above, most, above as f64 + median.above * inside as f64);
+        Some(Row { group: group.group.clone(), favourable, n: group.scored() })
     };
-    let rows: Vec<Row> = compared.iter().map(row).collect();
-    let median = contract.score.as_ref().map(|score| {
-        let edge = |at: usize| score.min + (score.max - score.min) * at as f64 / bins.max(1) as f64;
-        let bounds = Interval { lower: edge(at), upper: edge(at + 1) };
-        let value = bounds.upper - part * (bounds.upper - bounds.lower);
-        let known = if total == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(value) };
+    let rows: Vec<Row> = compared.iter().filter_map(row).collect();
+    let figure = contract.score.as_ref().map(|score| {
+        let at = |unit: f64| score.min + (score.max - score.min) * unit;
+        let known = median.is_ok_and(|median| median.bounds.lower == median.bounds.upper);
+        let why = if known { "every score of its bin is the same" } else { "interpolated inside its bin" };
+        let bounds = median.map(|m| Interval { lower: at(m.bounds.lower), upper: at(m.bounds.upper) });
         match sites {
             0 => Figure::Suppressed,
-            _ => with_bounds(point(known, "interpolated inside its bin"), Ok(bounds)),
+            _ => with_bounds(point(median.map(|median| at(median.value)), why), bounds),
         }
     });
-    table(plan, pack, (Kind::Scoring, scope, &slice.attributes), sites, unknown, median, &rows)
+    table(plan, pack, (Kind::Scoring, scope, &slice.attributes), *sites, unknown, figure, &rows)
 }
 
 fn table(
@@ -267,9 +277,10 @@ fn ratio(row: &Row, highest: &Row) -> Figure {
 
 const INSIDE: &str = "interpolated inside the median's bin";
 
-/// Scores of each group of a slice over the sites that show them in every window, whatever their label.
-fn score_counts(part: &Part, groups: &[Vec<String>]) -> Vec<(Vec<u64>, Vec<String>, u64)> {
-    let mut sum: Vec<Vec<u64>> = vec![Vec::new(); groups.len()];
+/// Scores of each group of a slice over the sites that show them in every window, whatever their label; and those sites.
+fn score_counts(part: &Part, groups: &[Vec<String>]) -> (u64, Vec<ScoredGroup>) {
+    let group = |group: &Vec<String>| ScoredGroup { group: group.clone(), counts: Vec::new(), sums: Vec::new() };
+    let mut sum: Vec<ScoredGroup> = groups.iter().map(group).collect();
     let mut sites = 0;
     for site in part.sites {
         let Some(slices) = part.slices(site) else { continue };
@@ -278,17 +289,20 @@ fn score_counts(part: &Part, groups: &[Vec<String>]) -> Vec<(Vec<u64>, Vec<Strin
         sites += 1;
         for scores in windows {
             let own = scores.first().map_or(0, |scores| scores.bins);
-            let bins =
-                sum.first().filter(|counts| !counts.is_empty()).map_or(own, |counts| own.min(counts.len() as u32));
+            let known = sum.first().map(|sum| sum.counts.len() as u32).filter(|bins| *bins > 0);
+            let bins = known.map_or(own, |bins| own.min(bins));
             for (sum, scores) in sum.iter_mut().zip(scores) {
-                let width = (sum.len() / bins.max(1) as usize).max(1);
-                *sum = sum.chunks(width).map(|part| part.iter().sum()).collect();
-                sum.resize(bins as usize, 0);
-                sum.iter_mut().zip(all_counts(scores, bins)).for_each(|(sum, count)| *sum += count);
+                let width = (sum.counts.len() / bins.max(1) as usize).max(1);
+                sum.counts = sum.counts.chunks(width).map(|part| part.iter().sum()).collect();
+                sum.sums = sum.sums.chunks(width).map(|part| part.iter().sum()).collect();
+                sum.counts.resize(bins as usize, 0);
+                sum.sums.resize(bins as usize, 0);
+                sum.counts.iter_mut().zip(all_counts(scores, bins)).for_each(|(sum, count)| *sum += count);
+                sum.sums.iter_mut().zip(all_sums(scores, bins)).for_each(|(sum, part)| *sum += part);
             }
         }
     }
-    sum.into_iter().zip(groups).map(|(counts, group)| (counts, group.clone(), sites)).collect()
+    (sites, sum)
 }
 
 fn shown(slice: &ReleasedSlice) -> Option<Vec<&Scores>> {

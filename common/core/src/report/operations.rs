@@ -77,14 +77,16 @@ fn quantiles(sites: &[Vec<&Operations>], of: fn(&Operations) -> &Cell<Vec<Range>
     let seen = seen(sites, of);
     let bins = ranked(seen.iter().flatten().copied().flatten());
     let events = bins.iter().map(|bin| bin.2).sum();
-    let figure = |q| match seen.is_empty() {
-        true => Figure::Suppressed,
-        false => bounded(
-            st::quantile(&bins, q, LEVEL).map(|q| (q.estimate.value, q.estimate.interval, q.bounds)),
-            "order statistics",
-        ),
-    };
+    let figure = |q| if seen.is_empty() { Figure::Suppressed } else { quantile(&bins, q) };
     Quantiles { sites: seen.len() as u64, events, p50: figure(0.5), p95: figure(0.95), p99: figure(0.99) }
+}
+
+/// In the last range, which has no upper end, the lower one is a bound.
+fn quantile(bins: &[ValueBin], q: f64) -> Figure {
+    match (st::quantile(bins, q, LEVEL), st::quantile_bin(bins, q)) {
+        (Err(NotEstimable::NotFinite), Ok((least, _))) if least > 0.0 => Figure::AtLeast(least),
+        (found, _) => bounded(found.map(|q| (q.estimate.value, q.estimate.interval, q.bounds)), "order statistics"),
+    }
 }
 
 /// Where the values lie by rank, whatever ranges they were released in: the r-th smallest value is no less than the r-th
@@ -146,6 +148,22 @@ mod tests {
             range
         });
         ranges.filter(|range| range.2 > 0).collect()
+    }
+
+    #[test]
+    fn a_tail_without_end_gives_a_bound() {
+        // 90 values of 10, ten of 1,000 and more that had to be joined.
+        let mut values = vec![10; 90];
+        values.extend([1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
+        let start = log_linear::bucket(1_000);
+        let ranges = released(&values, &[10, start - 1]);
+        assert_eq!(ranges.last(), Some(&Range(start, log_linear::LAST, 10)));
+        let bins = ranked(ranges.iter());
+        assert_eq!(quantile(&bins, 0.5).value(), Some(5.0));
+        assert_eq!(quantile(&bins, 0.95), Figure::AtLeast(1_000.0));
+        // Of one range for all values nothing is known.
+        let all = ranked([Range(0, log_linear::LAST, 100)].iter());
+        assert_eq!(quantile(&all, 0.99), Figure::NotEstimable("not_finite".to_owned()));
     }
 
     proptest! {

@@ -119,10 +119,12 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
     }
     let (classes, values) = (Classes::of(part, terms), Values::of(part, terms));
+    // Areas under curves are in it: they are computed once.
+    let known: Vec<Option<Known>> = (0..groups.len()).map(|at| pooled.known(at)).collect();
     let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
         let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
         let areas: Vec<_> = part.sites.iter().zip(areas).collect();
-        let known = pooled.known(at);
+        let known = known[at];
         GroupFigures {
             group: group.clone(),
             compared: is_compared(group),
@@ -153,7 +155,7 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         regression: values.as_ref().filter(|_| cut).map(|values| values.parity(groups)),
         site_parity: sites.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, (&sites, &pooled, partial.as_ref(), values.as_ref()), terms),
+        pairs: pairs(slice, groups, (&sites, &known, partial.as_ref(), values.as_ref()), terms),
         sites: states,
     }
 }
@@ -164,20 +166,23 @@ fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [S
     all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
 }
 
+/// What pairs are compared from: counts by site, groups pooled, hidden parts, and values where the task has them.
+type Pools<'a> = (&'a [SiteCounts], &'a [Option<Known<'a>>], Option<&'a Partial>, Option<&'a Values<'a>>);
+
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    (sites, pooled, partial, values): (&[SiteCounts], &Sum, Option<&Partial>, Option<&Values>),
+    (sites, known, partial, values): Pools,
     terms: &Terms,
 ) -> Vec<super::PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
-    let Some((reference, against)) = reference.and_then(|at| Some((at, pooled.known(at)?))) else {
+    let Some((reference, against)) = reference.and_then(|at| Some((at, known[at]?))) else {
         return Vec::new();
     };
     let others = groups
         .iter()
         .enumerate()
-        .filter_map(|(at, group)| Some((at, group, pooled.known(at)?)))
+        .filter_map(|(at, group)| Some((at, group, known[at]?)))
         .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
     others
         .map(|(at, group, known)| {

@@ -251,6 +251,7 @@ pub(crate) fn shown(figure: &Figure, text: impl Fn(f64) -> String, unit: &str) -
             Some(i) => format!("{}{unit} ({} to {})", text(estimate.value), text(i.lower), text(i.upper)),
             None => format!("{}{unit}", text(estimate.value)),
         },
+        Figure::AtLeast(least) => format!("at least {}{unit}", text(*least)),
         Figure::Suppressed => "suppressed".to_owned(),
         Figure::NotEstimable(reason) => format!("not estimable ({})", reason.replace('_', " ")),
     }

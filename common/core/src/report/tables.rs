@@ -1,9 +1,10 @@
 //! The report's pooled figures as CSV files, for people who live in spreadsheets: a pure function of the report. They are no
 //! evidence: whoever doubts them holds them against `report.json`.
 //!
-//! A row is a figure or a count, named by its place in `report.json`. Sites stand in `sites.csv`, all their events together. Texts that a spreadsheet would take for formulas begin with an apostrophe.
+//! A row is a figure or a count, named by its place in `report.json`. Sites stand in `sites.csv`, all their events together, and in
+//! `pair_sites.csv`, group against reference. Texts that a spreadsheet would take for formulas begin with an apostrophe.
 
-use super::{MulticlassFigures, Report, Scope, SliceFigures};
+use super::{MulticlassFigures, Multiplicity, PairFigures, Report, Scope, SliceFigures};
 use crate::event::Tier;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub fn tables(report: &Report) -> BTreeMap<String, Vec<u8>> {
         ("groups", groups(report)),
         ("gaps", gaps(report)),
         ("pairs", pairs(report)),
+        ("pair_sites", pair_sites(report)),
         ("sites", sites(report)),
         ("windows", windows(report)),
         ("drift", drift(report)),
@@ -65,22 +67,52 @@ fn gaps(report: &Report) -> String {
         }
         add(rows, place, "multiclass", &slice.multiclass);
         add(rows, place, "regression", &slice.regression);
+        let Some(four_fifths) = slice.fairness.as_ref().map(|fairness| &fairness.four_fifths) else { return };
+        for row in &four_fifths.groups {
+            let against = four_fifths.highest.as_ref().map(|group| group.join(" x ")).unwrap_or_default();
+            let place = Place { group: row.group.join(" x "), against, ..place.clone() };
+            add_but(rows, &place, "fairness.four_fifths", row, &["group"]);
+        }
     })
 }
 
 fn pairs(report: &Report) -> String {
+    let mut rows = each_slice(report, |slice, place, rows| {
+        for pair in &slice.pairs {
+            add_but(rows, &of_pair(place, slice, pair), "", pair, &["group", "sites"]);
+        }
+    });
+    rows += &each_scope(report, |scope, place, rows| {
+        let Multiplicity { significance, tests, undefined } = &scope.multiplicity;
+        if !tests.is_empty() || *undefined > 0 {
+            add(rows, place, "multiplicity.significance", significance);
+            add(rows, place, "multiplicity.undefined", undefined);
+        }
+        for test in tests {
+            let slice = scope.slices.iter().find(|slice| slice.attributes == test.attributes);
+            let against = slice.map(|slice| slice.reference.join(" x ")).unwrap_or_default();
+            let (slice, group) = (test.attributes.join(" x "), test.group.join(" x "));
+            let name = format!("multiplicity.{}", word(&test.rate));
+            let place = Place { slice, group, against, ..place.clone() };
+            add_but(rows, &place, &name, test, &["attributes", "group", "rate"]);
+        }
+    });
+    rows
+}
+
+fn pair_sites(report: &Report) -> String {
     each_slice(report, |slice, place, rows| {
         for pair in &slice.pairs {
-            let Ok(Value::Object(mut pooled)) = serde_json::to_value(pair) else { continue };
-            let group = match pooled.remove("group") {
-                Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" x "),
-                _ => String::new(),
-            };
-            pooled.remove("sites");
-            let place = Place { group, against: slice.reference.join(" x "), ..place.clone() };
-            flatten(rows, &place, "", &Value::Object(pooled));
+            let place = of_pair(place, slice, pair);
+            for (site, contrast) in slice.sites.iter().zip(&pair.sites) {
+                add(rows, &Place { site: site.site.to_string(), ..place.clone() }, "", contrast);
+            }
         }
     })
+}
+
+fn of_pair(place: &Place, slice: &SliceFigures, pair: &PairFigures) -> Place {
+    Place { group: pair.group.join(" x "), against: slice.reference.join(" x "), ..place.clone() }
 }
 
 fn sites(report: &Report) -> String {
@@ -135,18 +167,15 @@ fn impact(report: &Report) -> String {
     for (pack, table) in
         report.packs.iter().flat_map(|pack| pack.tables.iter().map(move |table| (&pack.pack.id, table)))
     {
-        let kind = serde_json::to_value(table.kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
-        let name = format!("{pack}.{}", kind.unwrap_or_default());
+        let name = format!("{pack}.{}", word(&table.kind));
         let mut place = of(&table.model_version, table.tier);
         place.slice = table.attributes.join(" x ");
         place.against = table.highest.as_ref().map(|group| group.join(" x ")).unwrap_or_default();
         add(&mut rows, &place, &format!("{name}.median"), &table.median);
         add(&mut rows, &place, &format!("{name}.unknown"), &table.unknown);
         for row in &table.rows {
-            let Ok(Value::Object(mut figures)) = serde_json::to_value(row) else { continue };
-            figures.remove("group");
             let place = Place { group: row.group.join(" x "), ..place.clone() };
-            flatten(&mut rows, &place, &name, &Value::Object(figures));
+            add_but(&mut rows, &place, &name, row, &["group"]);
         }
     }
     rows
@@ -191,6 +220,19 @@ fn add(rows: &mut String, place: &Place, name: &str, part: &impl Serialize) {
     }
 }
 
+/// The same without the keys that name the row's place.
+fn add_but(rows: &mut String, place: &Place, name: &str, part: &impl Serialize, keys: &[&str]) {
+    if let Ok(Value::Object(mut members)) = serde_json::to_value(part) {
+        keys.iter().for_each(|key| _ = members.remove(*key));
+        flatten(rows, place, name, &Value::Object(members));
+    }
+}
+
+/// What `report.json` writes for one of several words.
+fn word(of: &impl Serialize) -> String {
+    serde_json::to_value(of).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
+}
+
 /// A row for each figure and count in `value`, named by its way from there.
 fn flatten(rows: &mut String, place: &Place, name: &str, value: &Value) {
     let inside = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
@@ -201,6 +243,10 @@ fn flatten(rows: &mut String, place: &Place, name: &str, value: &Value) {
         Value::String(text) => row(rows, place, name, [text, "", "", "", ""], "", "value"),
         Value::Object(object) => match (object.get("estimate"), object.get("not_estimable"), object.get("test")) {
             (Some(estimate), ..) => estimate_row(rows, place, name, estimate),
+            _ if object.len() == 1 && object.contains_key("at_least") => {
+                let least = object["at_least"].to_string();
+                row(rows, place, name, ["", "", "", &least, ""], "", "bound");
+            }
             (_, Some(Value::String(why)), _) => row(rows, place, name, [""; 5], why, "not estimable"),
             (.., Some(test)) if object.len() == 1 => flatten(rows, place, name, test),
             _ => object.iter().for_each(|(key, value)| flatten(rows, place, &inside(key), value)),
@@ -245,13 +291,46 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::tests::world::{Gave, World};
     use serde_json::json;
+
+    #[test]
+    fn lists_have_rows() {
+        let counts = |n: [u64; 4]| Gave::Counts(vec![[n[0], n[1]], [n[2], n[3]], [0, 0], [0, 0]]);
+        let world = World::new(vec![
+            ("a", counts([30, 70, 60, 40])),
+            ("b", counts([40, 60, 50, 50])),
+            ("c", counts([10, 90, 50, 50])),
+            ("d", Gave::Nothing),
+        ]);
+        let files = tables(&world.report());
+        let text = |name: &str| String::from_utf8_lossy(&files[&format!("tables/{name}.csv")]).into_owned();
+        // Nothing is labelled. 80 of 300 women, 160 of 300 men: half as often, and z = -0.8/3 by the square root of 0.4 * 0.6 * 2/300.
+        let z = (-80.0 / 300.0) / (0.4 * 0.6 * 2.0 / 300.0_f64).sqrt();
+        for (file, start, value, state) in [
+            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.below,", "true", "value"),
+            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.impact_ratio,", "0.5", "estimate"),
+            ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.finding,", "corrected", "value"),
+            ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.z,", &z.to_string()[..14], "value"),
+            ("pairs", "v1,1,,,,,,multiplicity.undefined,", "3", "value"),
+            ("pair_sites", "v1,1,gender,Female,Male,b,,contrast.difference,", "-0.", "estimate"),
+            ("pair_sites", "v1,1,gender,Female,Male,b,,without,", "-0.3", "value"),
+            ("pair_sites", "v1,1,gender,Female,Male,d,,left_out,", "", "value"),
+        ] {
+            let table = text(file);
+            let row = table.lines().find_map(|row| row.strip_prefix(start));
+            let row = row.unwrap_or_else(|| panic!("{start} is not in\n{table}"));
+            assert!(row.starts_with(value) && row.ends_with(state), "{start}{row}");
+        }
+        assert_eq!(text("gaps").matches("four_fifths.below").count(), 1, "a row for each other group");
+    }
 
     #[test]
     fn figures_become_rows() {
         let part = json!({
             "n": 3,
             "rate": { "estimate": { "value": 0.5, "interval": { "lower": 0.1, "upper": 0.9 }, "method": "wilson" } },
+            "tail": { "at_least": 7.5 },
             "inner": { "auc": { "not_estimable": "immature" }, "ece": "suppressed", "none": null },
             "chi2": { "test": { "statistic": 2.5, "dof": 1, "p": 0.1 } },
             "list": [1, 2],
@@ -268,6 +347,7 @@ mod tests {
             "inner.ece,,,,,,,suppressed",
             "n,3,,,,,,value",
             "rate,0.5,0.1,0.9,,,wilson,estimate",
+            "tail,,,,7.5,,,bound",
         ];
         let expected: String = expected.iter().map(|row| format!("{start},{row}\n")).collect();
         let mut found: Vec<&str> = rows.lines().collect();

@@ -4,8 +4,9 @@
 //! chosen by looking. Here every pair of groups gets an interval at 1 - (1 - level) / (number of pairs) (Bonferroni), so
 //! that with probability `level` all of them hold, and then any bound read from several of them holds too.
 
+use super::proportion::newcombe_of;
 use super::ratio::ratio_bounds;
-use super::{Estimate, Interval, NotEstimable, RatioMethod, newcombe_difference, normal_quantile, rate};
+use super::{Estimate, Interval, NotEstimable, RatioMethod, normal_quantile, rate};
 
 /// Largest minus smallest rate over the groups that have events.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,8 +49,8 @@ pub fn max_min_difference(groups: &[(u64, u64)], level: f64) -> Result<MaxMinDif
     let defined = defined(groups)?;
     let (min, max) = extremes(&defined)?;
     let mut interval = Interval { lower: 0.0, upper: 0.0 };
-    for_each_pair(&defined, level, |(x1, n1), (x0, n0), level| {
-        let pair = newcombe_difference(x1, n1, x0, n0, level)?;
+    for_each_pair(&defined, level, |one, other, z| {
+        let pair = newcombe_of(one, other, z)?;
         // The same interval read from the other side is -upper to -lower.
         interval.lower = interval.lower.max(pair.lower).max(-pair.upper);
         interval.upper = interval.upper.max(pair.upper).max(-pair.lower);
@@ -75,13 +76,13 @@ pub fn min_max_ratio(groups: &[(u64, u64)], level: f64) -> Result<MinMaxRatio, N
     }
     let mut interval = Interval { lower: 1.0, upper: 1.0 };
     let (mut pairs_by_katz, mut pairs_by_koopman) = (0, 0);
-    for_each_pair(&defined, level, |(x1, n1), (x0, n0), level| {
+    for_each_pair(&defined, level, |(x1, n1), (x0, n0), z| {
         if x1 == 0 && x0 == 0 {
             pairs_by_koopman += 1;
             interval.lower = 0.0;
             return Ok(());
         }
-        let pair = ratio_bounds(x1, n1, x0, n0, level)?;
+        let pair = ratio_bounds(x1, n1, x0, n0, z)?;
         match pair.method {
             RatioMethod::KatzLog => pairs_by_katz += 1,
             RatioMethod::KoopmanScore => pairs_by_koopman += 1,
@@ -202,10 +203,10 @@ fn for_each_pair(
 ) -> Result<(), NotEstimable> {
     normal_quantile(level)?;
     let count = groups.len() as f64;
-    let pair_level = 1.0 - (1.0 - level) / (count * (count - 1.0) / 2.0);
+    let z = normal_quantile(1.0 - (1.0 - level) / (count * (count - 1.0) / 2.0))?;
     for (i, first) in groups.iter().enumerate() {
         for second in groups.iter().skip(i + 1) {
-            visit(*first, *second, pair_level)?;
+            visit(*first, *second, z)?;
         }
     }
     Ok(())
@@ -214,7 +215,7 @@ fn for_each_pair(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::{LEVEL, katz_ratio};
+    use crate::statistics::{LEVEL, katz_ratio, newcombe_difference};
 
     #[test]
     fn two_groups_are_one_pair() {

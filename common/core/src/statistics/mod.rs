@@ -44,6 +44,8 @@ mod oracle_counts;
 #[cfg(test)]
 mod oracle_drift;
 #[cfg(test)]
+mod oracle_gaps;
+#[cfg(test)]
 mod oracle_people;
 #[cfg(test)]
 mod oracle_regression;
@@ -84,7 +86,7 @@ pub use meta::{
 pub use multiclass::{Average, ClassTable, Weights, among_first};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
-pub use quantile::{ValueBin, quantile};
+pub use quantile::{ValueBin, quantile, quantile_bin};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
 pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bounds, ratio};
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};

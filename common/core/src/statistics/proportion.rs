@@ -54,8 +54,13 @@ pub fn difference(x1: u64, n1: u64, x0: u64, n0: u64) -> Result<f64, NotEstimabl
 /// # Errors
 /// Those of [`rate`], for either proportion; `InvalidLevel`.
 pub fn newcombe_difference(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<Interval, NotEstimable> {
+    newcombe_of((x1, n1), (x0, n0), normal_quantile(level)?)
+}
+
+/// The same at a quantile that is known.
+pub(super) fn newcombe_of((x1, n1): (u64, u64), (x0, n0): (u64, u64), z: f64) -> Result<Interval, NotEstimable> {
     let (p1, p0) = (rate(x1, n1)?, rate(x0, n0)?);
-    let (w1, w0) = (wilson(x1, n1, level)?, wilson(x0, n0, level)?);
+    let (w1, w0) = (wilson_of(p1, n1 as f64, z), wilson_of(p0, n0 as f64, z));
     let difference = p1 - p0;
     let below = ((p1 - w1.lower).powi(2) + (w0.upper - p0).powi(2)).sqrt();
     let above = ((w1.upper - p1).powi(2) + (p0 - w0.lower).powi(2)).sqrt();

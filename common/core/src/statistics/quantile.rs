@@ -16,28 +16,10 @@ pub type ValueBin = (f64, f64, u64);
 /// `EmptyDenominator` without events; `InvalidLevel` unless 0 < `q` < 1, or for `level`; `NotFinite` if the bin is unbounded.
 pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<BoundedEstimate, NotEstimable> {
     let z = normal_quantile(level)?;
-    if !(q > 0.0 && q < 1.0) {
-        return Err(NotEstimable::InvalidLevel);
-    }
-    let n = bins.iter().try_fold(0_u64, |sum, bin| sum.checked_add(bin.2)).ok_or(NotEstimable::CountExceedsTotal)?;
-    if n == 0 {
-        return Err(NotEstimable::EmptyDenominator);
-    }
-    let at = |rank: f64| {
-        if rank < 1.0 || rank > n as f64 {
-            return Err(NotEstimable::TooFewEvents);
-        }
-        let mut below = 0;
-        let bin = bins.iter().find(|bin| {
-            below += bin.2;
-            below as f64 >= rank
-        });
-        bin.map(|bin| (bin.0, bin.1)).ok_or(NotEstimable::TooFewEvents)
-    };
+    let (lower, upper) = quantile_bin(bins, q)?;
+    let n = events(bins)?;
+    let at = |rank: f64| bin_of_rank(bins, n, rank);
     let mean = n as f64 * q;
-    // 0.29 * 100 is above 29: a share that is whole but for rounding is whole.
-    let rank = if (mean - mean.round()).abs() < 1e-9 * mean { mean.round() } else { mean.ceil() };
-    let (lower, upper) = at(rank.clamp(1.0, n as f64))?;
     let value = lower + (upper - lower) / 2.0;
     if !value.is_finite() {
         return Err(NotEstimable::NotFinite);
@@ -50,6 +32,39 @@ pub fn quantile(bins: &[ValueBin], q: f64, level: f64) -> Result<BoundedEstimate
         if finite { Ok(interval) } else { Err(NotEstimable::NotFinite) }
     });
     Ok(BoundedEstimate { estimate: Estimate { value, interval }, bounds: Interval { lower, upper } })
+}
+
+/// Lower and upper edge of the bin that holds the same value.
+///
+/// # Errors
+/// `EmptyDenominator` without events; `InvalidLevel` unless 0 < `q` < 1.
+pub fn quantile_bin(bins: &[ValueBin], q: f64) -> Result<(f64, f64), NotEstimable> {
+    if !(q > 0.0 && q < 1.0) {
+        return Err(NotEstimable::InvalidLevel);
+    }
+    let n = events(bins)?;
+    let mean = n as f64 * q;
+    // 0.29 * 100 is above 29: a share that is whole but for rounding is whole.
+    let rank = if (mean - mean.round()).abs() < 1e-9 * mean { mean.round() } else { mean.ceil() };
+    bin_of_rank(bins, n, rank.clamp(1.0, n as f64))
+}
+
+fn events(bins: &[ValueBin]) -> Result<u64, NotEstimable> {
+    let n = bins.iter().try_fold(0_u64, |sum, bin| sum.checked_add(bin.2)).ok_or(NotEstimable::CountExceedsTotal)?;
+    if n == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(n) }
+}
+
+/// Of the `rank`-th smallest of `n` values.
+fn bin_of_rank(bins: &[ValueBin], n: u64, rank: f64) -> Result<(f64, f64), NotEstimable> {
+    if rank < 1.0 || rank > n as f64 {
+        return Err(NotEstimable::TooFewEvents);
+    }
+    let mut below = 0;
+    let bin = bins.iter().find(|bin| {
+        below += bin.2;
+        below as f64 >= rank
+    });
+    bin.map(|bin| (bin.0, bin.1)).ok_or(NotEstimable::TooFewEvents)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub fn ratio(x1: u64, n1: u64, x0: u64, n0: u64) -> Result<f64, NotEstimable> {
 /// Those of [`ratio`] (for `x0 = 0`, [`koopman_bounds`] still gives a lower bound); `InvalidLevel`.
 pub fn katz_ratio(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<RatioEstimate, NotEstimable> {
     let value = ratio(x1, n1, x0, n0)?;
-    let RatioBounds { lower, upper, method } = ratio_bounds(x1, n1, x0, n0, level)?;
+    let RatioBounds { lower, upper, method } = ratio_bounds(x1, n1, x0, n0, normal_quantile(level)?)?;
     let upper = upper.ok_or(NotEstimable::ZeroRateInDenominator)?;
     Ok(RatioEstimate { value, interval: Interval { lower, upper }, method })
 }
@@ -69,7 +69,10 @@ pub fn katz_ratio(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<Rati
 pub fn koopman_bounds(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<RatioBounds, NotEstimable> {
     rate(x1, n1)?;
     rate(x0, n0)?;
-    let z = normal_quantile(level)?;
+    koopman_of(x1, n1, x0, n0, normal_quantile(level)?)
+}
+
+fn koopman_of(x1: u64, n1: u64, x0: u64, n0: u64, z: f64) -> Result<RatioBounds, NotEstimable> {
     if x1 == 0 && x0 == 0 {
         return Err(NotEstimable::ZeroCell);
     }
@@ -83,14 +86,14 @@ pub fn koopman_bounds(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<
     })
 }
 
-/// Katz where that is defined and has a width, else Koopman.
-pub(super) fn ratio_bounds(x1: u64, n1: u64, x0: u64, n0: u64, level: f64) -> Result<RatioBounds, NotEstimable> {
+/// Katz where that is defined and has a width, else Koopman; at the normal quantile `z`.
+pub(super) fn ratio_bounds(x1: u64, n1: u64, x0: u64, n0: u64, z: f64) -> Result<RatioBounds, NotEstimable> {
     let (p1, p0) = (rate(x1, n1)?, rate(x0, n0)?);
     if x1 == 0 || x0 == 0 || (x1 == n1 && x0 == n0) {
-        return koopman_bounds(x1, n1, x0, n0, level);
+        return koopman_of(x1, n1, x0, n0, z);
     }
     let variance = (1.0 - p1) / x1 as f64 + (1.0 - p0) / x0 as f64;
-    let interval = Interval::around_log((p1 / p0).ln(), normal_quantile(level)? * variance.sqrt())?;
+    let interval = Interval::around_log((p1 / p0).ln(), z * variance.sqrt())?;
     Ok(RatioBounds { lower: interval.lower, upper: Some(interval.upper), method: RatioMethod::KatzLog })
 }
 

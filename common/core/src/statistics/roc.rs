@@ -12,7 +12,7 @@ use super::{Bounded, Interval, NotEstimable};
 /// # Errors
 /// Those of [`auc`](super::auc); `InvalidLevel` unless 0 < `max_fpr` <= 1.
 pub fn partial_auc(positives: &[u64], negatives: &[u64], max_fpr: f64) -> Result<Bounded, NotEstimable> {
-    let curve = Curve::new(positives, negatives)?;
+    let curve = Curve::new(positives, negatives, max_fpr)?;
     if !(max_fpr > 0.0 && max_fpr <= 1.0) {
         return Err(NotEstimable::InvalidLevel);
     }
@@ -43,7 +43,7 @@ pub fn partial_auc(positives: &[u64], negatives: &[u64], max_fpr: f64) -> Result
 /// # Errors
 /// Those of [`auc`](super::auc), for either group.
 pub fn abroca(one: (&[u64], &[u64]), other: (&[u64], &[u64])) -> Result<Bounded, NotEstimable> {
-    let (one, other) = (Curve::new(one.0, one.1)?, Curve::new(other.0, other.1)?);
+    let (one, other) = (Curve::new(one.0, one.1, 1.0)?, Curve::new(other.0, other.1, 1.0)?);
     let (mut value, mut lower, mut upper) = (0.0, 0.0, 0.0);
     let (mut from, mut i, mut j) = (0.0, 0, 0);
     while let (Some(a), Some(b)) = (one.segment(&mut i, from), other.segment(&mut j, from)) {
@@ -72,7 +72,8 @@ fn mean_distance(start: f64, end: f64) -> f64 {
 struct Curve(Vec<(f64, f64)>);
 
 impl Curve {
-    fn new(positives: &[u64], negatives: &[u64]) -> Result<Curve, NotEstimable> {
+    /// As far as the false positive rate `until`.
+    fn new(positives: &[u64], negatives: &[u64], until: f64) -> Result<Curve, NotEstimable> {
         let (p, n) = totals(positives, negatives)?;
         let (p, n) = (p as f64, n as f64);
         let (mut tp, mut fp) = (0.0, 0.0);
@@ -81,6 +82,9 @@ impl Curve {
         for (p_b, n_b) in positives.iter().zip(negatives).rev().filter(|(p_b, n_b)| **p_b > 0 || **n_b > 0) {
             (tp, fp) = (tp + *p_b as f64, fp + *n_b as f64);
             points.push((fp / n, tp / p));
+            if until < 1.0 && fp >= until * n {
+                break;
+            }
         }
         Ok(Curve(points))
     }

@@ -24,9 +24,11 @@ use ed25519_dalek::SigningKey;
 
 /// What a site gave.
 #[derive(Clone, Debug)]
-pub(super) enum Gave {
+pub(crate) enum Gave {
     /// A group each, `other` and `unknown` last: selected, not selected.
     Counts(Vec<[u64; 2]>),
+    /// A group each, as above: decisions and labels.
+    Blocks(Vec<Counts>),
     /// The slice is suppressed; this many events.
     Hidden(u64),
     /// These slices.
@@ -36,7 +38,7 @@ pub(super) enum Gave {
 }
 
 /// What a report is made of.
-pub(super) struct World {
+pub(crate) struct World {
     pub title: String,
     pub model: String,
     pub categories: [String; 2],
@@ -52,6 +54,8 @@ pub(super) struct World {
     pub features: bool,
     /// The whole contract, where it is another one.
     pub contract: Option<&'static str>,
+    /// Tables at the end of the plan.
+    pub plan: String,
 }
 
 impl World {
@@ -68,6 +72,7 @@ impl World {
             intake: IntakeCounts::new(),
             features: false,
             contract: None,
+            plan: String::new(),
         }
     }
 
@@ -117,11 +122,12 @@ impl World {
             "plan = \"admissions\"\nversion = 1\ntitle = {}\ncontract = \"admission\"\nmodel_versions = [\"v1\"]\n\
              required_sites = [{}]\nmin_site_n = {}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
              end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = 1\n\
-             [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n",
+             [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n{}",
             quoted(&self.title),
             required.join(", "),
             self.min_site_n,
-            quoted(&self.categories[1])
+            quoted(&self.categories[1]),
+            self.plan
         );
         plan::from_toml(&source, |_| Some(contract)).expect("a plan")
     }
@@ -179,7 +185,7 @@ impl World {
         let strata: Vec<_> = strata.collect();
         let whole = || strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.full());
         let events = whole().flatten().flatten().sum();
-        let outcomes = whole().flatten().map(|row| row[0] + row[1]).sum();
+        let outcomes = whole().flatten().flat_map(|row| &row[..2]).sum();
         let one = |feature: &Feature| FeatureQuality {
             feature: feature.name.clone(),
             missing: Cell::Value(0),
@@ -276,6 +282,11 @@ fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
         Gave::Slices(slices) => return slices.clone(),
         Gave::Nothing => (block([0, 0]), vec![Block::Full(block([0, 0])); groups.len()]),
         Gave::Hidden(events) => (block([*events, 0]), vec![Block::Withheld; groups.len()]),
+        Gave::Blocks(blocks) => {
+            let sum = |decision: usize, label: usize| blocks.iter().map(|block| block[decision][label]).sum();
+            let sum = [0, 1, 2].map(|decision| [0, 1, 2].map(|label| sum(decision, label)));
+            (sum, blocks.iter().copied().map(Block::Full).collect())
+        }
         Gave::Counts(counts) => {
             let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
             (block(sum), counts.iter().map(|part| Block::Full(block(*part))).collect())
