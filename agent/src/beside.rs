@@ -7,13 +7,13 @@ use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
 use crate::journal::count_overlap;
 use crate::outbox::{Kind, Listed};
-use crate::site::{Site, refused};
+use crate::site::{Act, Site, refused};
 use fedaudit_core::disclosure::{Overlap, Release};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::plan::Plan;
-use fedaudit_core::time::Window;
+use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,6 +137,11 @@ pub(crate) fn check(
 /// What everybody reads as the reason of an abstention that follows from other plans' releases: no more than the plans
 /// themselves tell.
 pub(crate) const REASON: &str = "another plan covers some of the same events";
+
+/// Who lets a window stay here by that rule.
+pub(crate) fn act(now: Time) -> Act {
+    Act { by: "the agent, by its rule for releases of other plans".to_owned(), at: now }
+}
 
 fn verified(site: &Site, of: &Listed) -> Result<VerifiedRelease, Fault> {
     let lost =

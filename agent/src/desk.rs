@@ -9,6 +9,7 @@
 //! carries out. Bytes that are lost are computed again. To refuse, and to ask again, is one entry of the ledger each.
 
 pub mod act;
+mod hidden;
 mod numbers;
 mod show;
 
@@ -18,11 +19,11 @@ use crate::abstain::standing;
 use crate::amend::{beside_earlier, earlier, question};
 use crate::archive::Thaw;
 use crate::beside;
-use crate::close::{Answer, Leave, Question, answer, check_outbox, look, next_number, recover, sign};
+use crate::close::{Answer, Leave, Question, answer, check_outbox, hid, look, next_number, recover, sign};
 use crate::site::{Act, Decision, Site};
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Amends;
-use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::event::{LedgerEntry, Why};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::{Time, Window};
@@ -37,6 +38,8 @@ pub struct Desk {
     /// Those that were approved and signed.
     signed: BTreeMap<Digest, Case>,
     policy: Option<(u64, Vec<String>, u32)>,
+    /// Why groups of a release are hidden, by SHA-256 of its `release.json`.
+    reasons: BTreeMap<Digest, BTreeMap<hidden::At, Why>>,
 }
 
 /// The last draft of a window, unless it was signed or is asked for again.
@@ -145,6 +148,10 @@ impl Desk {
             }),
             LedgerEntry::Policy { k_floor, never_report, approvals, .. } => {
                 self.policy = Some((k_floor, never_report, approvals));
+            }
+            LedgerEntry::Hid { artifact, groups } => {
+                let of = self.reasons.entry(artifact).or_default();
+                of.extend(groups.into_iter().map(|of| ([of.stratum, of.slice, of.group], of.why)));
             }
             _ => {}
         }
@@ -324,7 +331,9 @@ pub(crate) fn keep(
         amends: amends.map(|amends| (amends.envelope, amends.reason.clone())),
         at: now,
     };
-    site.journal.append(&[entry], &mut site.rng)?;
+    let mut entries = hid(artifact, &answer.reasons);
+    entries.push(entry);
+    site.journal.append(&entries, &mut site.rng)?;
     Ok(artifact)
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn run(site: Site, command: PlanCommand) -> Result<(), Fault> {
             Ok(())
         }
         PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
-        PlanCommand::Withdraw(wanted) => wanted.run(&mut site),
+        PlanCommand::Withdraw(wanted) => wanted.run(&mut site, now()),
     }
 }
 

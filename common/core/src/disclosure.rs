@@ -29,7 +29,6 @@ pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
 pub use operations::{Operations, Range, Sum};
 pub use overlap::{Counted, Overlap};
-pub use protect::Why;
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 pub use rungs::{Block, Margins, Rung};
@@ -37,7 +36,7 @@ pub use rungs::{Block, Margins, Rung};
 use crate::aggregate::{Aggregate, SliceTensors};
 use crate::codec;
 use crate::contract::ContractText;
-use crate::event::{IntakeCounts, Tier};
+use crate::event::{IntakeCounts, Reason, Tier, Why};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
 use crate::time::Window;
@@ -223,24 +222,7 @@ pub struct Disclosed {
     /// What may leave.
     pub release: Release,
     /// Why groups are not full. It never leaves.
-    pub reasons: Vec<Hidden>,
-}
-
-/// A group that is not full, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hidden {
-    /// The model version.
-    pub model_version: String,
-    /// The sampling tier.
-    pub tier: Tier,
-    /// The slice's attributes.
-    pub attributes: Vec<String>,
-    /// A category of each.
-    pub group: Vec<String>,
-    /// What is shown of it.
-    pub rung: Rung,
-    /// Which rule put it there.
-    pub why: Why,
+    pub reasons: Vec<Reason>,
 }
 
 /// Puts an aggregate through disclosure control.
@@ -270,9 +252,8 @@ pub fn disclose(
         let released = parts.map(|(((names, slice), ladder), bins)| released(names, slice, ladder, *bins));
         let mut released: Vec<_> = released.collect();
         detail::add(&mut released, slices, k);
-        let of = ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released };
-        reasons.extend(of.reasons(whys));
-        strata.push(of);
+        reasons.extend(reasons_of(strata.len(), whys));
+        strata.push(ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released });
     }
     let release = Release(ReleaseText {
         format: RELEASE_FORMAT,
@@ -289,23 +270,6 @@ pub fn disclose(
         strata,
     });
     Ok(Disclosed { release, reasons })
-}
-
-impl ReleasedStratum {
-    fn reasons(&self, whys: &[Vec<Option<Why>>]) -> Vec<Hidden> {
-        let of = |slice: &ReleasedSlice, (group, why): (&ReleasedGroup, &Option<Why>)| {
-            Some(Hidden {
-                model_version: self.model_version.clone(),
-                tier: self.tier,
-                attributes: slice.attributes.clone(),
-                group: group.group.clone(),
-                rung: group.counts.rung(),
-                why: (*why)?,
-            })
-        };
-        let slices = self.slices.iter().zip(whys);
-        slices.flat_map(|(slice, whys)| slice.groups.iter().zip(whys).filter_map(|both| of(slice, both))).collect()
-    }
 }
 
 impl Release {
@@ -340,6 +304,19 @@ impl Release {
         }
         detail::hide_differences(before, &mut self.0);
     }
+}
+
+fn reasons_of(stratum: usize, whys: &[Vec<Option<Why>>]) -> impl Iterator<Item = Reason> {
+    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    whys.iter().enumerate().flat_map(move |(slice, groups)| {
+        let hidden = groups.iter().enumerate().filter_map(|(group, why)| why.map(|why| (group, why)));
+        hidden.map(move |(group, why)| Reason {
+            stratum: number(stratum),
+            slice: number(slice),
+            group: number(group),
+            why,
+        })
+    })
 }
 
 type SliceNames = (Vec<String>, Vec<Vec<String>>);

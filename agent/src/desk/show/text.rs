@@ -1,6 +1,6 @@
 //! A release as a data steward reads it.
 
-use super::{Earlier, View};
+use super::{Earlier, Hidden, View};
 use crate::close::Question;
 use crate::desk::numbers::{Change, Leaf, label, leaves, text};
 use fedaudit_core::contract::{Contract, Task};
@@ -155,7 +155,7 @@ fn below(value: &Value, key: &str, indent: &str) -> Vec<String> {
 /// Nine counts, where they are seen.
 fn matrix(counts: Option<&Value>) -> Option<Vec<Vec<String>>> {
     let counts = counts?;
-    let rows = counts.get("value").or_else(|| counts.get("full"))?.as_array()?;
+    let rows = counts.get("full")?.as_array()?;
     let row = |row: &Value| row.as_array().map(|row| row.iter().map(text).collect::<Vec<_>>());
     rows.iter().map(row).collect()
 }
@@ -183,9 +183,8 @@ fn words(contract: &Contract) -> (Vec<String>, Vec<String>) {
 
 /// What is hidden, group by group.
 fn hidden(view: &View) -> Vec<String> {
-    let hidden: Vec<_> = leaves(&view.release).into_iter().filter(|leaf| leaf.hidden()).collect();
     let mut said = vec![String::new()];
-    if hidden.is_empty() {
+    if view.hidden.is_empty() {
         said.push("hidden: nothing".to_owned());
         return said;
     }
@@ -195,11 +194,7 @@ fn hidden(view: &View) -> Vec<String> {
         text("rule"),
         text("k")
     ));
-    for leaf in hidden {
-        let path: Vec<_> =
-            leaf.path.iter().filter(|part| !["strata", "slices", "groups"].contains(&part.as_str())).collect();
-        said.push(format!("  {}: {}", path.into_iter().cloned().collect::<Vec<_>>().join(", "), leaf.text));
-    }
+    said.extend(view.hidden.iter().map(|Hidden { at, shown, why }| format!("  {}: {shown}; {why}", at.join(", "))));
     said
 }
 

@@ -7,20 +7,8 @@
 
 use super::attack::{Place, Public, Views, unprotected};
 use super::rungs::{Behind, Ladder, Rung};
+use crate::event::Why;
 use std::cmp::Reverse;
-
-/// Why less than everything of a block is shown. For the site's own desk: beside a release it would say too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// It has numbers from 1 to below k.
-    Few,
-    /// Other groups of its slice have, and are folded with it.
-    Fold,
-    /// With it, numbers of others would follow.
-    Others,
-    /// The slices that overlap go round in a circle, and what follows from them together is not solved.
-    Circle,
-}
 
 /// The rungs of the slices of each stratum, and why each group is where it is.
 pub(super) fn protect(
