@@ -135,7 +135,11 @@ pub(crate) fn beside_earlier(
 /// The same answer, if it may be told beside releases of other plans.
 fn beside_others(site: &mut Site, question: &Question, new: Answer, thaw: &mut Thaw) -> Result<Answer, Fault> {
     let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
-    match beside::check(site, question, &new, &others, thaw)? {
+    let few = match beside::recoded(site, question, thaw)? {
+        None => beside::check(site, question, &new, &others, thaw)?,
+        why => why,
+    };
+    match few {
         None => Ok(new),
         Some(why) => {
             let what = format!("the amendment would show too few by subtraction: {why}");

@@ -114,6 +114,22 @@ pub fn count_overlap(
     Ok(())
 }
 
+/// When the first and the last event of a window occurred that a plan counts, at the sizes of its release; none without
+/// events.
+///
+/// # Errors
+/// As [`aggregate`].
+pub fn span(
+    journal: &mut Journal,
+    plan: &Plan,
+    contract: &Contract,
+    window: Window,
+    [predictions, outcomes]: [u64; 2],
+) -> Result<Option<(Time, Time)>, Fault> {
+    let times = events(journal, plan, contract, window, predictions, outcomes, |_| Ok(()))?.occurred_at;
+    Ok(times.iter().min().zip(times.iter().max()).map(|(first, last)| (Time(*first), Time(*last))))
+}
+
 fn misfit(error: String) -> Fault {
     Fault::new(Blame::Input, error, "take the plan and contract that were published")
 }
