@@ -236,6 +236,18 @@ fn a_backup_restored_and_released_again() {
     assert_eq!(site.received("credits"), [WINDOW]);
 }
 
+#[test]
+fn the_document_has_them_all() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("reads");
+    let (document, own) = (read("../docs/disclosure.md"), read("attacks.rs"));
+    let tests: Vec<&str> = own.split("#[test]\nfn ").skip(1).filter_map(|text| text.split('(').next()).collect();
+    assert!(tests.len() > 14, "{tests:?}");
+    for name in tests.iter().filter(|name| **name != "the_document_has_them_all") {
+        assert!(document.contains(&format!("`{name}`")), "docs/disclosure.md lacks {name}");
+    }
+}
+
 fn is_empty(block: &Value) -> bool {
     full(block).is_some_and(|cells| cells.iter().flatten().all(|count| *count == 0))
 }

@@ -194,9 +194,33 @@ fn hidden(view: &View) -> Vec<String> {
         text("rule"),
         text("k")
     ));
-    said.extend(view.hidden.iter().map(|Hidden { at, shown, why }| format!("  {}: {shown}; {why}", at.join(", "))));
+    // Of many groups of a slice it is said once; `--json` has each.
+    for of in view.hidden.chunk_by(|one, other| is_alike(one, other)) {
+        match of {
+            [first, .., last] if of.len() > GROUPS => {
+                let [first, last] = [first, last].map(|of| of.at[2].as_str());
+                let mut at = of[0].at.clone();
+                at[2] = format!("{} groups, {first} to {last}", of.len());
+                said.push(told(&Hidden { at, ..of[0].clone() }));
+            }
+            few => said.extend(few.iter().map(told)),
+        }
+    }
     said
 }
+
+fn told(Hidden { at, shown, why }: &Hidden) -> String {
+    format!("  {}: {shown}; {why}", at.join(", "))
+}
+
+/// Whether it is the same but for the group.
+fn is_alike(one: &Hidden, other: &Hidden) -> bool {
+    let at = |of: &Hidden| (of.at.len() > 3).then(|| [&of.at[..2], &of.at[3..]].concat());
+    at(one).is_some_and(|one| Some(one) == at(other)) && (&one.shown, &one.why) == (&other.shown, &other.why)
+}
+
+/// So many hidden groups of a slice are named each.
+const GROUPS: usize = 3;
 
 fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)

@@ -251,11 +251,12 @@ fn both_show((before, after): (&ReleasedSlice, &ReleasedSlice), alike: &mut Resu
         *alike = Err(format!("{name}: it shows more of some groups, or less, than before"));
     }
     // Where they differ, every cell says best what is too little.
-    let finer = |(at, (old, new)): (usize, ((usize, Rung), (usize, Rung)))| match old.0 == new.0 {
+    let both = old.into_iter().zip(new).enumerate();
+    let blocks = both.map(|(at, (old, new))| match old.0 == new.0 {
         true => (new.0, old.1.min(new.1)),
         false => (at, Rung::Full),
-    };
-    let blocks = old.into_iter().zip(new).enumerate().map(finer).collect();
+    });
+    let blocks = blocks.collect();
     Seen { blocks, bins: [bins(before), bins(after)].into_iter().flatten().min() }
 }
 
