@@ -80,11 +80,7 @@ pub struct OutcomeFairness {
 }
 
 /// Of compared groups' names and counts over the sites that show all of them; none where there is no such site.
-pub(super) fn fairness(
-    groups: Option<&[(&[String], Counts)]>,
-    certain: &Favourable,
-    terms: &Terms,
-) -> FairnessFigures {
+pub(super) fn fairness(groups: Option<&[(&[String], Counts)]>, certain: &Favourable, terms: &Terms) -> FairnessFigures {
     let label = terms.contract.label.is_some();
     let Some(groups) = groups else {
         return FairnessFigures {

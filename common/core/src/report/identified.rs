@@ -10,8 +10,7 @@ use super::group::Terms;
 use crate::disclosure::{Block, Counts, ReleaseText, ReleasedSlice};
 use crate::plan::{Slice, is_compared};
 use crate::statistics::{
-    Interval, NotEstimable, Possible, Range, SliceRange, TableRange, add_tables, identified_difference,
-    identified_rate,
+    Interval, NotEstimable, Possible, Range, SliceRange, TableRange, add_tables, identified_difference, identified_rate,
 };
 use serde::{Deserialize, Serialize};
 
@@ -172,6 +171,7 @@ impl Partial {
         Favourable {
             hidden: groups.iter().any(|at| self.groups[*at].hidden),
             rates: groups.iter().map(|at| identified_rate(of(at)).ok()).collect(),
+            certain: groups.iter().map(|at| of(at).least() > 0).collect(),
         }
     }
 }
@@ -189,6 +189,8 @@ pub(super) struct Favourable {
     hidden: bool,
     /// None of groups that can have no decision.
     rates: Vec<Option<Interval>>,
+    /// Whether a group has decisions for certain: else it may have no rate.
+    certain: Vec<bool>,
 }
 
 impl Favourable {
@@ -212,10 +214,12 @@ impl Favourable {
     pub fn below(&self, group: usize, others: &[usize], share: f64, known: Option<bool>) -> Option<Below> {
         let exact = |below: bool| if below { Below::Yes } else { Below::No };
         let Some(own) = self.rates[group].filter(|_| self.hidden) else { return known.map(exact) };
-        let others = others.iter().filter(|other| **other != group).filter_map(|other| self.rates[*other]);
-        let (lower, upper) = others.fold((0.0_f64, 0.0_f64), |(lower, upper), other| {
-            (lower.max(other.lower), upper.max(other.upper))
-        });
+        let (mut lower, mut upper) = (0.0_f64, 0.0_f64);
+        for other in others.iter().filter(|other| **other != group) {
+            let Some(rate) = self.rates[*other] else { continue };
+            lower = lower.max(if self.certain[*other] { rate.lower } else { 0.0 });
+            upper = upper.max(rate.upper);
+        }
         // Products of rates are not exact: four fifths exactly are not below.
         Some(match () {
             () if upper == 0.0 => return known.map(exact),
@@ -245,7 +249,11 @@ fn whole(part: &Part, text: Option<&ReleaseText>) -> TableRange {
         stratum.model_version == part.version && stratum.tier == part.tier
     };
     let of = |stratum: &crate::disclosure::ReleasedStratum| {
-        stratum.slices.first().and_then(|slice| slice.groups.first()).map_or(TableRange::ANY, |group| table(&group.counts))
+        stratum
+            .slices
+            .first()
+            .and_then(|slice| slice.groups.first())
+            .map_or(TableRange::ANY, |group| table(&group.counts))
     };
     let mut all = TableRange::of_labelled(text.events, text.outcomes);
     let (own, others): (Vec<_>, Vec<_>) = text.strata.iter().partition(is_own);

@@ -274,11 +274,7 @@ fn table(plan: &Plan, pack: &Pack, head: ImpactTable, rows: &[Row], certain: &Ce
             impact_ratio,
         }
     };
-    ImpactTable {
-        highest: highest.map(|row| row.group.clone()),
-        rows: rows.iter().map(figures).collect(),
-        ..head
-    }
+    ImpactTable { highest: highest.map(|row| row.group.clone()), rows: rows.iter().map(figures).collect(), ..head }
 }
 
 impl Certain<'_> {

@@ -110,9 +110,10 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
     let (classes, values) = (Classes::of(part, terms), Values::of(part, terms));
     let own: Vec<Pooled> = (0..groups.len()).map(|at| pools.sum(&[at])).collect();
     // Areas under curves are in it: they are computed once.
-    let known = own.iter().enumerate().map(|(at, own)| {
-        Some(Known { counts: own.counts.as_ref()?.first()?, scores: scores.scored(at) })
-    });
+    let known = own
+        .iter()
+        .enumerate()
+        .map(|(at, own)| Some(Known { counts: own.counts.as_ref()?.first()?, scores: scores.scored(at) }));
     let known: Vec<Option<Known>> = known.collect();
     let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
         let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
@@ -160,7 +161,12 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
 /// What pairs are compared from: counts by site, groups pooled, hidden parts, and values where the task has them.
 type Parts<'a> = (&'a Pools, &'a [Option<Known<'a>>], &'a Partial, Option<&'a Values<'a>>);
 
-fn pairs(slice: &Slice, groups: &[Vec<String>], (pools, known, partial, values): Parts, terms: &Terms) -> Vec<PairFigures> {
+fn pairs(
+    slice: &Slice,
+    groups: &[Vec<String>],
+    (pools, known, partial, values): Parts,
+    terms: &Terms,
+) -> Vec<PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
     let Some(reference) = reference else { return Vec::new() };
     let others = (0..groups.len()).filter(|at| *at != reference && is_compared(&groups[*at]));
@@ -169,7 +175,9 @@ fn pairs(slice: &Slice, groups: &[Vec<String>], (pools, known, partial, values):
         let counts: [Counts; 2] = counts?.try_into().ok()?;
         let scores = [group, reference].map(|at| known[at].and_then(|known| known.scores));
         let pair = Pair { sites: &pools.0, group, reference, terms: *terms, partial, values };
-        Some(pair).filter(|_| decided(&counts[0]).1 > 0).map(|pair| pair.figures(groups[group].clone(), (sites, counts), scores))
+        Some(pair)
+            .filter(|_| decided(&counts[0]).1 > 0)
+            .map(|pair| pair.figures(groups[group].clone(), (sites, counts), scores))
     };
     others.filter_map(of).collect()
 }
@@ -184,7 +192,8 @@ pub(super) fn window_figures(part: &Part, terms: &Terms) -> Vec<WindowFigures> {
             pools.0.push(counts);
         }
         let Pooled { sites, counts } = pools.sum(&[0]);
-        let known = counts.as_ref().and_then(|counts| Some(Known { counts: counts.first()?, scores: scores.scored(0) }));
+        let known =
+            counts.as_ref().and_then(|counts| Some(Known { counts: counts.first()?, scores: scores.scored(0) }));
         WindowFigures { window: *window, sites, pooled: known.map(|known| terms.measures(known)) }
     };
     part.windows.iter().map(of).collect()

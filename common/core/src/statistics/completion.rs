@@ -197,7 +197,8 @@ impl SliceRange {
         let mut both = self.groups[one].plus(&self.groups[other]);
         let own = both;
         let sums = self.folds.iter().zip(&self.least).filter(|((_, of), _)| of.contains(&one) && of.contains(&other));
-        let sums = sums.map(|((sum, _), least)| (sum, least)).chain(self.least.last().map(|least| (&self.whole, least)));
+        let sums =
+            sums.map(|((sum, _), least)| (sum, least)).chain(self.least.last().map(|least| (&self.whole, least)));
         for (sum, least) in sums {
             for (at, range) in both.0.iter_mut().enumerate() {
                 let others = least[at].saturating_sub(own.0[at].least);
@@ -263,5 +264,99 @@ fn add_up(sum: &mut Range, parts: &mut [Range]) {
             },
         };
         part.narrow(sum.less(others));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Counts = [[u64; 3]; 3];
+
+    fn sum<'a>(tables: impl Iterator<Item = &'a Counts>) -> Counts {
+        tables.fold([[0; 3]; 3], |sum, part| std::array::from_fn(|d| std::array::from_fn(|l| sum[d][l] + part[d][l])))
+    }
+
+    /// All numbers of a table, as ranges have them.
+    fn numbers(counts: &Counts) -> [u64; NUMBERS] {
+        TableRange::exactly(counts).0.map(|range| range.least)
+    }
+
+    /// What is shown of a table at a rung: all, totals, the number of events, nothing.
+    fn shown(counts: &Counts, rung: u8) -> TableRange {
+        let row = |d: usize| counts[d].iter().sum::<u64>();
+        let column = |l: usize| counts.iter().map(|row| row[l]).sum::<u64>();
+        match rung {
+            0 => TableRange::exactly(counts),
+            1 => TableRange::of_totals([0, 1, 2].map(row), [0, 1, 2].map(column)),
+            2 => TableRange::of_events((0..3).map(row).sum()),
+            _ => TableRange::ANY,
+        }
+    }
+
+    fn tables() -> impl Strategy<Value = Vec<(Counts, u8)>> {
+        let count = prop_oneof![3 => Just(0_u64), 3 => 1_u64..4, 1 => 4_u64..60];
+        let table = prop::collection::vec(count, 9)
+            .prop_map(|cells| std::array::from_fn(|d| std::array::from_fn(|l| cells[3 * d + l])));
+        prop::collection::vec((table, 0_u8..6), 1..6)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Rungs 4 and 5 are in the fold.
+        #[test]
+        fn what_is_there_is_among_what_can_be(groups in tables(), whole in 0_u8..4, fold in 0_u8..3) {
+            let members: Vec<usize> = (0..groups.len()).filter(|at| groups[*at].1 > 3).collect();
+            let folded = sum(members.iter().map(|at| &groups[*at].0));
+            let all = sum(groups.iter().map(|(counts, _)| counts));
+            let folds = if members.len() > 1 { vec![(shown(&folded, fold), members)] } else { Vec::new() };
+            let parts = groups.iter().map(|(counts, rung)| shown(counts, *rung)).collect();
+            let slice = SliceRange::new(shown(&all, whole), folds, parts);
+            let holds = |range: &TableRange, counts: &Counts| {
+                range.0.iter().zip(numbers(counts)).all(|(range, number)| (range.least..=range.most).contains(&number))
+            };
+            for (at, (counts, rung)) in groups.iter().enumerate() {
+                prop_assert!(holds(slice.group(at), counts), "{:?} {:?}", slice.group(at), counts);
+                prop_assert!(*rung > 0 || slice.group(at).0.iter().all(|range| range.width() == 0));
+                for (other, (others, _)) in groups.iter().enumerate().filter(|(other, _)| *other != at) {
+                    let both = sum([counts, others].into_iter());
+                    prop_assert!(holds(&slice.both(at, other), &both), "{:?} {:?}", slice.both(at, other), both);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn totals_leave_frechets_bounds() {
+        // 20 events, 7 with decision 1, 15 with label 1: at least 2 have both, at most 7.
+        let table = TableRange::of_totals([13, 7, 0], [5, 15, 0]);
+        assert_eq!(table.cell(1, 1), Range { least: 2, most: 7 });
+        assert_eq!((table.cell(0, 0), table.cell(2, 1)), (Range { least: 0, most: 5 }, Range::exactly(0)));
+        assert_eq!(
+            (table.decided(), table.all(), table.labelled()),
+            (Range::exactly(20), Range::exactly(20), Range::exactly(20))
+        );
+    }
+
+    #[test]
+    fn what_one_has_the_other_has_not() {
+        let whole = TableRange::of_events(10);
+        let slice =
+            SliceRange::new(whole, Vec::new(), vec![TableRange::ANY, TableRange::ANY, TableRange::of_events(4)]);
+        assert_eq!(slice.group(0).all(), Range { least: 0, most: 6 });
+        assert_eq!(slice.both(0, 1).all(), Range { least: 0, most: 6 });
+        let fold = (TableRange::of_events(3), vec![0, 1]);
+        let slice = SliceRange::new(TableRange::ANY, vec![fold], vec![TableRange::ANY; 3]);
+        assert_eq!((slice.group(0).all().most, slice.both(0, 1).all().most), (3, 3));
+        assert_eq!((slice.group(2).all(), slice.both(0, 2).all()), (Range::ANY, Range::ANY));
+    }
+
+    #[test]
+    fn numbers_that_contradict_each_other_end_too() {
+        let slice = SliceRange::new(TableRange::of_events(1), Vec::new(), vec![TableRange::of_events(u64::MAX); 3]);
+        assert!(slice.group(0).all().width() == 0 || slice.group(0).all().least > 1);
+        _ = TableRange::of_totals([u64::MAX; 3], [0, 1, u64::MAX - 1]);
     }
 }

@@ -27,7 +27,8 @@ impl Possible {
         Possible { cases: self.rest, rest: self.cases }
     }
 
-    fn least(self) -> u64 {
+    /// Events, at the least.
+    pub fn least(self) -> u64 {
         self.cases.least.saturating_add(self.rest.least)
     }
 }
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     /// `x` cases of `n` known events, and up to `hidden` more.
-    pub(crate) fn open(x: u64, n: u64, hidden: u64) -> Possible {
+    fn open(x: u64, n: u64, hidden: u64) -> Possible {
         let from = |least: u64| Range { least, most: least + hidden };
         Possible { cases: from(x), rest: from(n - x) }
     }
