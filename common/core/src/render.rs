@@ -129,10 +129,11 @@ fn is_complete(report: &Report, site: &SiteRow) -> bool {
 }
 
 fn sites(report: &Report) -> Markup {
-    let mut hidden: BTreeMap<&Name, usize> = BTreeMap::new();
-    let states = report.scopes.iter().flat_map(|scope| &scope.slices).flat_map(|slice| &slice.sites);
-    for state in states.filter(|state| state.state == State::Suppressed) {
-        *hidden.entry(&state.site).or_default() += 1;
+    let mut hidden: BTreeMap<&Name, [usize; 2]> = BTreeMap::new();
+    for site in report.scopes.iter().flat_map(|scope| &scope.slices).flat_map(|slice| &slice.sites) {
+        let [all, some] = hidden.entry(&site.site).or_default();
+        *all += usize::from(site.state == State::Suppressed);
+        *some += usize::from(site.state == State::Partial);
     }
     html! {
         h2 id="sites" { "Sites" }
@@ -150,14 +151,14 @@ fn sites(report: &Report) -> Markup {
                     }
                 }
                 tbody { @for site in &report.sites {
-                        (site_row(report, site, hidden.get(&site.site).copied().unwrap_or(0)))
+                        (site_row(report, site, hidden.get(&site.site).copied().unwrap_or_default()))
                     } }
             }
         }
     }
 }
 
-fn site_row(report: &Report, site: &SiteRow, hidden: usize) -> Markup {
+fn site_row(report: &Report, site: &SiteRow, [hidden, partly]: [usize; 2]) -> Markup {
     let all: usize = report.scopes.iter().map(|scope| scope.slices.len()).sum();
     html! {
         tr {
@@ -174,6 +175,7 @@ fn site_row(report: &Report, site: &SiteRow, hidden: usize) -> Markup {
                     (if is_complete(report, site) { "complete" } else { "partial: left out of the figures" })
                     (open::because(site))
                     @if hidden > 0 { span.state { ", " (hidden) " of " (plural(all, "slice")) " suppressed" } }
+                    @if partly > 0 { span.state { ", " (partly) " of " (plural(all, "slice")) " in part" } }
                 }
             }
         }
@@ -201,7 +203,7 @@ fn slice_part(report: &Report, slice: &SliceFigures, id: &str, rows: &mut usize)
             (tables::groups(slice))
             (outcomes::tables(slice))
             (tasks::tables(slice))
-            @if slice.sites.iter().any(|site| site.state == State::Released) {
+            @if slice.groups.iter().any(|group| group.pooled.is_some()) {
                 (tables::parity(slice))
                 @for (at, pair) in slice.pairs.iter().enumerate() {
                     (pair_part(report, slice, pair, &format!("{id}-{at}"), rows))

@@ -65,7 +65,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     };
     let against = Against::of(plan, input.windows);
     let (scopes, weighted) = figures(plan, &all, against, &terms);
-    let packs = pack_figures(plan, contract, &scopes, &all);
+    let packs = pack_figures(plan, &terms, &scopes, &all);
     let of = |window: &Window| sites.iter().map(|site| Some(used.get(&(site, *window))?.text())).collect();
     let texts = |site| input.windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let texts: Vec<Vec<&ReleaseText>> = sites.iter().map(texts).collect();

@@ -308,7 +308,7 @@ mod tests {
         // Nothing is labelled. 80 of 300 women, 160 of 300 men: half as often, and z = -0.8/3 by the square root of 0.4 * 0.6 * 2/300.
         let z = (-80.0 / 300.0) / (0.4 * 0.6 * 2.0 / 300.0_f64).sqrt();
         for (file, start, value, state) in [
-            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.below,", "true", "value"),
+            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.below,", "yes", "value"),
             ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.impact_ratio,", "0.5", "estimate"),
             ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.finding,", "corrected", "value"),
             ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.z,", &z.to_string()[..14], "value"),

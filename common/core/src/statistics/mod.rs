@@ -17,6 +17,7 @@
 
 mod calibration;
 mod classification;
+mod completion;
 mod contingency;
 #[cfg(test)]
 mod coverage;
@@ -68,6 +69,7 @@ pub use calibration::{
     expected_calibration_error, maximum_calibration_error, mean_of_sums, murphy, observed_expected,
 };
 pub use classification::Confusion;
+pub use completion::{Range, SliceRange, TableRange, add_tables};
 pub use contingency::{odds_ratio, pearson_chi2};
 pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
 pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
@@ -76,7 +78,7 @@ pub use groups::{
     worst_difference,
 };
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
-pub use identified::{identified_difference, identified_rate};
+pub use identified::{Possible, identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use means::{Sample, max_min_means, welch};
 pub use meta::{
@@ -141,6 +143,8 @@ pub enum NotEstimable {
     NotAProbability,
     /// The order of the classes means nothing.
     ClassesNotOrdered,
+    /// No site shows all groups that are compared.
+    NoSiteShowsAllGroups,
 }
 
 impl NotEstimable {
@@ -164,6 +168,7 @@ impl NotEstimable {
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
             NotEstimable::ClassesNotOrdered => "classes_not_ordered",
+            NotEstimable::NoSiteShowsAllGroups => "no_site_shows_all_groups",
         }
     }
 }

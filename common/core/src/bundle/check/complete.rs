@@ -57,7 +57,7 @@ impl Verdict {
             .scopes
             .iter()
             .flat_map(|scope| &scope.slices)
-            .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
+            .filter(|slice| slice.sites.iter().any(|site| matches!(site.state, State::Suppressed | State::Partial)))
             .count();
         let hidden = match hidden {
             0 => String::new(),

@@ -1,0 +1,192 @@
+//! A federation whose sites show different groups at different rungs, k = 3, worked by hand.
+
+use super::*;
+use crate::disclosure::{Block, Margins};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const NONE: Block = Block::Full([[0; 3]; 3]);
+
+/// Women, men, `other`, unknown; and a site without release.
+fn mixed() -> World {
+    let of = |counts: [u64; 4]| labelled(counts, 0);
+    let full = |counts| Block::Full(of(counts));
+    // [13, 7] by decision and by label, of tp 2, fp 5, fn 5, tn 8.
+    let men = Block::Margins(Margins::of(&of([2, 5, 5, 8])));
+    let a = vec![full([6, 3, 3, 8]), full([9, 6, 5, 10]), full([3, 3, 4, 5]), NONE];
+    let b = vec![full([5, 4, 3, 8]), men, Block::Folded(0), Block::Folded(0)];
+    let c = vec![Block::N(7), full([4, 3, 3, 5]), Block::N(5), NONE];
+    let sites = vec![
+        ("a", Gave::Rungs(full([18, 12, 12, 23]), a, Vec::new())),
+        ("b", Gave::Rungs(full([8, 10, 8, 21]), b, vec![Block::N(7)])),
+        ("c", Gave::Rungs(full([7, 5, 5, 10]), c, Vec::new())),
+        ("d", Gave::Nothing),
+    ];
+    World { k: 3, min_site_n: 5, ..World::new(sites) }
+}
+
+fn slice() -> SliceFigures {
+    mixed().report().scopes.remove(0).slices.remove(1)
+}
+
+#[test]
+fn a_group_counts_where_it_is_shown() {
+    let slice = slice();
+    let states: Vec<State> = slice.sites.iter().map(|site| site.state).collect();
+    assert_eq!(states, [State::Released, State::Partial, State::Partial, State::Missing]);
+    let known: Vec<_> = slice.groups.iter().map(|group| (group.known_at, group.of_sites)).collect();
+    assert_eq!(known, [(2, 3), (2, 3), (1, 3), (2, 3)]);
+    let pooled: Vec<_> = slice.groups.iter().map(|group| group.pooled.as_ref().expect("known somewhere")).collect();
+    let counts: Vec<_> = pooled.iter().map(|of| (of.n, of.selected)).collect();
+    assert_eq!(counts, [(40, 18), (45, 22), (15, 6), (0, 0)]);
+    // Men at a and c: tp 13 of 21; at b only totals are known, which are in no point figure.
+    near(pooled[1].outcomes.as_ref().and_then(|of| of.tpr.value()).expect("labels"), 13.0 / 21.0);
+    let at: Vec<_> = slice.groups[0].sites.iter().map(Option::is_some).collect();
+    assert_eq!(at, [true, true, false, false]);
+    assert_eq!(slice.site_parity.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, false]);
+}
+
+#[test]
+fn groups_are_compared_where_both_are_shown() {
+    let slice = slice();
+    let pairs: Vec<_> = slice.pairs.iter().map(|pair| (&pair.group[0][..], pair.known_at)).collect();
+    assert_eq!(pairs, [("Female", 1), ("other", 1)]);
+    let women = &slice.pairs[0];
+    near(women.crude.difference.value().expect("a difference"), 9.0 / 20.0 - 15.0 / 30.0);
+    near(women.outcomes.as_ref().and_then(|of| of.tpr.value()).expect("labels"), 6.0 / 9.0 - 9.0 / 14.0);
+    assert_eq!(women.counts, [labelled([6, 3, 3, 8], 0), labelled([9, 6, 5, 10], 0)]);
+    let names = |sites: &[Name]| sites.iter().map(|site| site.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        (names(&women.mantel_haenszel.sites), names(&women.pooled.sites)),
+        (vec!["a".to_owned()], vec!["a".to_owned()])
+    );
+    let out: Vec<_> = women.sites.iter().map(|site| site.left_out.as_deref()).collect();
+    assert_eq!(out, [None, Some("suppressed"), Some("suppressed"), Some("no release")]);
+    // Gaps over all groups: a alone shows all of them.
+    assert_eq!(slice.compared_at, 1);
+    let parity = slice.parity.expect("a cut");
+    assert_eq!(parity.groups, 3);
+    near(parity.demographic_parity.difference.value().expect("a gap"), 0.5 - 0.4);
+}
+
+#[test]
+fn bounds_use_all_that_is_shown() {
+    let slice = slice();
+    let certain = |group: usize| slice.groups[group].identified.as_ref().expect("something is hidden");
+    let is = |found: Option<Interval>, [lower, upper]: [f64; 2]| {
+        let found = found.expect("bounds");
+        near(found.lower, lower);
+        near(found.upper, upper);
+    };
+    // Women at c: seven of the twelve that men leave of all, tp 3, fp 2, fn 2, tn 5.
+    let women = certain(0);
+    assert_eq!((women.known, women.hidden), (47, 0));
+    is(women.selection_rate, [18.0 / 47.0, 23.0 / 47.0]);
+    is(women.tpr, [11.0 / 19.0, 14.0 / 20.0]);
+    // Men at b: decisions are known, tp is 2 or 3, as women leave 6 fp for their 7 selected and 5 fn for their 7 positives.
+    let men = certain(1);
+    is(men.selection_rate, [29.0 / 65.0, 29.0 / 65.0]);
+    is(men.tpr, [15.0 / 28.0, 16.0 / 28.0]);
+    // `other` has 15 at a, up to the 7 of the fold at b, 5 at c.
+    let other = certain(2);
+    assert_eq!((other.known, other.hidden), (20, 7));
+    is(other.selection_rate, [6.0 / 25.0, 13.0 / 22.0]);
+    assert_eq!(slice.groups[3].identified.as_ref().map(|of| (of.known, of.hidden)), Some((0, 7)));
+    let pair = slice.pairs[0].identified.as_ref().expect("something is hidden");
+    is(pair.selection_rate, [18.0 / 47.0 - 29.0 / 65.0, 23.0 / 47.0 - 29.0 / 65.0]);
+}
+
+#[test]
+fn a_threshold_is_met_if_the_bounds_meet_it() {
+    let flags = |hidden: Option<u64>| {
+        let counts = Gave::Counts(vec![[30, 70], [60, 40], [0, 0], [0, 0]]);
+        let hidden = hidden.map(|events| ("b", Gave::Hidden(events)));
+        let sites = [("a", counts)].into_iter().chain(hidden).collect();
+        let report = World::new(sites).report();
+        let fairness = report.scopes[0].slices[1].fairness.clone().expect("a cut");
+        let row = fairness.four_fifths.groups[0].clone();
+        (row.below.expect("defined"), estimate(&row.impact_ratio).value, estimate(&row.impact_ratio).bounds)
+    };
+    assert_eq!(flags(None), (Below::Yes, 0.5, None));
+    // Five hidden events, all selected: women at most 35 of 105, men at least 60 of 100.
+    let (below, ratio, bounds) = flags(Some(5));
+    assert_eq!((below, ratio), (Below::Yes, 0.5));
+    let bounds = bounds.expect("hidden");
+    near(bounds.lower, 0.3 / (65.0 / 105.0));
+    near(bounds.upper, 35.0 / 105.0 / 0.6);
+    // 200 could all be women.
+    let (below, ratio, _) = flags(Some(200));
+    assert!(matches!(below, Below::Undecided(_)) && ratio == 0.5);
+    // At the mixed sites nothing is decided either: `other` could be anywhere from 0.24 to 0.59.
+    let rows = slice().fairness.expect("a cut").four_fifths.groups;
+    assert!(rows.iter().all(|row| matches!(row.below, Some(Below::Undecided(_)))), "{rows:?}");
+}
+
+#[test]
+fn where_no_site_shows_all_groups_there_is_no_gap() {
+    let full = |n: u64| Block::Full([[0, n, 0], [n, 0, 0], [0; 3]]);
+    let one = |women: Block, men: Block| Gave::Rungs(full(30), vec![women, men, NONE, NONE], Vec::new());
+    let world = World::new(vec![("a", one(full(9), Block::N(42))), ("b", one(Block::N(40), full(10)))]);
+    let slice = world.report().scopes.remove(0).slices.remove(1);
+    let why = Figure::NotEstimable("no_site_shows_all_groups".to_owned());
+    let parity = slice.parity.expect("a cut");
+    assert_eq!((parity.groups, &parity.demographic_parity.difference), (0, &why));
+    assert_eq!(parity.outcomes.expect("labels").equalized_odds.ratio, why);
+    let fairness = slice.fairness.expect("a cut");
+    assert_eq!((fairness.four_fifths.highest, fairness.differential_fairness), (None, why));
+    assert!(slice.compared_at == 0 && slice.pairs.is_empty());
+    assert_eq!(slice.groups.iter().map(|group| group.known_at).collect::<Vec<_>>(), [1, 1, 2, 2]);
+}
+
+/// Without what tells of hidden events, and of how many sites there are.
+fn points(report: &Report) -> Vec<Value> {
+    fn strip(value: &mut Value) {
+        let aside = ["bounds", "below", "identified", "sites", "of_sites", "site_parity"];
+        match value {
+            Value::Object(members) => {
+                members.retain(|key, value| !aside.contains(&&key[..]) || (key == "sites" && value.is_u64()));
+                members.values_mut().for_each(strip);
+            }
+            Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut scopes: Vec<Value> =
+        report.scopes.iter().map(|scope| serde_json::to_value(scope).expect("encodes")).collect();
+    scopes.iter_mut().for_each(strip);
+    scopes
+}
+
+fn gave() -> impl Strategy<Value = Gave> {
+    let count = || prop_oneof![Just(0_u64), 1_u64..40];
+    let block = (count(), count(), count(), count(), 0_u8..4).prop_map(|(tp, fp, fn_, tn, rung)| {
+        let counts = labelled([tp, fp, fn_, tn], 0);
+        let block = match rung {
+            0 | 1 => Block::Full(counts),
+            2 => Block::Margins(Margins::of(&counts)),
+            _ => Block::N(tp + fp + fn_ + tn),
+        };
+        (counts, if tp + fp + fn_ + tn == 0 { Block::Full(counts) } else { block })
+    });
+    prop::collection::vec(block, 4).prop_map(|groups| {
+        let mut whole = Counts::default();
+        groups.iter().for_each(|(counts, _)| super::pools::add(&mut whole, counts));
+        Gave::Rungs(Block::Full(whole), groups.into_iter().map(|(_, block)| block).collect(), Vec::new())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_site_that_hides_everything_changes_no_point(given in prop::collection::vec(gave(), 1..5), hidden in 0_u64..500) {
+        let names = ["s0", "s1", "s2", "s3", "s4"];
+        let sites: Vec<_> = names.into_iter().zip(given).collect();
+        let whole = if hidden == 0 { NONE } else { Block::N(hidden) };
+        let nothing = Gave::Rungs(whole, vec![Block::Withheld; 4], Vec::new());
+        let before = World::new(sites.clone()).report();
+        let after = World::new(sites.into_iter().chain([("z", nothing)]).collect()).report();
+        prop_assume!(hidden > 0);
+        prop_assert_eq!(points(&before), points(&after));
+    }
+}
