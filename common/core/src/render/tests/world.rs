@@ -202,6 +202,7 @@ impl World {
             window,
             rule: RULE.to_owned(),
             k: 1,
+            noise: None,
             events,
             outcomes,
             intake: self.intake.clone(),
