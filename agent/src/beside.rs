@@ -7,6 +7,7 @@ use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
 use crate::journal::count_overlap;
 use crate::outbox::{Kind, Listed};
+use crate::privacy;
 use crate::site::{Site, refused};
 use fedaudit_core::disclosure::{Overlap, Release};
 use fedaudit_core::event::LedgerEntry;
@@ -75,7 +76,7 @@ fn named_before(site: &mut Site, envelope: Digest) -> Result<BTreeSet<Digest>, F
 /// A registry that lacks one of the plans.
 pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut Release) -> Result<(), Fault> {
     for digest in others.keys() {
-        if strictest(site, plan, digest)? > 1 {
+        if !privacy::is_apart(site, plan, digest)? && strictest(site, plan, digest)? > 1 {
             release.hide_beside_others();
         }
     }
@@ -89,6 +90,10 @@ pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut 
 pub(crate) fn few(site: &mut Site, question: &Question, others: &Others) -> Result<Option<String>, Fault> {
     if others.is_empty() {
         return Ok(None);
+    }
+    let mixed = privacy::mixed(site, &question.plan, others)?;
+    if mixed.is_some() || privacy::is_private(&question.plan) {
+        return Ok(mixed);
     }
     let mut thaw = Thaw::new(None);
     let answer = thaw.need(site, &question.contract, question.window).and_then(|()| look(site, question));
@@ -111,9 +116,12 @@ pub(crate) fn check(
 ) -> Result<Option<String>, Fault> {
     let misfit = |e: String| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
     let Question { plan, contract, window, .. } = question;
+    if let Some(why) = privacy::mixed(site, plan, others)? {
+        return Ok(Some(why));
+    }
     for (digest, releases) in others {
         let k = strictest(site, plan, digest)?;
-        if k == 1 {
+        if k == 1 || privacy::is_apart(site, plan, digest)? {
             continue;
         }
         let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();

@@ -15,6 +15,7 @@
 use crate::archive::Retention;
 use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
+use crate::privacy::{self, PrivacyConfig};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
@@ -56,6 +57,9 @@ pub struct Config {
     /// Where serving systems hand over events; nowhere, if there is no such table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<IntakeConfig>,
+    /// What releases with noise may cost in all; without it, plans that ask for noise are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyConfig>,
     /// How long records stay where.
     #[serde(default)]
     pub retention: Retention,
@@ -77,6 +81,7 @@ impl Default for Config {
             approvals: 1,
             offline: false,
             intake: None,
+            privacy: None,
             retention: Retention::default(),
         }
     }
@@ -90,7 +95,7 @@ impl Config {
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
              # How many different persons approve a release of a plan that was accepted with --review, 1 to {}.\napprovals = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}\n{}",
             self.k_floor,
             self.never_report,
             self.poll_seconds,
@@ -98,6 +103,7 @@ impl Config {
             self.approvals,
             self.offline,
             intake::config::SAMPLE,
+            privacy::SAMPLE,
             self.retention.to_toml()
         )
     }
@@ -110,6 +116,7 @@ impl Config {
         if plan.disclosure.k < self.k_floor {
             return Err(format!("its k is {}; this site's k_floor is {}", plan.disclosure.k, self.k_floor));
         }
+        PrivacyConfig::allows(self.privacy.as_ref(), plan)?;
         let kept = plan.slices.iter().flat_map(|slice| &slice.attributes).find(|name| self.never_report.contains(name));
         match kept {
             Some(name) => Err(format!("it cuts by `{name}`, which this site never reports")),
@@ -195,6 +202,7 @@ impl Home {
             |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
         let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         config.retention.check().map_err(bad)?;
+        config.privacy.map_or(Ok(()), |privacy| privacy.check()).map_err(bad)?;
         if !(1..=APPROVALS_MAX).contains(&config.approvals) {
             return Err(bad(format!("`approvals` is {}; 1 to {APPROVALS_MAX}", config.approvals)));
         }
@@ -300,8 +308,16 @@ mod tests {
     fn the_written_configuration_is_read_back() {
         let (archive, never_report) = ("cold \"a\"".to_owned(), vec!["race".to_owned()]);
         let retention = Retention { archive, hot_days: 7, segment_days: 2, encrypt: true, delete_after_days: 9 };
-        let config =
-            Config { k_floor: 5, never_report, poll_seconds: 3, approvals: 2, offline: true, intake: None, retention };
+        let config = Config {
+            k_floor: 5,
+            never_report,
+            poll_seconds: 3,
+            approvals: 2,
+            offline: true,
+            intake: None,
+            privacy: None,
+            retention,
+        };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
         assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());
