@@ -7,6 +7,7 @@ use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
 use crate::journal::{count_overlap, span};
 use crate::outbox::{Kind, Listed};
+use crate::privacy;
 use crate::site::{Act, Site, refused};
 use fedaudit_core::disclosure::{Overlap, Release};
 use fedaudit_core::event::LedgerEntry;
@@ -75,7 +76,7 @@ fn named_before(site: &mut Site, envelope: Digest) -> Result<BTreeSet<Digest>, F
 /// A registry that lacks one of the plans.
 pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut Release) -> Result<(), Fault> {
     for digest in others.keys() {
-        if strictest(site, plan, digest)? > 1 {
+        if !privacy::is_apart(site, plan, digest)? && strictest(site, plan, digest)? > 1 {
             release.hide_beside_others();
         }
     }
@@ -88,17 +89,24 @@ pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut 
 /// As [`check`].
 pub(crate) fn few(site: &mut Site, question: &Question, others: &Others) -> Result<Option<String>, Fault> {
     let mut thaw = Thaw::new(None);
-    let other = recoded(site, question, &mut thaw);
-    if others.is_empty() || other.as_ref().is_ok_and(Option::is_some) {
-        let closed = thaw.close(site);
-        return other.and_then(|other| closed.map(|()| other));
-    }
-    other?;
-    let answer = thaw.need(site, &question.contract, question.window).and_then(|()| look(site, question));
-    let few = answer.and_then(|answer| check(site, question, &answer, others, &mut thaw));
+    let few = few_of(site, question, others, &mut thaw);
     // The first error is the one to tell.
     let closed = thaw.close(site);
     few.and_then(|few| closed.map(|()| few))
+}
+
+fn few_of(site: &mut Site, question: &Question, others: &Others, thaw: &mut Thaw) -> Result<Option<String>, Fault> {
+    let other = recoded(site, question, thaw)?;
+    if other.is_some() || others.is_empty() {
+        return Ok(other);
+    }
+    let mixed = privacy::mixed(site, &question.plan, others)?;
+    if mixed.is_some() || privacy::is_private(&question.plan) {
+        return Ok(mixed);
+    }
+    thaw.need(site, &question.contract, question.window)?;
+    let answer = look(site, question)?;
+    check(site, question, &answer, others, thaw)
 }
 
 /// Why the events of a window may not leave under this version of their contract, for the site's own log: they may be those
@@ -151,9 +159,12 @@ pub(crate) fn check(
 ) -> Result<Option<String>, Fault> {
     let misfit = |e: String| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
     let Question { plan, contract, window, .. } = question;
+    if let Some(why) = privacy::mixed(site, plan, others)? {
+        return Ok(Some(why));
+    }
     for (digest, releases) in others {
         let k = strictest(site, plan, digest)?;
-        if k == 1 {
+        if k == 1 || privacy::is_apart(site, plan, digest)? {
             continue;
         }
         let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
@@ -178,9 +189,9 @@ pub(crate) fn check(
 /// themselves tell.
 pub(crate) const REASON: &str = "another plan covers some of the same events";
 
-/// Who lets a window stay here by that rule.
+/// Who lets a window stay here by such a rule.
 pub(crate) fn act(now: Time) -> Act {
-    Act { by: "the agent, by its rule for releases of other plans".to_owned(), at: now }
+    Act { by: "the agent, by a rule of disclosure control".to_owned(), at: now }
 }
 
 fn verified(site: &Site, of: &Listed) -> Result<VerifiedRelease, Fault> {

@@ -11,11 +11,12 @@
 //! `import.lock` first, so that one process numbers documents at a time, and never in the middle of an import.
 
 use crate::abstain::{stand, standing};
-use crate::beside;
+use crate::beside::{self, Others};
 use crate::desk;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Listed, Outgoing, State};
+use crate::privacy;
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
@@ -72,10 +73,10 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
                 site.journal.count_silence(&contract, window.end, &mut site.rng)?;
                 let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
                 let others = beside::others(site, (&digest, &plan), window, None)?;
-                if let Some(why) = beside::few(site, &question, &others)? {
-                    tracing::warn!(plan = %plan.plan, %window, %why, "not released: another plan covers some of the same events");
+                if let Some((why, reason)) = kept_back(site, &question, &others)? {
+                    tracing::warn!(plan = %plan.plan, %window, %why, "not released: {reason}");
                     let before = |l: &&Listed| l.plan == digest && l.window == window && l.kind == Kind::Abstention;
-                    stand(site, (digest, window), released.iter().find(before), beside::REASON, &beside::act(now))?;
+                    stand(site, (digest, window), released.iter().find(before), reason, &beside::act(now))?;
                 } else if decision == Decision::Review {
                     desk::draft_due(site, &question, now)?;
                 } else {
@@ -88,6 +89,18 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     }
     recover(site)?;
     Ok(closed)
+}
+
+/// Why a window is not answered, for the site's own log and for everybody; none if it is.
+pub(crate) fn kept_back(
+    site: &mut Site,
+    question: &Question,
+    others: &Others,
+) -> Result<Option<(String, &'static str)>, Fault> {
+    if let Some(why) = beside::few(site, question, others)? {
+        return Ok(Some((why, beside::REASON)));
+    }
+    Ok(privacy::spent(site, question)?.map(|why| (why, privacy::REASON)))
 }
 
 /// Carries what is `prepared` to the ledger and to `ready`: the last step of closing, and of every recovery.
@@ -162,6 +175,8 @@ pub(crate) struct Answer {
     pub release: Release,
     /// Why it shows less than everything of some groups.
     pub reasons: Vec<Reason>,
+    /// The noise on its counts; none unless the plan asks for it.
+    noise: Vec<i64>,
 }
 
 /// Fills the journal's blocks and computes an answer that can be signed; nothing leaves.
@@ -183,11 +198,15 @@ pub(crate) fn look(site: &mut Site, question: &Question) -> Result<Answer, Fault
 fn answer_at(site: &mut Site, question: &Question, sizes: [u64; 2]) -> Result<Answer, Fault> {
     let Question { plan, contract, digest, window } = question;
     let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
+    if privacy::is_private(plan) {
+        let (release, noise) = privacy::release(site, question, &aggregate)?;
+        return Ok(Answer { sizes, aggregate, release, reasons: Vec::new(), noise });
+    }
     let disclosed = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
     let Disclosed { mut release, reasons } = disclosed;
     let others = beside::others(site, (digest, plan), *window, None)?;
     beside::withhold(site, plan, &others, &mut release)?;
-    Ok(Answer { sizes, aggregate, release, reasons })
+    Ok(Answer { sizes, aggregate, release, reasons, noise: Vec::new() })
 }
 
 /// Signed checkpoints of a contract's logs at the sizes of an answer.
@@ -244,6 +263,7 @@ pub(crate) fn sign(site: &mut Site, question: &Question, answer: Answer, leave: 
     if leave.approved.is_none() {
         site.journal.append(&hid(Digest::of(&artifact), &answer.reasons), &mut site.rng)?;
     }
+    privacy::charge(site, question, &answer.aggregate, &answer.noise)?;
     site.outbox.prepare(&Outgoing {
         kind: Kind::Release,
         plan: question.digest,

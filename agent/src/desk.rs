@@ -19,7 +19,7 @@ use crate::abstain::standing;
 use crate::amend::{beside_earlier, earlier, question};
 use crate::archive::Thaw;
 use crate::beside;
-use crate::close::{Answer, Leave, Question, answer, check_outbox, hid, look, next_number, recover, sign};
+use crate::close::{Answer, Leave, Question, answer, check_outbox, hid, kept_back, look, next_number, recover, sign};
 use crate::site::{Act, Decision, Site};
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Amends;
@@ -348,8 +348,8 @@ fn sign_approved(site: &mut Site, case: &Case, now: Time) -> Result<Carried, Fau
     }
     // Another plan's release may have left while this one waited.
     let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
-    if let Some(why) = beside::few(site, &question, &others)? {
-        let (plan, window, artifact, reason) = (case.plan, case.window, case.artifact, beside::REASON.to_owned());
+    if let Some((why, reason)) = kept_back(site, &question, &others)? {
+        let (plan, window, artifact, reason) = (case.plan, case.window, case.artifact, reason.to_owned());
         site.journal.append(&[LedgerEntry::Dropped { plan, window, artifact, reason, at: now }], &mut site.rng)?;
         return Ok(Carried::Dropped(why));
     }

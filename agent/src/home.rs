@@ -15,6 +15,7 @@
 use crate::archive::Retention;
 use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
+use crate::privacy::{self, PrivacyConfig};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
@@ -59,6 +60,9 @@ pub struct Config {
     /// Where serving systems hand over events; nowhere, if there is no such table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<IntakeConfig>,
+    /// What releases with noise may cost in all; without it, plans that ask for noise are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyConfig>,
     /// How long records stay where.
     #[serde(default)]
     pub retention: Retention,
@@ -83,6 +87,7 @@ impl Default for Config {
             pad_blocks: 1,
             offline: false,
             intake: None,
+            privacy: None,
             retention: Retention::default(),
         }
     }
@@ -98,7 +103,7 @@ impl Config {
              # How many different persons approve a release of a plan that was accepted with --review, 1 to {}.\napprovals = {}\n\n\
              # Sizes of the journal's logs leave with every release: they are filled up to multiples of so many blocks of\n\
              # 1,024 records, 1 to {}. More hides better how many events there are, and takes as much more room.\npad_blocks = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}\n{}",
             self.k_floor,
             self.never_report,
             self.poll_seconds,
@@ -108,6 +113,7 @@ impl Config {
             self.pad_blocks,
             self.offline,
             intake::config::SAMPLE,
+            privacy::SAMPLE,
             self.retention.to_toml()
         )
     }
@@ -120,6 +126,7 @@ impl Config {
         if plan.disclosure.k < self.k_floor {
             return Err(format!("its k is {}; this site's k_floor is {}", plan.disclosure.k, self.k_floor));
         }
+        PrivacyConfig::allows(self.privacy.as_ref(), plan)?;
         let kept = plan.slices.iter().flat_map(|slice| &slice.attributes).find(|name| self.never_report.contains(name));
         match kept {
             Some(name) => Err(format!("it cuts by `{name}`, which this site never reports")),
@@ -205,6 +212,7 @@ impl Home {
             |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
         let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         config.retention.check().map_err(bad)?;
+        config.privacy.map_or(Ok(()), |privacy| privacy.check()).map_err(bad)?;
         if !(1..=APPROVALS_MAX).contains(&config.approvals) {
             return Err(bad(format!("`approvals` is {}; 1 to {APPROVALS_MAX}", config.approvals)));
         }
@@ -321,6 +329,7 @@ mod tests {
             pad_blocks: 8,
             offline: true,
             intake: None,
+            privacy: None,
             retention,
         };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));

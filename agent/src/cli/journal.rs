@@ -163,6 +163,9 @@ fn reproduce_named(site: &mut Site, wanted: &str, archive: Option<&Path>) -> Res
         say!("release {} of {}: reproduced", release.sequence, release.window);
         say!("  {} predictions, {} outcomes, padding included", done.sizes[0], done.sizes[1]);
         say!("  raw aggregate {}: as signed", done.raw);
+        if let Some(noise) = done.noise {
+            say!("  noise: {noise}");
+        }
         say!("  release.json {}: as sent", done.artifact);
     })
 }

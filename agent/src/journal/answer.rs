@@ -2,7 +2,7 @@
 
 use super::Journal;
 use super::read::Seen;
-use fedaudit_core::aggregate::{Aggregate, Stratum, Truth};
+use fedaudit_core::aggregate::{Aggregate, Stratum, Truncation, Truth};
 use fedaudit_core::contract::{Contract, Task};
 use fedaudit_core::disclosure::{Overlap, Transitions};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction};
@@ -35,6 +35,7 @@ pub fn aggregate(
             Ok(())
         }
     })?;
+    aggregate.leave_out(events.left_out);
     events
         .each(|stratum, event, truth, labelled_at| {
             if let Some(labelled_at) = labelled_at {
@@ -156,6 +157,7 @@ fn events(
     let versions = versions(journal, plan, contract)?;
     // Tiers of one rate are one stratum.
     let tiers = journal.tiers()?;
+    let mut truncation = plan.disclosure.privacy.map(|privacy| Truncation::new(privacy.events_per_subject));
     let multiclass = contract.task == Task::Multiclass;
     let terms = if multiclass { journal.terms()? } else { Vec::new() };
     let place = |text: &String| contract.decision.values.iter().position(|class| class == text);
@@ -171,10 +173,14 @@ fn events(
             let unknown =
                 || strange(window, &format!("record {position} is of a tier that the ledger does not define"));
             let tier = tiers.get(event.tier as usize).ok_or_else(unknown)?;
+            if truncation.as_mut().is_some_and(|truncation| !truncation.counts(*tier, event.subject)) {
+                return Ok(());
+            }
             events.add(position, (version, *tier), event)?;
         }
         notice(seen).map_err(|error| strange(window, &error))
     })?;
+    events.left_out = truncation.map_or(0, |truncation| truncation.left_out());
     let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(events) };
     let range = *first..last + 1;
     journal.outcomes_for(contract, range, outcomes, plan.release_time(&window), |_, outcome| {
@@ -220,6 +226,8 @@ struct Events {
     classes: Vec<u8>,
     /// Outputs of multiclass tasks, likeliest first; shorter than `positions`, those beyond came without.
     outputs: Vec<Option<Box<[u8]>>>,
+    /// Those that the plan does not count.
+    left_out: u64,
     /// Where the last label went; outcomes mostly come in the order of their predictions.
     cursor: usize,
 }

@@ -17,6 +17,7 @@
 mod amend;
 mod attack;
 mod detail;
+mod noise;
 mod operations;
 mod overlap;
 mod protect;
@@ -27,6 +28,8 @@ mod simplex;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
+pub(crate) use noise::noisy_totals;
+pub use noise::{NOISE_RULE, Noisy, disclose_noisy, noisy_numbers};
 pub use operations::{Operations, Range, Sum};
 pub use overlap::{Counted, Overlap};
 pub(crate) use quality::passes;
@@ -39,6 +42,7 @@ use crate::contract::ContractText;
 use crate::event::{IntakeCounts, Reason, Tier, Why};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
+use crate::privacy::Noise;
 use crate::time::Window;
 use attack::{Public, Views};
 use protect::protect;
@@ -78,6 +82,9 @@ pub struct ReleaseText {
     pub rule: String,
     /// Its k.
     pub k: u64,
+    /// The noise on every count; absent where counts are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Events of the plan's model versions in the window; always public.
     pub events: u64,
     /// Those of them with a label; always public.
@@ -238,6 +245,9 @@ pub fn disclose(
     window: Window,
 ) -> Result<Disclosed, String> {
     plan.check_against(contract)?;
+    if plan.disclosure.privacy.is_some() {
+        return Err("counts of this plan leave with noise only".to_owned());
+    }
     let k = plan.disclosure.k;
     let mut names = vec![(Vec::new(), vec![Vec::new()])];
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
@@ -262,6 +272,7 @@ pub fn disclose(
         window,
         rule: RULE.to_owned(),
         k,
+        noise: None,
         events: aggregate.events,
         outcomes: aggregate.outcomes,
         intake: quality::intake(aggregate),

@@ -10,6 +10,7 @@ mod format;
 mod open;
 mod outcomes;
 mod packs;
+mod private;
 mod provenance;
 mod quality;
 mod scores;
@@ -46,6 +47,7 @@ pub fn html(report: &Report) -> String {
                     (sites(report))
                     (quality::section(report))
                     (scopes(report))
+                    (private::section(report))
                     (drift::section(report))
                     (packs::section(report))
                     (provenance::provenance(report))
@@ -64,7 +66,9 @@ const PLOT_ROWS: usize = 5_000;
 fn verdict(report: &Report, title: &str) -> Markup {
     let complete = report.sites.iter().filter(|site| is_complete(report, site)).count();
     let findings = story(report);
-    let versions: Vec<_> = report.scopes.iter().filter(|scope| scope.tier == Tier::Full).collect();
+    let exact = report.scopes.iter().filter(|scope| scope.tier == Tier::Full).map(|scope| &scope.model_version);
+    let noisy = report.private.iter().flat_map(|private| &private.scopes).map(|scope| &scope.model_version);
+    let versions: Vec<_> = exact.chain(noisy).collect();
     html! {
         header {
             p.kind { "Cross-site fairness report" }
@@ -78,8 +82,8 @@ fn verdict(report: &Report, title: &str) -> Markup {
                 dd {
                     bdi { (plain(&report.model)) } ", "
                     (if versions.len() == 1 { "version " } else { "versions " })
-                    @for (at, scope) in versions.iter().enumerate() {
-                        @if at > 0 { ", " } bdi { (plain(&scope.model_version)) }
+                    @for (at, version) in versions.iter().enumerate() {
+                        @if at > 0 { ", " } bdi { (plain(version)) }
                     }
                 }
                 dt { "Window" } dd { (windows(&report.windows)) " (UTC)" }
@@ -114,6 +118,7 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
+                @for (id, name) in private::contents(report) { li { a href=(format!("#{id}")) { bdi { (name) } } } }
                 @if drift::is_compared(report) { li { a href="#drift" { "Drift" } } }
                 @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
                 @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
@@ -135,11 +140,15 @@ fn sites(report: &Report) -> Markup {
         *all += usize::from(site.state == State::Suppressed);
         *some += usize::from(site.state == State::Partial);
     }
+    let caption = match report.private {
+        Some(_) => "Numbers of events and outcomes are what counts with noise add up to.",
+        None => "Numbers of events and outcomes are public by acceptance of the plan.",
+    };
     html! {
         h2 id="sites" { "Sites" }
         div.scroll tabindex="0" {
             table {
-                caption { "Numbers of events and outcomes are public by acceptance of the plan." }
+                caption { (caption) }
                 thead {
                     tr {
                         th scope="col" { "Site" }

@@ -23,6 +23,7 @@ mod operations;
 mod pair;
 mod parity;
 mod pools;
+mod private;
 mod quality;
 mod ranking;
 mod rates;
@@ -54,6 +55,10 @@ pub use multiplicity::{Finding, Multiplicity, PairTest, TestedRate};
 pub use operations::{Mean, OperationFigures, Quantiles};
 pub use pair::{AdjustedFigures, Contrast, PairFigures, SimpsonFigures, SiteContrast, SplitFigures};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use private::{
+    PrivateDifferences, PrivateFigures, PrivateGroup, PrivateOutcomeDifferences, PrivateOutcomes, PrivateScope,
+    PrivateSlice,
+};
 pub use ranking::{RankingFigures, ScoreContrast};
 pub use regression::{RegressionContrast, RegressionFigures, RegressionParity, SiteErrors};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
@@ -136,6 +141,9 @@ pub struct Report {
     pub operations: Option<OperationFigures>,
     /// The policy packs that the plan names.
     pub packs: Vec<PackFigures>,
+    /// Figures from counts with noise, which are then all there are; absent where counts are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<PrivateFigures>,
 }
 
 /// A contract or plan.

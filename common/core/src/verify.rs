@@ -5,6 +5,7 @@ mod detail;
 mod numbered;
 mod numbers;
 mod order;
+mod private;
 
 pub use numbered::{Numbered, numbered};
 pub use order::{Conflict, PlanState};
@@ -80,6 +81,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
+    private::check_once(plan, claim.amends.is_some())?;
     if let Some(amends) = &claim.amends {
         amends.check().map_err(|e| Refusal::new("release", "a reason to amend", e))?;
     }

@@ -122,6 +122,8 @@ def records():
         ("dropped", digest + window + digest + string("its k is 5; this site's k_floor is 10") + signed(NOON)),
         ("reviewed", digest + window + string("steward-1") + signed(NOON)),
         ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + signed(NOON)),
+        ("noise-key", digest),
+        ("spent", digest + window + string("scorecard") + b"\0" + string("0.5") + varint(7) + sequence([signed(3), signed(-12), signed(0)])),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -144,7 +146,9 @@ def records():
                record(LEDGER, b"\x11" + digest + window + digest + varint(1500) + varint(900) + varint(1) + varint(2) + amends + signed(NOON)))
     yield case("ledger-accepted-2", "a plan that is neither reviewed nor not",
                record(LEDGER, b"\3" + digest + b"\2" + string("steward-1") + signed(NOON)), "malformed: ")
-    yield case("ledger-kind-23", "a ledger entry of a later version", record(LEDGER, b"\x17"), "malformed: ")
+    yield case("ledger-spent-number", "what it costs as a number",
+               record(LEDGER, b"\x18" + digest + window + string("scorecard") + b"\0" + varint(1) + varint(7) + sequence([])), "malformed: ")
+    yield case("ledger-kind-25", "a ledger entry of a later version", record(LEDGER, b"\x19"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 

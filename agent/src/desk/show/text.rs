@@ -55,11 +55,15 @@ fn head(view: &View) -> Vec<String> {
     let sizes: Vec<_> = logs.iter().zip(view.journal).map(|(log, size)| format!("{size} records of {log}")).collect();
     said.push(format!("journal   {}", sizes.join(", ")));
     let number = |key: &str| view.release.get(key).map_or(String::new(), text);
-    said.push(format!(
-        "rows      {} events of the window, {} of them with an outcome; public by the plan",
-        number("events"),
-        number("outcomes")
-    ));
+    let [events, outcomes] = ["events", "outcomes"].map(number);
+    said.push(match view.release.get("noise") {
+        Some(_) => format!(
+            "rows      {events} events and {outcomes} outcomes, as counts with noise add up; no exact number leaves"
+        ),
+        None => {
+            format!("rows      {events} events of the window, {outcomes} of them with an outcome; public by the plan")
+        }
+    });
     said.push(format!("rule      {}, k = {}", number("rule"), number("k")));
     said
 }
@@ -155,7 +159,7 @@ fn below(value: &Value, key: &str, indent: &str) -> Vec<String> {
 /// Nine counts, where they are seen.
 fn matrix(counts: Option<&Value>) -> Option<Vec<Vec<String>>> {
     let counts = counts?;
-    let rows = counts.get("full")?.as_array()?;
+    let rows = ["full", "noisy"].iter().find_map(|key| counts.get(key))?.as_array()?;
     let row = |row: &Value| row.as_array().map(|row| row.iter().map(text).collect::<Vec<_>>());
     rows.iter().map(row).collect()
 }

@@ -28,6 +28,8 @@ pub enum Block {
     Folded(u32),
     /// Nothing.
     Withheld,
+    /// Every cell with noise, under a plan of differential privacy. No exact figure comes of it: its rung is hidden.
+    Noisy([[i64; 3]; 3]),
 }
 
 /// Totals of a block.
@@ -87,7 +89,15 @@ impl Block {
             Block::Full(_) => Rung::Full,
             Block::Margins(_) => Rung::Margins,
             Block::N(_) => Rung::N,
-            Block::Folded(_) | Block::Withheld => Rung::Hidden,
+            Block::Folded(_) | Block::Withheld | Block::Noisy(_) => Rung::Hidden,
+        }
+    }
+
+    /// Every cell with noise, where it has noise.
+    pub fn noisy(&self) -> Option<&[[i64; 3]; 3]> {
+        match self {
+            Block::Noisy(counts) => Some(counts),
+            _ => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a site did, for its own audit.
 
 use crate::ids::{Digest, Name};
+use crate::privacy::Cost;
 use crate::time::{Time, Window};
 use serde::{Deserialize, Serialize};
 
@@ -243,6 +244,26 @@ pub enum LedgerEntry {
         approvals: u32,
         /// When it was found.
         at: Time,
+    },
+    /// The key from which noise is derived, before its first use. Another one draws other noise: it is refused.
+    NoiseKey {
+        /// What it is called ([`crate::privacy::key_id`]).
+        key: Digest,
+    },
+    /// A release with noise was paid for; the last entry of a plan and window counts, once.
+    Spent {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Id of the model whose events were counted.
+        model: String,
+        /// What it costs.
+        cost: Cost,
+        /// Events that were left out of the counts.
+        left_out: u64,
+        /// The noise on each count, in the order of the release.
+        noise: Vec<i64>,
     },
     /// Why a release, or a draft of one, shows less than everything of some groups; before it leaves, or waits.
     Hid {

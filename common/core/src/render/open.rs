@@ -23,6 +23,7 @@ const IMMATURE: &str = "not estimable (immature)";
 /// The list, or that nothing is open.
 pub(super) fn list(report: &Report) -> Markup {
     let mut items = sites(report);
+    items.extend(super::private::open(report));
     for scope in &report.scopes {
         for slice in &scope.slices {
             let name = slice_name(report, scope, slice);

@@ -8,6 +8,10 @@ use maud::{Markup, html};
 /// Documents, logs, rules and every release.
 pub(super) fn provenance(report: &Report) -> Markup {
     let log = |log: &LogRef| html! { code { (plain(&log.origin)) } ", " (count(log.size)) (if log.size == 1 { " entry" } else { " entries" }) };
+    let rule = match report.private {
+        Some(_) => ": every count has noise; a rate is shown where its denominator with noise is at least k",
+        None => ": a count that is seen is 0 or at least k",
+    };
     html! {
         h2 id="provenance" { "Provenance" }
         dl.facts {
@@ -21,7 +25,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
             dt { "Plan's log" } dd { (log(&report.log)) }
             dt { "Registry" } dd { (log(&report.registry)) }
             dt { "Disclosure rule" }
-            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) ": a count that is seen is 0 or at least k" }
+            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) (rule) }
             dt { "Least n to pool" } dd { "min_site_n = " (count(report.min_site_n)) " events a group at a site" }
             @if report.positive_label.is_some() {
                 dt { "Least label coverage" }

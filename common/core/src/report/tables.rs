@@ -37,6 +37,7 @@ pub fn tables(report: &Report) -> BTreeMap<String, Vec<u8>> {
         ("drift", drift(report)),
         ("operations", operations(report)),
         ("impact", impact(report)),
+        ("private", private(report)),
     ];
     let filled = files.into_iter().filter(|(_, rows)| !rows.is_empty());
     filled.map(|(name, rows)| (format!("tables/{name}.csv"), format!("{COLUMNS}{rows}").into_bytes())).collect()
@@ -56,6 +57,20 @@ fn groups(report: &Report) -> String {
             add(rows, &place, "regression", &row.regression);
         }
     })
+}
+
+fn private(report: &Report) -> String {
+    let mut rows = String::new();
+    for scope in report.private.iter().flat_map(|private| &private.scopes) {
+        for slice in &scope.slices {
+            let place = Place { slice: slice.attributes.join(" x "), ..of(&scope.model_version, Tier::Full) };
+            for group in &slice.groups {
+                let place = Place { group: group.group.join(" x "), ..place.clone() };
+                add_but(&mut rows, &place, "", group, &["group", "compared"]);
+            }
+        }
+    }
+    rows
 }
 
 fn gaps(report: &Report) -> String {

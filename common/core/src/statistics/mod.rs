@@ -34,6 +34,7 @@ mod means;
 mod meta;
 mod multiclass;
 mod multiplicity;
+mod noisy;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
@@ -87,6 +88,7 @@ pub use meta::{
 };
 pub use multiclass::{Average, ClassTable, Weights, among_first};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
+pub use noisy::{NOISE_MULTIPLE, NoisyRate, NoisySum, noisy_difference, noisy_rate};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile, quantile_bin};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
@@ -141,6 +143,8 @@ pub enum NotEstimable {
     Immature,
     /// The score's range is not 0 to 1, so it claims no probability.
     NotAProbability,
+    /// The noise in the denominator is too large beside it.
+    TooNoisy,
     /// The order of the classes means nothing.
     ClassesNotOrdered,
     /// No site shows all groups that are compared.
@@ -167,6 +171,7 @@ impl NotEstimable {
             NotEstimable::Separated => "separated",
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
+            NotEstimable::TooNoisy => "too_noisy",
             NotEstimable::ClassesNotOrdered => "classes_not_ordered",
             NotEstimable::NoSiteShowsAllGroups => "no_site_shows_all_groups",
         }

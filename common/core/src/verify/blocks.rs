@@ -35,6 +35,9 @@ fn check_block(block: &Block, k: u64) -> Result<(), Refusal> {
         }
         Block::N(events) => check_count(*events, k)?,
         Block::Folded(_) | Block::Withheld => {}
+        Block::Noisy(_) => {
+            return Err(Refusal::new("release", "counts without noise", "noise that the plan does not ask"));
+        }
     }
     match block.rung() {
         Rung::Margins | Rung::N if block.events() == Some(0) => {

@@ -2,6 +2,7 @@
 
 use super::blocks::{check_blocks, check_sums};
 use super::detail::check_detail;
+use super::private::check_noisy;
 use crate::contract::ContractText;
 use crate::disclosure::{
     Bin, Block, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
@@ -16,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the numbers of a release against its plan and contract.
 pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
+    if plan.disclosure.privacy.is_some() {
+        return check_noisy(text, plan, contract);
+    }
+    same("noise", &None, &text.noise.map(|noise| format!("{noise:?}")))?;
     same("version", &(RELEASE_FORMAT, RULE), &(text.format, text.rule.as_str()))?;
     same("release", &plan.disclosure.k, &text.k)?;
     if text.outcomes > text.events || text.events > limits::EVENTS_PER_RELEASE {

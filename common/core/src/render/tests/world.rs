@@ -207,6 +207,7 @@ impl World {
             window,
             rule: RULE.to_owned(),
             k: self.k,
+            noise: None,
             events,
             outcomes,
             intake: self.intake.clone(),
