@@ -31,14 +31,11 @@ fn what_is_hidden_says_so_and_stays_hidden() {
             let shown = &report.scopes[0].slices[at];
             let site = shown.sites.iter().position(|state| state.site == release.site).expect("a site");
             let is_hidden = slice.full().is_none();
-            assert_eq!(
-                shown.sites[site].state == State::Suppressed,
-                is_hidden,
-                "{} {:?}",
-                release.site,
-                slice.attributes
-            );
-            assert!(shown.groups.iter().all(|group| group.sites[site].is_none() == is_hidden));
+            let state = shown.sites[site].state;
+            assert_eq!(state != State::Released, is_hidden, "{} {:?}", release.site, slice.attributes);
+            for (shown, group) in shown.groups.iter().zip(&slice.groups) {
+                assert_eq!(shown.sites[site].is_some(), group.counts.full().is_some(), "{:?}", group.group);
+            }
             hidden += usize::from(is_hidden);
             attacked += if is_hidden { attack(&release.strata[0].slices, slice, &truth) } else { 0 };
         }
@@ -56,11 +53,10 @@ fn what_is_hidden_says_so_and_stays_hidden() {
 fn certain_bounds_hold_the_truth(report: &Report, expected: &Value) {
     let (mut held, mut narrow) = (0, 0);
     for slice in &report.scopes[0].slices {
-        let hides = slice.sites.iter().any(|site| site.state == State::Suppressed);
         let [attribute] = &slice.attributes[..] else { continue };
         let attribute = &expected["pooled"]["attributes"][attribute.as_str()]["by_group"];
         for group in &slice.groups {
-            assert_eq!(group.identified.is_some(), hides, "{:?}", group.group);
+            assert_eq!(group.identified.is_some(), group.known_at < group.of_sites, "{:?}", group.group);
             let (Some(found), truth) = (&group.identified, &attribute[&group.group[0]]) else { continue };
             let rates = [
                 (found.selection_rate, "selection_rate"),

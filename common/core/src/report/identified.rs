@@ -270,3 +270,6 @@ fn table(block: &Block) -> TableRange {
         _ => TableRange::ANY,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,7 +158,7 @@ fn classes_are_pooled_over_the_sites_that_show_them() {
     check(&report, &page);
     for text in [
         "2 of 4 sites showed classes",
-        "gender: classes suppressed at 1 of the 3 sites that gave this slice.",
+        "gender: classes suppressed at 1 of the 3 sites that showed all groups of this slice.",
         "&lt;i&gt;middle&lt;/i&gt;",
         "not estimable (classes not ordered)",
         "The decision in which groups differ most: low",

@@ -48,6 +48,7 @@ pub(crate) struct World {
     pub retrospective: bool,
     pub k: u64,
     pub min_site_n: u64,
+    pub min_coverage: f64,
     pub sites: Vec<(&'static str, Gave)>,
     /// Site, one in so many, counts of that tier.
     pub sampled: Vec<(&'static str, u32, Gave)>,
@@ -71,6 +72,7 @@ impl World {
             retrospective: false,
             k: 1,
             min_site_n: 10,
+            min_coverage: 0.8,
             sites,
             sampled: Vec::new(),
             intake: IntakeCounts::new(),
@@ -124,12 +126,13 @@ impl World {
         let required: Vec<_> = self.sites.iter().map(|(site, _)| format!("\"{site}\"")).collect();
         let source = format!(
             "plan = \"admissions\"\nversion = 1\ntitle = {}\ncontract = \"admission\"\nmodel_versions = [\"v1\"]\n\
-             required_sites = [{}]\nmin_site_n = {}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
+             required_sites = [{}]\nmin_site_n = {}\nmin_coverage = {:?}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
              end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = {}\n\
              [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n{}",
             quoted(&self.title),
             required.join(", "),
             self.min_site_n,
+            self.min_coverage,
             self.k,
             quoted(&self.categories[1]),
             self.plan

@@ -157,36 +157,104 @@ fn points(report: &Report) -> Vec<Value> {
     scopes
 }
 
-fn gave() -> impl Strategy<Value = Gave> {
+/// The truth of a site, and what it shows of it: rung 3 is in a fold, rung 4 withheld.
+fn gave() -> impl Strategy<Value = (Vec<Counts>, Gave)> {
     let count = || prop_oneof![Just(0_u64), 1_u64..40];
-    let block = (count(), count(), count(), count(), 0_u8..4).prop_map(|(tp, fp, fn_, tn, rung)| {
-        let counts = labelled([tp, fp, fn_, tn], 0);
-        let block = match rung {
-            0 | 1 => Block::Full(counts),
-            2 => Block::Margins(Margins::of(&counts)),
-            _ => Block::N(tp + fp + fn_ + tn),
+    let group = (prop::collection::vec(count(), 9), 0_u8..6)
+        .prop_map(|(n, rung)| ([[n[0], n[1], n[2]], [n[3], n[4], n[5]], [n[6], n[7], n[8]]], rung));
+    let groups = prop::collection::vec(group, 4);
+    // Of all events, labels are shown: they are public numbers.
+    (groups, 0_u8..2, 0_u8..3).prop_map(|(groups, whole, fold)| {
+        let sum = |of: &dyn Fn(u8) -> bool| {
+            let mut sum = Counts::default();
+            groups.iter().filter(|(_, rung)| of(*rung)).for_each(|(counts, _)| pools::add(&mut sum, counts));
+            sum
         };
-        (counts, if tp + fp + fn_ + tn == 0 { Block::Full(counts) } else { block })
-    });
-    prop::collection::vec(block, 4).prop_map(|groups| {
-        let mut whole = Counts::default();
-        groups.iter().for_each(|(counts, _)| super::pools::add(&mut whole, counts));
-        Gave::Rungs(Block::Full(whole), groups.into_iter().map(|(_, block)| block).collect(), Vec::new())
+        let folded = groups.iter().filter(|(_, rung)| *rung == 3).count() > 1;
+        let folds = if folded { vec![at_rung(&sum(&|rung| rung == 3), fold)] } else { Vec::new() };
+        let shown = groups.iter().map(|(counts, rung)| match rung {
+            3 if folded => Block::Folded(0),
+            3 | 4 => Block::Withheld,
+            rung => at_rung(counts, *rung),
+        });
+        let shown: Vec<Block> = shown.collect();
+        // All events are full where each group is.
+        let whole = if shown.iter().all(|block| block.full().is_some()) { 0 } else { whole };
+        let whole = at_rung(&sum(&|_| true), whole);
+        (groups.iter().map(|(counts, _)| *counts).collect(), Gave::Rungs(whole, shown, folds))
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_site_that_hides_everything_changes_no_point(given in prop::collection::vec(gave(), 1..5), hidden in 0_u64..500) {
-        let names = ["s0", "s1", "s2", "s3", "s4"];
-        let sites: Vec<_> = names.into_iter().zip(given).collect();
-        let whole = if hidden == 0 { NONE } else { Block::N(hidden) };
-        let nothing = Gave::Rungs(whole, vec![Block::Withheld; 4], Vec::new());
-        let before = World::new(sites.clone()).report();
-        let after = World::new(sites.into_iter().chain([("z", nothing)]).collect()).report();
-        prop_assume!(hidden > 0);
-        prop_assert_eq!(points(&before), points(&after));
+fn at_rung(counts: &Counts, rung: u8) -> Block {
+    let margins = Margins::of(counts);
+    match rung {
+        1 if margins.total() > 0 => Block::Margins(margins),
+        2 if margins.total() > 0 => Block::N(margins.total()),
+        _ => Block::Full(*counts),
     }
 }
+
+/// Rates by group, and the group's less the men's.
+fn rates(slice: &SliceFigures) -> Vec<[Option<f64>; 3]> {
+    let of = |group: &GroupFigures| {
+        let pooled = group.pooled.as_ref().expect("full");
+        let outcomes = pooled.outcomes.as_ref().expect("labels");
+        [&pooled.selection_rate, &outcomes.tpr, &outcomes.fpr].map(Figure::value)
+    };
+    slice.groups.iter().map(of).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_site_that_hides_everything_changes_no_point(given in prop::collection::vec(gave(), 1..5), hidden in 1_u64..500) {
+        let sites: Vec<_> = NAMES.into_iter().zip(given.into_iter().map(|(_, gave)| gave)).collect();
+        let nothing = Gave::Rungs(Block::N(hidden), vec![Block::Withheld; 4], Vec::new());
+        let before = World::new(sites.clone()).report();
+        let after = World::new(sites.into_iter().chain([("z", nothing)]).collect()).report();
+        prop_assert_eq!(points(&before), points(&after));
+    }
+
+    #[test]
+    fn bounds_and_flags_hold_the_truth(given in prop::collection::vec(gave(), 1..4)) {
+        let (truth, given): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+        let slice = |gave: Vec<Gave>| {
+            let world = World { min_coverage: 0.0, ..World::new(NAMES.into_iter().zip(gave).collect()) };
+            world.report().scopes.remove(0).slices.remove(1)
+        };
+        let truth = slice(truth.into_iter().map(Gave::Blocks).collect());
+        let found = slice(given);
+        let true_rates = rates(&truth);
+        for (at, group) in found.groups.iter().enumerate() {
+            let Some(certain) = &group.identified else { continue };
+            let n = truth.groups[at].pooled.as_ref().expect("full").n;
+            prop_assert!(certain.known <= n && n <= certain.known + certain.hidden);
+            for (found, truth) in [certain.selection_rate, certain.tpr, certain.fpr].iter().zip(true_rates[at]) {
+                let (Some(found), Some(truth)) = (found, truth) else { continue };
+                prop_assert!(found.lower <= truth + 1e-12 && truth <= found.upper + 1e-12, "{:?} {}", found, truth);
+            }
+        }
+        for pair in &found.pairs {
+            let Some(certain) = &pair.identified else { continue };
+            let at = found.groups.iter().position(|group| group.group == pair.group).expect("a group");
+            for (found, rate) in [certain.selection_rate, certain.tpr, certain.fpr].iter().zip(0..) {
+                let (Some(found), Some(one), Some(other)) = (found, true_rates[at][rate], true_rates[1][rate]) else { continue };
+                let truth = one - other;
+                prop_assert!(found.lower <= truth + 1e-12 && truth <= found.upper + 1e-12, "{:?} {}", found, truth);
+            }
+        }
+        let highest = (0..3).filter_map(|at| true_rates[at][0]).fold(0.0, f64::max);
+        for row in &found.fairness.as_ref().expect("a cut").four_fifths.groups {
+            let at = found.groups.iter().position(|group| group.group == row.group).expect("a group");
+            let own = true_rates[at][0].expect("decided");
+            match row.below {
+                Some(Below::Yes) => prop_assert!(own < 0.8 * highest, "{} of {}", own, highest),
+                Some(Below::No) => prop_assert!(own >= 0.8 * highest - 1e-9, "{} of {}", own, highest),
+                Some(Below::Undecided(_)) | None => {}
+            }
+        }
+    }
+}
+
+const NAMES: [&str; 5] = ["s0", "s1", "s2", "s3", "s4"];
