@@ -84,18 +84,8 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         format: FORMAT,
         method: METHOD.to_owned(),
         federation: federation.clone(),
-        plan: DocumentRef {
-            name: plan.plan.clone(),
-            version: plan.version,
-            title: plan.title.clone(),
-            digest: input.plan,
-        },
-        contract: DocumentRef {
-            name: contract.contract.clone(),
-            version: contract.version,
-            title: contract.title.clone(),
-            digest: plan.contract_digest,
-        },
+        plan: document(&plan.plan, plan.version, &plan.title, input.plan),
+        contract: document(&contract.contract, contract.version, &contract.title, plan.contract_digest),
         model: contract.model.clone(),
         decision: DecisionRef {
             selected: contract.selected().to_owned(),
@@ -123,6 +113,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         private,
         releases: rows,
     })
+}
+
+fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {
+    DocumentRef { name: name.clone(), version, title: title.to_owned(), digest }
 }
 
 /// Figures of each model version: of each tier, and over all tiers where there are several.
