@@ -1,13 +1,17 @@
 //! Differential privacy through the real programs: what leaves, what it costs, and what is refused.
 
+use fedaudit_agent::home::Home;
 use fedaudit_agent::outbox::{Kind, Outbox, Outgoing};
+use fedaudit_agent::site::Site;
 use fedaudit_core::codec;
 use fedaudit_core::disclosure::ReleaseText;
+use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::privacy::cost;
 use fedaudit_tests::absent::import;
-use fedaudit_tests::evidence::{Evidence, judge};
+use fedaudit_tests::evidence::{Evidence, judge, verifier};
 use fedaudit_tests::intake::{self, Desk, LOANS_PLAN};
 use fedaudit_tests::world::{World, copy, name};
-use fedaudit_tests::{Said, run as program};
+use fedaudit_tests::{Said, python, run as program};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -273,4 +277,63 @@ fn of_each_person_so_many_events_count() {
     let scale = text.noise.expect("noise").scale;
     assert_eq!((scale.numerator, scale.denominator), (1, 25));
     desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();
+
+    // A contract with labels, scores and features: all that leaves is in the schemas, and verified.
+    let out = desk.world.scratch("report");
+    desk.world.aggregator(&["report", "build", "loans-may", "--out", &out.to_string_lossy()]).good();
+    let said = verifier(&[&out.join("bundle.zip")], &out.join("trust.json"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("; counts with noise"), "{said:?}");
+    let release = desk.world.scratch("release.json");
+    std::fs::write(&release, &released(&desk.home()).remove(0).0.artifact).expect("writes");
+    for (schema, document) in [("release", release), ("report", out.join("report.json"))] {
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schemas/{schema}.schema.json"));
+        let answer = python("tests/foreign/validate_schema.py", &[&schema, &document]);
+        assert!(answer.content, "{}", answer.said);
+    }
+    let page = std::fs::read_to_string(out.join("report.html")).expect("reads");
+    assert!(page.contains("too few events beside the noise"), "nobody is of the groups other and unknown");
+}
+
+#[test]
+fn a_crash_between_paying_and_signing_is_paid_once() {
+    let world = World::with_plan(&SITES, |plan| private(&plan, LAPLACE).replace("every = \"month\"\n", ""));
+    join(&world, SITE, &[]);
+    {
+        let mut site = Site::open(Home::open(&world.site(SITE)).expect("a home")).expect("opens");
+        let (plan, published) = site.plan_named(&world.plan()).expect("the plan");
+        let window = published.plan.all_windows()[0];
+        let cost = cost(&published.plan).expect("noise");
+        // Paid for with noise of counts that were other then; nothing was signed.
+        let (model, noise) = ("ucb-graduate-admission".to_owned(), vec![7; 45]);
+        let entry = LedgerEntry::Spent { plan, window, model, cost, left_out: 0, noise };
+        site.journal.append(&[entry], &mut site.rng).expect("written");
+    }
+    budget(&world.site(SITE), &BUDGET.replace("\"4\"", "\"1\""));
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(released(&world.site(SITE)).len(), 1);
+    let spent = status(&world, SITE);
+    assert_eq!(spent["periods"].as_array().map(Vec::len), Some(1), "{spent}");
+    assert_eq!((&spent["periods"][0]["spent"], &spent["periods"][0]["releases"]), (&json!("1"), &json!(1)));
+    world.agent(SITE, &["journal", "reproduce", "all"]).good();
+}
+
+#[test]
+fn two_plans_with_noise_share_the_budget() {
+    let world = World::with_plan(&SITES, |plan| private(&plan, LAPLACE).replace("every = \"month\"\n", ""));
+    join(&world, SITE, &[]);
+    let text = plan_text(&world);
+    for (number, epsilon) in [("second", "2"), ("third", "1.5")] {
+        let file = world.scratch(&format!("{number}.toml"));
+        let plan =
+            text.replacen("admissions-1973", number, 1).replace("epsilon = \"1\"", &format!("epsilon = \"{epsilon}\""));
+        std::fs::write(&file, plan).expect("writes");
+        world.aggregator(&["plan", "publish", &file.to_string_lossy()]).good();
+        world.agent(SITE, &["plan", "accept", number]).good();
+        world.agent(SITE, &["run", "--once"]).good();
+    }
+    let listed = world.agent(SITE, &["release", "list"]).good().out;
+    let kinds = |plan: &str| listed.lines().filter(|line| line.starts_with(plan)).collect::<Vec<_>>();
+    assert!(kinds("second")[0].contains("release 0") && kinds("third")[0].contains("abstention 0"), "{listed}");
+    assert_eq!(status(&world, SITE)["periods"][0]["spent"], "3");
 }

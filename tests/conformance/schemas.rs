@@ -233,9 +233,12 @@ fn altered_artifacts_are_refused() {
     let (real, folder) = (real(), fresh("altered"));
     let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
     for (number, (schema, place, new)) in alterations().iter().chain(&intake_alterations()).enumerate() {
-        // The last one is the second federation's: it has all members.
-        let path = real[schema].last().expect("one was made");
-        let mut document: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
+        // The last ones are the second federation's: they have all members, but releases, in any order, not each block in full.
+        let parent = place.rsplit_once('/').expect("a place begins with a slash").0;
+        let documents = real[schema].iter().rev().map(|path| std::fs::read(path).expect("a file"));
+        let mut documents = documents.map(|json| serde_json::from_slice::<Value>(&json).expect("JSON"));
+        let document = documents.find(|document| document.pointer(parent).is_some());
+        let mut document = document.unwrap_or_else(|| panic!("no {schema} has {parent}"));
         alter(&mut document, place, new);
         let path = folder.join(format!("{number}.json"));
         put(&path, document.to_string().as_bytes());

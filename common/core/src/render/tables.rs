@@ -22,7 +22,9 @@ pub(super) fn groups(slice: &SliceFigures) -> Markup {
         };
     }
     let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
-    let empty = slice.groups.iter().filter(|row| row.pooled.as_ref().is_some_and(|pooled| pooled.n == 0)).count();
+    // A group without events where it is known may have some where it is not.
+    let is_empty = |row: &GroupFigures| row.known_at == row.of_sites && row.pooled.as_ref().is_some_and(|of| of.n == 0);
+    let empty = slice.groups.iter().filter(|row| is_empty(row)).count();
     html! {
         div.scroll tabindex="0" {
             table {
@@ -42,10 +44,9 @@ pub(super) fn groups(slice: &SliceFigures) -> Markup {
                     }
                 }
                 tbody {
-                    @for row in &slice.groups {
+                    @for row in slice.groups.iter().filter(|row| !is_empty(row)) {
                         @match &row.pooled {
-                            Some(pooled) if pooled.n > 0 => (group_row(slice, row, pooled)),
-                            Some(_) => {}
+                            Some(pooled) => (group_row(slice, row, pooled)),
                             None => (hidden_row(slice, row)),
                         }
                     }

@@ -48,6 +48,8 @@ mod oracle_drift;
 #[cfg(test)]
 mod oracle_gaps;
 #[cfg(test)]
+mod oracle_noisy;
+#[cfg(test)]
 mod oracle_people;
 #[cfg(test)]
 mod oracle_regression;
