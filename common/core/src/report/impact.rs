@@ -248,8 +248,9 @@ fn table(plan: &Plan, pack: &Pack, head: ImpactTable, rows: &[Row], certain: &Ce
     let total = rows.iter().map(|row| row.n).sum::<u64>();
     let rate = |row: &Row| row.favourable.2 / row.n as f64;
     let small = |row: &Row| pack.smallest_share.is_some_and(|least| (row.n as f64) < least * total as f64);
-    let included: Vec<&Row> = rows.iter().filter(|row| excluded(&row.group).is_none() || !small(row)).collect();
-    let others: Vec<usize> = included.iter().map(|row| row.at).collect();
+    let (included, left_out): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| excluded(&row.group).is_none() || !small(row));
+    let left_out: Vec<usize> = left_out.iter().map(|row| row.at).collect();
     let highest = included.into_iter().reduce(|best, row| if rate(row) > rate(best) { row } else { best });
     let figures = |row: &Row| {
         let excluded = excluded(&row.group);
@@ -264,7 +265,7 @@ fn table(plan: &Plan, pack: &Pack, head: ImpactTable, rows: &[Row], certain: &Ce
             favourable: (kind == Kind::Selection).then_some(row.favourable.0),
             share: proportion(row.n, total),
             rate: share_of(row),
-            below_threshold: pack.threshold.and_then(|at| certain.below(&impact_ratio, row, &others, at)),
+            below_threshold: pack.threshold.and_then(|at| certain.below(&impact_ratio, row, &left_out, at)),
             test: other.map(|other| {
                 let table = [row, other].map(|row| [row.favourable.0, row.n - row.favourable.0]);
                 super::figure::test(st::pearson_chi2(&table))
@@ -286,13 +287,17 @@ impl Certain<'_> {
         }
     }
 
-    fn below(&self, ratio: &Figure, row: &Row, others: &[usize], threshold: f64) -> Option<Below> {
+    /// Against all groups but `left_out`, without events or with, where this is about hidden ones.
+    fn below(&self, ratio: &Figure, row: &Row, left_out: &[usize], threshold: f64) -> Option<Below> {
         let Figure::Estimate(estimate) = ratio else { return None };
         // Four fifths exactly is not below: 0.6 by 0.75 is less than 0.8 in binary.
         let is_below = |ratio: f64| ratio < threshold - 1e-12;
         let known = is_below(estimate.value);
         Some(match self {
-            Certain::Rates(rates) => return rates.below(row.at, others, threshold, Some(known)),
+            Certain::Rates(rates) => {
+                let others: Vec<usize> = rates.groups().into_iter().filter(|at| !left_out.contains(at)).collect();
+                return rates.below(row.at, &others, threshold, Some(known));
+            }
             Certain::Scores(true) => Below::Undecided("a site hides its scores".to_owned()),
             Certain::Scores(false) if estimate.bounds.is_some_and(|i| is_below(i.lower) != is_below(i.upper)) => {
                 Below::Undecided("it depends on scores inside the median's bin".to_owned())

@@ -81,7 +81,10 @@ impl TableRange {
         for (range, count) in table.0.iter_mut().zip(counts.iter().flatten()) {
             *range = Range::exactly(*count);
         }
-        table.settle();
+        // Each sum stands after its parts.
+        for (sum, parts) in SUMS {
+            table.0[sum] = parts.iter().fold(Range::exactly(0), |all, part| all.plus(table.0[*part]));
+        }
         table
     }
 
@@ -150,9 +153,11 @@ impl TableRange {
         for _ in 0..ROUNDS {
             let before = *self;
             for (sum, parts) in SUMS {
-                let mut ranges = parts.iter().map(|part| self.0[*part]).collect::<Vec<_>>();
-                add_up(&mut self.0[sum], &mut ranges);
-                parts.iter().zip(ranges).for_each(|(part, range)| self.0[*part] = range);
+                let mut ranges = [Range::ANY; 3];
+                let ranges = &mut ranges[..parts.len()];
+                ranges.iter_mut().zip(parts).for_each(|(range, part)| *range = self.0[*part]);
+                add_up(&mut self.0[sum], ranges);
+                parts.iter().zip(ranges).for_each(|(part, range)| self.0[*part] = *range);
             }
             if *self == before {
                 return;
@@ -237,13 +242,16 @@ impl SliceRange {
 
 /// Narrows a table and its parts by each other, number by number.
 pub fn add_tables(sum: &mut TableRange, parts: &mut [TableRange]) {
+    let before = parts.to_vec();
+    let mut ranges = vec![Range::ANY; parts.len()];
     for at in 0..NUMBERS {
-        let mut ranges: Vec<Range> = parts.iter().map(|part| part.0[at]).collect();
+        ranges.iter_mut().zip(&*parts).for_each(|(range, part)| *range = part.0[at]);
         add_up(&mut sum.0[at], &mut ranges);
-        parts.iter_mut().zip(ranges).for_each(|(part, range)| part.0[at] = range);
+        parts.iter_mut().zip(&ranges).for_each(|(part, range)| part.0[at] = *range);
     }
     sum.settle();
-    parts.iter_mut().for_each(TableRange::settle);
+    let changed = parts.iter_mut().zip(&before).filter(|(part, before)| part != before);
+    changed.for_each(|(part, _)| part.settle());
 }
 
 /// Narrows a sum and its parts by each other.

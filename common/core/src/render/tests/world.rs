@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub features: bool,
     /// The whole contract, where it is another one.
     pub contract: Option<&'static str>,
+    /// Policy packs that the plan names.
+    pub packs: Vec<&'static str>,
     /// Tables at the end of the plan.
     pub plan: String,
 }
@@ -78,6 +80,7 @@ impl World {
             intake: IntakeCounts::new(),
             features: false,
             contract: None,
+            packs: Vec::new(),
             plan: String::new(),
         }
     }
@@ -126,13 +129,14 @@ impl World {
         let required: Vec<_> = self.sites.iter().map(|(site, _)| format!("\"{site}\"")).collect();
         let source = format!(
             "plan = \"admissions\"\nversion = 1\ntitle = {}\ncontract = \"admission\"\nmodel_versions = [\"v1\"]\n\
-             required_sites = [{}]\nmin_site_n = {}\nmin_coverage = {:?}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
+             required_sites = [{}]\nmin_site_n = {}\nmin_coverage = {:?}\npacks = {:?}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
              end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = {}\n\
              [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n{}",
             quoted(&self.title),
             required.join(", "),
             self.min_site_n,
             self.min_coverage,
+            self.packs,
             self.k,
             quoted(&self.categories[1]),
             self.plan

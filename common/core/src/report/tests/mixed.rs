@@ -5,6 +5,7 @@ use crate::disclosure::{Block, Margins};
 use proptest::prelude::*;
 use serde_json::Value;
 
+const PACK: &str = "four-fifths";
 const NONE: Block = Block::Full([[0; 3]; 3]);
 
 /// Women, men, `other`, unknown; and a site without release.
@@ -120,6 +121,34 @@ fn a_threshold_is_met_if_the_bounds_meet_it() {
     // At the mixed sites nothing is decided either: `other` could be anywhere from 0.24 to 0.59.
     let rows = slice().fairness.expect("a cut").four_fifths.groups;
     assert!(rows.iter().all(|row| matches!(row.below, Some(Below::Undecided(_)))), "{rows:?}");
+}
+
+#[test]
+fn a_packs_threshold_likewise() {
+    let table = |hidden: Gave| {
+        let counts = Gave::Counts(vec![[30, 70], [60, 40], [0, 0], [3, 4]]);
+        let world = World { packs: vec![PACK], ..World::new(vec![("a", counts), ("b", hidden)]) };
+        world.report().packs.remove(0).tables.remove(0)
+    };
+    let flags = |table: &ImpactTable| table.rows.iter().map(|row| row.below_threshold.clone()).collect::<Vec<_>>();
+    let found = table(Gave::Hidden(5));
+    assert_eq!((found.sites, found.of_sites, found.unknown), (1, 2, Some(7)));
+    assert_eq!(
+        found.rows.iter().map(|row| (row.n, row.impact_ratio.value())).collect::<Vec<_>>(),
+        [(100, Some(0.5)), (100, Some(1.0))]
+    );
+    // Women are below whatever is hidden; men are not, whatever women may have, but `other` may be five selected.
+    assert_eq!(flags(&found)[0], Some(Below::Yes));
+    assert!(matches!(flags(&found)[1], Some(Below::Undecided(_))), "{found:?}");
+    let found = table(Gave::Hidden(200));
+    assert!(flags(&found).iter().all(|flag| matches!(flag, Some(Below::Undecided(_)))), "{found:?}");
+    // Nothing is hidden where there is no release: nothing is known.
+    assert_eq!(flags(&table(Gave::Nothing)), [Some(Below::Yes), Some(Below::No)]);
+    // Known groups and hidden unknown ones.
+    let block = |n: u64| Block::Full([[0, 0, n], [0, 0, n], [0; 3]]);
+    let hides = Gave::Rungs(block(30), vec![block(10), block(10), NONE, Block::N(20)], Vec::new());
+    let found = table(hides);
+    assert_eq!((found.sites, found.unknown, flags(&found)[0].clone()), (2, None, Some(Below::Yes)));
 }
 
 #[test]
