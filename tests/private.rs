@@ -322,6 +322,7 @@ fn a_crash_between_paying_and_signing_is_paid_once() {
 fn two_plans_with_noise_share_the_budget() {
     let world = World::with_plan(&SITES, |plan| private(&plan, LAPLACE).replace("every = \"month\"\n", ""));
     join(&world, SITE, &[]);
+    world.agent(SITE, &["run", "--once"]).good();
     let text = plan_text(&world);
     for (number, epsilon) in [("second", "2"), ("third", "1.5")] {
         let file = world.scratch(&format!("{number}.toml"));
@@ -330,6 +331,13 @@ fn two_plans_with_noise_share_the_budget() {
         std::fs::write(&file, plan).expect("writes");
         world.aggregator(&["plan", "publish", &file.to_string_lossy()]).good();
         world.agent(SITE, &["plan", "accept", number]).good();
+        // Without its key a window waits, and the site goes on.
+        let (key, kept) = (world.site(SITE).join("noise.key"), world.scratch("noise.key"));
+        std::fs::rename(&key, &kept).expect("moves");
+        let said = world.agent(SITE, &["run", "--once"]).good();
+        assert!(said.err.contains("noise.key is missing"), "{said:?}");
+        assert!(!world.agent(SITE, &["release", "list"]).good().out.contains(number));
+        std::fs::rename(&kept, &key).expect("moves");
         world.agent(SITE, &["run", "--once"]).good();
     }
     let listed = world.agent(SITE, &["release", "list"]).good().out;

@@ -66,7 +66,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         let done = done.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, window)| *window));
         let done: BTreeSet<_> = done.chain(desk.windows(&digest)).collect();
         for window in plan.windows_before(now) {
-            if plan.release_time(&window) <= now && !done.contains(&window) {
+            if plan.release_time(&window) <= now && !done.contains(&window) && privacy::can_answer(site, &plan)? {
                 if closed == 0 {
                     check_outbox(site)?;
                 }

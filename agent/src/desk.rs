@@ -26,6 +26,7 @@ use fedaudit_core::envelope::Amends;
 use fedaudit_core::event::{LedgerEntry, Why};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::Fraction;
 use fedaudit_core::time::{Time, Window};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,10 +38,13 @@ pub struct Desk {
     drafted: BTreeMap<Digest, (Digest, Window)>,
     /// Those that were approved and signed.
     signed: BTreeMap<Digest, Case>,
-    policy: Option<(u64, Vec<String>, u32)>,
+    policy: Option<Policy>,
     /// Why groups of a release are hidden, by SHA-256 of its `release.json`.
     reasons: BTreeMap<Digest, BTreeMap<hidden::At, Why>>,
 }
+
+/// The site's own policy: least k, attributes never reported, approvals needed, budget for releases with noise.
+type Policy = (u64, Vec<String>, u32, Option<(Fraction, Fraction, u32)>);
 
 /// The last draft of a window, unless it was signed or is asked for again.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,8 +150,8 @@ impl Desk {
                 };
                 *of != plan || stays
             }),
-            LedgerEntry::Policy { k_floor, never_report, approvals, .. } => {
-                self.policy = Some((k_floor, never_report, approvals));
+            LedgerEntry::Policy { k_floor, never_report, approvals, privacy, .. } => {
+                self.policy = Some((k_floor, never_report, approvals, privacy));
             }
             LedgerEntry::Hid { artifact, groups } => {
                 let of = self.reasons.entry(artifact).or_default();
@@ -193,10 +197,11 @@ pub(crate) fn recheck(site: &mut Site, now: Time) -> Result<Desk, Fault> {
     let mut desk = Desk::read(site)?;
     let mut entries = Vec::new();
     let config = &site.home.config;
-    let policy = (config.k_floor, config.never_report.clone(), config.approvals);
+    let budget = config.privacy.map(|of| (of.epsilon, of.delta, of.period_days));
+    let policy: Policy = (config.k_floor, config.never_report.clone(), config.approvals, budget);
     if desk.policy.as_ref() != Some(&policy) {
-        let (k_floor, never_report, approvals) = policy;
-        entries.push(LedgerEntry::Policy { k_floor, never_report, approvals, at: now });
+        let (k_floor, never_report, approvals, privacy) = policy;
+        entries.push(LedgerEntry::Policy { k_floor, never_report, approvals, privacy, at: now });
     }
     let (decisions, abstained) = match desk.waiting().next() {
         Some(_) => (site.decisions()?, standing(site)?),

@@ -36,6 +36,23 @@ pub(crate) fn is_private(plan: &PlanText) -> bool {
     plan.disclosure.privacy.is_some()
 }
 
+/// Whether noise can be drawn as it must be. Without the key a window waits, and holds up no other plan; the log says so.
+///
+/// # Errors
+/// A journal that is damaged.
+pub(crate) fn can_answer(site: &mut Site, plan: &PlanText) -> Result<bool, Fault> {
+    if !is_private(plan) {
+        return Ok(true);
+    }
+    match key::missing(site)? {
+        None => Ok(true),
+        Some(fault) => {
+            tracing::error!(plan = %plan.plan, "not released: {fault}");
+            Ok(false)
+        }
+    }
+}
+
 /// A release with noise, and the noise.
 ///
 /// # Errors

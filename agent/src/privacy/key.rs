@@ -31,6 +31,19 @@ pub(super) fn held(site: &mut Site) -> Result<Option<Zeroizing<[u8; 32]>>, Fault
     }
 }
 
+/// Why the key cannot be used; none if it can, or is still to be made.
+///
+/// # Errors
+/// A journal that is damaged.
+pub(super) fn missing(site: &mut Site) -> Result<Option<Fault>, Fault> {
+    let named = named(site)?;
+    Ok(match (held(site), named) {
+        (Err(fault), _) => Some(fault),
+        (Ok(None), Some(id)) => Some(absent(&id)),
+        _ => None,
+    })
+}
+
 /// The key, made at its first use.
 ///
 /// # Errors
@@ -40,7 +53,7 @@ pub(super) fn obtain(site: &mut Site) -> Result<Zeroizing<[u8; 32]>, Fault> {
     let key = match (held(site)?, named) {
         (Some(key), Some(_)) => return Ok(key),
         (None, Some(id)) => {
-            return Err(lost(format!("noise.key is missing; this site's ledger names {}", id.short())));
+            return Err(absent(&id));
         }
         (Some(key), None) => key,
         (None, None) => {
@@ -63,6 +76,10 @@ fn named(site: &mut Site) -> Result<Option<Digest>, Fault> {
         Ok(())
     })?;
     Ok(named)
+}
+
+fn absent(id: &Digest) -> Fault {
+    lost(format!("noise.key is missing; this site's ledger names {}", id.short()))
 }
 
 fn lost(what: String) -> Fault {

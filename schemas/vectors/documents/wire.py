@@ -121,7 +121,7 @@ def records():
         ("declined", digest + window + digest + string("one group is one ward") + string("steward-1") + signed(NOON)),
         ("dropped", digest + window + digest + string("its k is 5; this site's k_floor is 10") + signed(NOON)),
         ("reviewed", digest + window + string("steward-1") + signed(NOON)),
-        ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + signed(NOON)),
+        ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + option(string("4") + string("0.000001") + varint(365)) + signed(NOON)),
         ("noise-key", digest),
         ("spent", digest + window + string("scorecard") + b"\0" + string("0.5") + varint(7) + sequence([signed(3), signed(-12), signed(0)])),
         ("hid", digest + sequence([b"".join(map(varint, [0, 1, 3, 0])), b"".join(map(varint, [0, 1, 5, 1]))])),

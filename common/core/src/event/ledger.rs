@@ -1,6 +1,7 @@
 //! What a site did, for its own audit.
 
 use crate::ids::{Digest, Name};
+use crate::plan::Fraction;
 use crate::privacy::Cost;
 use crate::time::{Time, Window};
 use serde::{Deserialize, Serialize};
@@ -242,6 +243,8 @@ pub enum LedgerEntry {
         never_report: Vec<String>,
         /// Persons who approve a release that waits.
         approvals: u32,
+        /// The budget for releases with noise: epsilon, delta, days of a period.
+        privacy: Option<(Fraction, Fraction, u32)>,
         /// When it was found.
         at: Time,
     },
