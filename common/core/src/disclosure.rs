@@ -24,6 +24,8 @@ mod quality;
 mod rungs;
 mod scores;
 mod simplex;
+mod solve;
+mod views;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
@@ -41,11 +43,12 @@ use crate::event::{IntakeCounts, Tier};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
 use crate::time::Window;
-use attack::{Public, Views};
+use attack::Public;
 use protect::protect;
 use rungs::{Behind, Ladder};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
+use views::Views;
 
 /// The rule's name, as releases carry it.
 pub const RULE: &str = "rungs-1";

@@ -5,8 +5,9 @@
 //! the finest slices; with the fewest events. Rungs only go down, so this ends, if need be where nothing is shown but what
 //! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 
-use super::attack::{Place, Public, Views, unprotected};
+use super::attack::{Place, Public, unprotected};
 use super::rungs::{Behind, Ladder, Rung};
+use super::views::Views;
 use std::cmp::Reverse;
 
 /// Why less than everything of a block is shown. For the site's own desk: beside a release it would say too much.
