@@ -23,7 +23,9 @@ fn line(seed: u64) -> Value {
     let site = name("s");
     let (federation, contract, plan) = Federation::new(std::slice::from_ref(&site), &table.contract, &table.plan);
     let (aggregate, counted) = table.events(&mut numbers, &plan, &contract);
+    let clock = std::time::Instant::now();
     let made = federation.release(&plan, &contract, (0, &site), federation.windows[0], (0, None), &aggregate);
+    eprintln!("XX {seed} {:.2} {}", clock.elapsed().as_secs_f64(), table.plan.lines().skip(6).collect::<Vec<_>>().join(" "));
     let verified = verify::release(&made.envelope, &made.artifacts[0], &federation.registry);
     verified.unwrap_or_else(|refusal| panic!("table {seed}: {refusal:?}"));
     let release: Value = serde_json::from_slice(&made.artifacts[0]).expect("JSON");

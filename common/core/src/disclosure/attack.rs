@@ -15,7 +15,7 @@
 
 use super::Counts;
 use super::rungs::{Ladder, Margins, Rung};
-use super::solve::System;
+use super::solve::{Effort, System};
 use super::views::Views;
 
 /// A group of a slice, or its fold.
@@ -48,7 +48,28 @@ pub(super) fn sides() -> [Vec<usize>; 2] {
 
 /// The blocks of cells that are not protected, one for each cell, in order.
 pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public, k: u64) -> Vec<Place> {
-    let mut attacker = Attacker { system: System::new(), public, k };
+    attack(views, strata, public, k, (None, Effort::All))
+}
+
+/// The same, of some blocks alone, as soon seen as not: a cell that is named may be protected.
+pub(super) fn perhaps_unprotected(
+    views: &Views,
+    strata: &[Vec<Ladder>],
+    public: Public,
+    k: u64,
+    among: &[Place],
+) -> Vec<Place> {
+    attack(views, strata, public, k, (Some(among), Effort::Near))
+}
+
+fn attack(
+    views: &Views,
+    strata: &[Vec<Ladder>],
+    public: Public,
+    k: u64,
+    (among, effort): (Option<&[Place]>, Effort),
+) -> Vec<Place> {
+    let mut attacker = Attacker { system: System::new(), public, k, among };
     let mut wholes = Vec::new();
     for (stratum, ladders) in strata.iter().enumerate() {
         let known = |ladder: &Ladder| ladder.rungs.iter().all(|rung| *rung == Rung::Full);
@@ -66,19 +87,21 @@ pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public,
         let all = wholes.iter().flat_map(|first| cells.iter().map(move |cell| (first + cell, 1)));
         attacker.system.equate(all.collect());
     }
-    attacker.system.unprotected()
+    attacker.system.unprotected(effort)
 }
 
-struct Attacker {
+struct Attacker<'a> {
     system: System<Place>,
     public: Public,
     k: u64,
+    /// The blocks that are asked for, in order; none for all.
+    among: Option<&'a [Place]>,
 }
 
 /// The first of a block's nine unknowns; none where they are known.
 type Block = Option<usize>;
 
-impl Attacker {
+impl Attacker<'_> {
     /// The unknowns of each view's groups, with what the blocks say of them.
     fn blocks(&mut self, views: &Views, stratum: usize, ladders: &[Ladder]) -> Vec<Vec<Block>> {
         let mut blocks = Vec::new();
@@ -110,7 +133,7 @@ impl Attacker {
     /// A block's unknowns, targets of the place if there is one, with what its rung says.
     fn block(&mut self, place: Option<Place>, rung: Rung, counts: &Counts) -> usize {
         let first = self.system.unknowns(counts);
-        if let Some(place) = place {
+        if let Some(place) = place.filter(|of| self.among.is_none_or(|among| among.binary_search(of).is_ok())) {
             (0..9).for_each(|cell| self.system.target(place, first + cell, self.public.need(cell, self.k)));
         }
         let of = |cells: &[usize]| cells.iter().map(|cell| (first + cell, 1)).collect::<Vec<_>>();

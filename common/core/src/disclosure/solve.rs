@@ -22,6 +22,15 @@ struct Target<T> {
     need: i64,
 }
 
+/// How hard to look for values before a count is said to have too few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Among what is near.
+    Near,
+    /// Among all.
+    All,
+}
+
 /// Unknowns that equations tie together, with numbers of their own.
 struct Part<T> {
     equations: Vec<Vec<(usize, i64)>>,
@@ -70,10 +79,10 @@ impl<T: Copy + Ord> System<T> {
     }
 
     /// Whom the counts are told of that have too few values, one for each count, in order.
-    pub fn unprotected(mut self) -> Vec<T> {
+    pub fn unprotected(mut self, effort: Effort) -> Vec<T> {
         self.drop_zeros();
         self.drop_known();
-        let mut found: Vec<T> = self.parts().into_iter().flat_map(Part::unprotected).collect();
+        let mut found: Vec<T> = self.parts().into_iter().flat_map(|part| part.unprotected(effort)).collect();
         found.sort();
         found
     }
@@ -163,19 +172,26 @@ impl<T: Copy> Part<T> {
         Part { equations: Vec::new(), table: Vec::new(), targets: Vec::new() }
     }
 
-    fn unprotected(self) -> Vec<T> {
-        if self.table.len().saturating_mul(self.equations.len()) <= ENTRIES {
-            return self.solve().into_iter().map(|target| target.of).collect();
-        }
-        // Each time around a target of its own: what has too few values there has too few for us.
-        let (mut left, mut found) = (VecDeque::from_iter(self.targets.iter().copied()), Vec::new());
+    /// Most counts have enough values among few others, which is soon seen; the rest are tried among more, and then all.
+    fn unprotected(mut self, effort: Effort) -> Vec<T> {
         let uses = self.uses();
+        for size in NEAR.into_iter().filter(|size| effort == Effort::Near || *size < self.table.len()) {
+            self.targets = self.unprotected_near(&uses, size);
+        }
+        let is_small = effort == Effort::All && self.table.len().saturating_mul(self.equations.len()) <= ENTRIES;
+        let left = if is_small && !self.targets.is_empty() { self.solve() } else { self.targets };
+        left.into_iter().map(|target| target.of).collect()
+    }
+
+    /// Targets that have too few values each among those around it.
+    fn unprotected_near(&self, uses: &[Vec<usize>], size: usize) -> Vec<Target<T>> {
+        let (mut left, mut found) = (VecDeque::from_iter(self.targets.iter().copied()), Vec::new());
         while let Some(target) = left.pop_front() {
-            let near = self.near(&uses, target.unknown);
+            let (near, equations) = self.near(uses, target.unknown, size);
             let inside = left.iter().filter(|other| near.contains_key(&other.unknown)).copied();
-            let part = self.within(&near, [target].into_iter().chain(inside).collect());
+            let part = self.within(&near, &equations, [target].into_iter().chain(inside).collect());
             let few: BTreeSet<usize> = part.solve().into_iter().map(|target| target.unknown).collect();
-            found.extend(near.get(&target.unknown).filter(|at| few.contains(at)).map(|_| target.of));
+            found.extend(near.get(&target.unknown).filter(|at| few.contains(at)).map(|_| target));
             left.retain(|other| near.get(&other.unknown).is_none_or(|at| few.contains(at)));
         }
         found
@@ -201,37 +217,36 @@ impl<T: Copy> Part<T> {
         uses
     }
 
-    /// The nearest unknowns, each with its place among them.
-    fn near(&self, uses: &[Vec<usize>], unknown: usize) -> BTreeMap<usize, usize> {
+    /// The nearest unknowns, each with its place among them, and the equations that they are in.
+    fn near(&self, uses: &[Vec<usize>], unknown: usize, size: usize) -> (BTreeMap<usize, usize>, BTreeSet<usize>) {
         let (mut near, mut queue) = (BTreeMap::from([(unknown, 0)]), VecDeque::from([unknown]));
         let mut met = BTreeSet::new();
         while let Some(at) = queue.pop_front() {
             for equation in uses[at].iter().filter(|equation| met.insert(**equation)) {
                 for (other, _) in &self.equations[*equation] {
-                    if near.len() < NEAR && !near.contains_key(other) {
+                    if near.len() < size && !near.contains_key(other) {
                         near.insert(*other, near.len());
                         queue.push_back(*other);
                     }
                 }
             }
         }
-        near
+        (near, met)
     }
 
     /// As if all but some unknowns were known.
-    fn within(&self, near: &BTreeMap<usize, usize>, targets: Vec<Target<T>>) -> Part<T> {
+    fn within(&self, near: &BTreeMap<usize, usize>, equations: &BTreeSet<usize>, targets: Vec<Target<T>>) -> Part<T> {
         let mut table = vec![0; near.len()];
         near.iter().for_each(|(unknown, at)| table[*at] = self.table[*unknown]);
-        let of = |equation: &Vec<(usize, i64)>| -> Vec<(usize, i64)> {
-            equation.iter().filter_map(|(unknown, by)| Some((*near.get(unknown)?, *by))).collect()
+        let of = |equation: &usize| -> Vec<(usize, i64)> {
+            self.equations[*equation].iter().filter_map(|(unknown, by)| Some((*near.get(unknown)?, *by))).collect()
         };
-        let equations = self.equations.iter().map(of).filter(|equation| !equation.is_empty()).collect();
         let inside = targets.into_iter().filter_map(|of| Some(Target { unknown: *near.get(&of.unknown)?, ..of }));
-        Part { equations, table, targets: inside.collect() }
+        Part { equations: equations.iter().map(of).collect(), table, targets: inside.collect() }
     }
 }
 
-/// Most entries of a tableau that is solved at once: 16 MiB.
-const ENTRIES: usize = 2 << 20;
-/// Most unknowns of a neighbourhood.
-const NEAR: usize = 500;
+/// Unknowns of a neighbourhood: of the first, and of one around what has too few values there.
+const NEAR: [usize; 2] = [60, 300];
+/// Most entries of a tableau that is solved at once.
+const ENTRIES: usize = 1 << 20;
