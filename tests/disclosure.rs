@@ -9,8 +9,8 @@ mod federation;
 #[path = "disclosure/tables.rs"]
 mod tables;
 
-use federation::{Federation, name};
 use fedaudit_core::verify;
+use federation::{Federation, name};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,9 +23,7 @@ fn line(seed: u64) -> Value {
     let site = name("s");
     let (federation, contract, plan) = Federation::new(std::slice::from_ref(&site), &table.contract, &table.plan);
     let (aggregate, counted) = table.events(&mut numbers, &plan, &contract);
-    let clock = std::time::Instant::now();
     let made = federation.release(&plan, &contract, (0, &site), federation.windows[0], (0, None), &aggregate);
-    eprintln!("XX {seed} {:.2} {}", clock.elapsed().as_secs_f64(), table.plan.lines().skip(6).collect::<Vec<_>>().join(" "));
     let verified = verify::release(&made.envelope, &made.artifacts[0], &federation.registry);
     verified.unwrap_or_else(|refusal| panic!("table {seed}: {refusal:?}"));
     let release: Value = serde_json::from_slice(&made.artifacts[0]).expect("JSON");
@@ -57,7 +55,8 @@ fn no_hidden_cell_of_random_tables_has_too_few_values() {
 /// Two groups of events of one decision and label, as a release with k = 5 that shows of them what is given.
 fn by_hand(events: [u64; 2], shown: [Value; 2]) -> Value {
     let full = |n: u64| json!({ "full": [[0, 0, 0], [n, 0, 0], [0, 0, 0]] });
-    let groups: Vec<_> = ["0", "1"].iter().zip(shown).map(|(of, shown)| json!({ "group": [of], "counts": shown })).collect();
+    let groups: Vec<_> =
+        ["0", "1"].iter().zip(shown).map(|(of, shown)| json!({ "group": [of], "counts": shown })).collect();
     let all = events[0] + events[1];
     let table: Vec<_> = (0..2).map(|code| json!([0, [code], 1, 0, events[code]])).collect();
     let slices = json!([

@@ -44,7 +44,8 @@ fn one(events: usize) {
     }
     let site = Name::new("s").expect("a name");
     let clock = Instant::now();
-    let made = disclose(&aggregate, &plan, &contract, Digest([0; 32]), &site, plan.all_windows()[0]).expect("a release");
+    let made =
+        disclose(&aggregate, &plan, &contract, Digest([0; 32]), &site, plan.all_windows()[0]).expect("a release");
     let time = clock.elapsed();
     let mut rungs = [0; 4];
     for group in made.release.strata[0].slices.iter().flat_map(|slice| &slice.groups) {
