@@ -25,6 +25,7 @@ mod rungs;
 mod scores;
 mod simplex;
 mod solve;
+mod together;
 mod views;
 
 pub use amend::Transitions;

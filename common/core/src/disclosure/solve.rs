@@ -51,6 +51,19 @@ impl<T: Copy + Ord> System<T> {
         first
     }
 
+    /// What an unknown is in the table.
+    pub fn count(&self, unknown: usize) -> u64 {
+        self.table.get(unknown).map_or(0, |count| count.unsigned_abs())
+    }
+
+    /// An unknown that is the sum of others.
+    pub fn total(&mut self, parts: &[usize]) -> usize {
+        let whole = self.table.len();
+        self.table.push(parts.iter().map(|at| self.table[*at]).sum());
+        self.equate(parts.iter().map(|at| (*at, 1)).chain([(whole, -1)]).collect());
+        whole
+    }
+
     /// A sum of unknowns is known.
     pub fn equate(&mut self, equation: Vec<(usize, i64)>) {
         if !equation.is_empty() {
