@@ -181,6 +181,9 @@ pub(crate) fn check(
         if let Err(why) = overlap.check(k) {
             return Ok(Some(format!("beside plan {}: {why}; it must be none, or at least k = {k}", other.plan)));
         }
+        if let Err(why) = overlap.solve((&answer.release, plan), (&texts, &other)) {
+            return Ok(Some(format!("beside plan {}: {why}", other.plan)));
+        }
     }
     Ok(None)
 }

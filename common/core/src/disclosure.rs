@@ -25,6 +25,9 @@ mod quality;
 mod rungs;
 mod scores;
 mod simplex;
+mod solve;
+mod together;
+mod views;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
@@ -44,11 +47,12 @@ use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
 use crate::privacy::Noise;
 use crate::time::Window;
-use attack::{Public, Views};
+use attack::Public;
 use protect::protect;
 use rungs::{Behind, Ladder};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
+use views::Views;
 
 /// The rule's name, as releases carry it.
 pub const RULE: &str = "rungs-1";

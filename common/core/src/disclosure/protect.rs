@@ -5,8 +5,9 @@
 //! the finest slices; with the fewest events. Rungs only go down, so this ends, if need be where nothing is shown but what
 //! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 
-use super::attack::{Place, Public, Views, unprotected};
+use super::attack::{Place, Public, perhaps_unprotected, unprotected};
 use super::rungs::{Behind, Ladder, Rung};
+use super::views::Views;
 use crate::event::Why;
 use std::cmp::Reverse;
 
@@ -33,10 +34,11 @@ pub(super) fn protect(
         let candidates = neighbours(views, &ladders, place);
         let Some(mut next) = candidates.first().copied() else { break };
         // The least harm that helps; the least harm at all if nothing does alone.
+        let before = perhaps_unprotected(views, &ladders, public, k, &[place]).len();
         for candidate in candidates.into_iter().take(TRIES) {
             let mut tried = ladders.clone();
             tried[candidate.stratum][candidate.slice].lower(candidate.group);
-            if unprotected(views, &tried, public, k).len() < left.len() {
+            if perhaps_unprotected(views, &tried, public, k, &[place]).len() < before {
                 next = candidate;
                 break;
             }
@@ -47,13 +49,27 @@ pub(super) fn protect(
         }
         // What became too much for a circle, too.
         break_circles(views, &mut ladders[next.stratum], &mut whys[next.stratum]);
-        left = unprotected(views, &ladders, public, k);
+        left = perhaps_unprotected(views, &ladders, public, k, &left);
+        if left.is_empty() {
+            // Also of those that were protected before: a fold that grows may say more.
+            left = unprotected(views, &ladders, public, k);
+        }
     }
     if left.is_empty() {
         // Once more, because a fold that shrinks may free what was tried before.
         (0..2).for_each(|_| restore(views, &mut ladders, &mut whys, public, k));
     }
+    ladders.iter_mut().zip(&mut whys).for_each(|(slices, whys)| show_whole(slices, whys));
     (ladders, whys)
+}
+
+/// All events follow from the groups of a slice that are all full.
+fn show_whole(slices: &mut [Ladder], whys: &mut [Vec<Option<Why>>]) {
+    let is_full = |slice: &Ladder| slice.rungs.iter().all(|rung| *rung == Rung::Full);
+    if slices.iter().any(is_full) {
+        slices.iter_mut().take(1).for_each(|whole| whole.rungs.fill(Rung::Full));
+        whys.iter_mut().take(1).for_each(|whole| whole.fill(None));
+    }
 }
 
 /// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.

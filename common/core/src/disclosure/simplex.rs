@@ -210,10 +210,14 @@ impl Simplex {
 
 /// `(mine * new - factor * theirs) / old`, which is an integer.
 fn combined(mine: i64, new: i64, factor: i64, theirs: i64, old: i64) -> Result<i64, Unsolved> {
-    if old == 1 {
-        let product = mine.checked_mul(new).zip(factor.checked_mul(theirs));
-        return product.and_then(|(mine, theirs)| mine.checked_sub(theirs)).ok_or(Unsolved);
+    if mine == 0 && theirs == 0 {
+        return Ok(0);
     }
+    let product = mine.checked_mul(new).zip(factor.checked_mul(theirs));
+    if let Some(product) = product.and_then(|(mine, theirs)| mine.checked_sub(theirs)) {
+        return Ok(if old == 1 { product } else { product / old });
+    }
+    // What is too large in between need not be in the end.
     let product = i128::from(mine) * i128::from(new) - i128::from(factor) * i128::from(theirs);
     i64::try_from(product / i128::from(old)).map_err(|_| Unsolved)
 }

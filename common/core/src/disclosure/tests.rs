@@ -27,7 +27,7 @@ name = "c"
 categories = ["0", "1"]
 "#;
 
-fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
+pub(super) fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
     let mut text = format!(
         "plan = \"tiny\"\nversion = 1\ntitle = \"t\"\ncontract = \"tiny\"\nmodel_versions = [\"v\"]\nrequired_sites = [\"s\"]\n\
          windows = {{ start = \"2026-01-01T00:00:00Z\", end = \"2026-02-01T00:00:00Z\", release_after_hours = 0 }}\n\
@@ -38,6 +38,10 @@ fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
         text += &format!("[[slice]]\nattributes = {slice:?}\nreference = {reference:?}\n");
     }
     crate::plan::from_toml(&text, |_| Some(Digest([0; 32]))).expect("valid")
+}
+
+pub(super) fn tiny() -> crate::contract::Contract {
+    crate::contract::from_toml(CONTRACT).expect("valid")
 }
 
 fn window() -> Window {
@@ -53,7 +57,7 @@ fn release(aggregate: &Aggregate, plan: &Plan, contract: &ContractText) -> Relea
 /// Rows of decision 1 by (a, b), with how many there are.
 fn counted(rows: &[(u16, u16, u64)], k: u64, slices: &[&[&str]]) -> Disclosed {
     let plan = plan_of(k, slices);
-    let contract = crate::contract::from_toml(CONTRACT).expect("valid");
+    let contract = tiny();
     let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
     for &(a, b, n) in rows {
         for _ in 0..n {
