@@ -53,7 +53,7 @@ fn one(events: usize) {
             Block::Full(_) => 0,
             Block::Margins(_) => 1,
             Block::N(_) => 2,
-            Block::Folded(_) | Block::Withheld => 3,
+            Block::Folded(_) | Block::Withheld | Block::Noisy(_) => 3,
         };
         rungs[rung] += 1;
     }

@@ -199,7 +199,7 @@ fn hidden(view: &View) -> Vec<String> {
         text("k")
     ));
     // Of many groups of a slice it is said once; `--json` has each.
-    for of in view.hidden.chunk_by(|one, other| is_alike(one, other)) {
+    for of in view.hidden.chunk_by(is_alike) {
         match of {
             [first, .., last] if of.len() > GROUPS => {
                 let [first, last] = [first, last].map(|of| of.at[2].as_str());

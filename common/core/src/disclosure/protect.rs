@@ -11,19 +11,22 @@ use super::views::Views;
 use crate::event::Why;
 use std::cmp::Reverse;
 
+/// By stratum, slice and group.
+pub(super) type Blocks<T> = Vec<Vec<Vec<T>>>;
+
 /// The rungs of the slices of each stratum, and why each group is where it is.
 pub(super) fn protect(
     views: &Views,
-    strata: Vec<Vec<Vec<Behind>>>,
+    strata: Blocks<Behind>,
     public: Public,
     k: u64,
-) -> (Vec<Vec<Ladder>>, Vec<Vec<Vec<Option<Why>>>>) {
+) -> (Vec<Vec<Ladder>>, Blocks<Option<Why>>) {
     let alone = |behind: &Behind| super::rungs::rung(&behind.counts, &behind.people, k);
-    let first: Vec<Vec<Vec<Rung>>> =
+    let first: Blocks<Rung> =
         strata.iter().map(|slices| slices.iter().map(|slice| slice.iter().map(alone).collect()).collect()).collect();
     let mut ladders: Vec<Vec<Ladder>> =
         strata.into_iter().map(|slices| slices.into_iter().map(|slice| Ladder::new(slice, k)).collect()).collect();
-    let mut whys: Vec<Vec<Vec<Option<Why>>>> = (first.iter().zip(&ladders))
+    let mut whys: Blocks<Option<Why>> = (first.iter().zip(&ladders))
         .map(|(first, ladders)| first.iter().zip(ladders).map(|(first, ladder)| whys(first, ladder)).collect())
         .collect();
     for (slices, whys) in ladders.iter_mut().zip(&mut whys) {

@@ -79,7 +79,7 @@ fn a_small_group_is_folded_and_the_desk_knows_why() {
     assert_eq!(slice.folds, [full(13)]);
     let of = |group, why| Reason { stratum: 0, slice: 1, group, why };
     assert_eq!(reasons, [of(0, Why::Few), of(2, Why::Fold)]);
-    let json = serde_json::to_value(&slice).expect("JSON");
+    let json = serde_json::to_value(slice).expect("JSON");
     assert_eq!(json["groups"][0]["counts"], serde_json::json!({ "folded": 0 }));
     assert_eq!(json["folds"], serde_json::json!([{ "full": [[0, 0, 0], [0, 0, 13], [0, 0, 0]] }]));
 }
