@@ -251,7 +251,8 @@ fn both_show((before, after): (&ReleasedSlice, &ReleasedSlice), alike: &mut Resu
         *alike = Err(format!("{name}: it shows more of some groups, or less, than before"));
     }
     // Where they differ, every cell says best what is too little.
-    let finer = |(at, (old, new)): (usize, ((usize, Rung), (usize, Rung)))| match old.0 == new.0 {
+    type Counted = (usize, Rung);
+    let finer = |(at, (old, new)): (usize, (Counted, Counted))| match old.0 == new.0 {
         true => (new.0, old.1.min(new.1)),
         false => (at, Rung::Full),
     };

@@ -23,19 +23,22 @@ pub enum Why {
     Circle,
 }
 
+/// Why each group of each slice is where it is.
+type Whys = Vec<Vec<Option<Why>>>;
+
 /// The rungs of the slices of each stratum, and why each group is where it is.
 pub(super) fn protect(
     views: &Views,
     strata: Vec<Vec<Vec<Behind>>>,
     public: Public,
     k: u64,
-) -> (Vec<Vec<Ladder>>, Vec<Vec<Vec<Option<Why>>>>) {
+) -> (Vec<Vec<Ladder>>, Vec<Whys>) {
     let alone = |behind: &Behind| super::rungs::rung(&behind.counts, &behind.people, k);
     let first: Vec<Vec<Vec<Rung>>> =
         strata.iter().map(|slices| slices.iter().map(|slice| slice.iter().map(alone).collect()).collect()).collect();
     let mut ladders: Vec<Vec<Ladder>> =
         strata.into_iter().map(|slices| slices.into_iter().map(|slice| Ladder::new(slice, k)).collect()).collect();
-    let mut whys: Vec<Vec<Vec<Option<Why>>>> = (first.iter().zip(&ladders))
+    let mut whys: Vec<Whys> = (first.iter().zip(&ladders))
         .map(|(first, ladders)| first.iter().zip(ladders).map(|(first, ladder)| whys(first, ladder)).collect())
         .collect();
     for (slices, whys) in ladders.iter_mut().zip(&mut whys) {
@@ -85,7 +88,7 @@ fn show_whole(slices: &mut [Ladder], whys: &mut [Vec<Option<Why>>]) {
 }
 
 /// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.
-fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut [Vec<Vec<Option<Why>>>], public: Public, k: u64) {
+fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut [Whys], public: Public, k: u64) {
     let mut places = Vec::new();
     for (stratum, slices) in whys.iter().enumerate() {
         for (slice, groups) in slices.iter().enumerate() {

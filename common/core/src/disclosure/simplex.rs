@@ -43,9 +43,9 @@ impl Simplex {
         for (value, unknown) in simplex.values.iter_mut().zip(&simplex.basis) {
             *value = table[*unknown].checked_mul(simplex.denominator).ok_or(Unsolved)?;
         }
-        for unknown in 0..table.len() {
-            if simplex.row_of[unknown].is_none() && table[unknown] > 0 {
-                simplex.to_zero(unknown, table[unknown])?;
+        for (unknown, value) in table.iter().enumerate() {
+            if simplex.row_of[unknown].is_none() && *value > 0 {
+                simplex.clear(unknown, *value)?;
             }
         }
         simplex.look();
@@ -146,7 +146,7 @@ impl Simplex {
     }
 
     /// Takes an unknown without a row from its value in the known table to 0, or gives it the row that stands in the way.
-    fn to_zero(&mut self, unknown: usize, value: i64) -> Result<(), Unsolved> {
+    fn clear(&mut self, unknown: usize, value: i64) -> Result<(), Unsolved> {
         let falls = (0..self.rows.len()).filter(|row| self.rows[*row][unknown] < 0);
         let blocking = falls.min_by(|one, other| {
             let ratio = |row: usize, by: usize| i128::from(self.values[row]) * -i128::from(self.rows[by][unknown]);

@@ -79,7 +79,7 @@ fn a_small_group_is_folded_and_the_desk_knows_why() {
     assert_eq!(slice.folds, [full(13)]);
     let why: Vec<_> = reasons.iter().map(|of| (of.group[0].as_str(), of.rung, of.why)).collect();
     assert_eq!(why, [("0", Rung::Hidden, Why::Few), ("other", Rung::Hidden, Why::Fold)]);
-    let json = serde_json::to_value(&slice).expect("JSON");
+    let json = serde_json::to_value(slice).expect("JSON");
     assert_eq!(json["groups"][0]["counts"], serde_json::json!({ "folded": 0 }));
     assert_eq!(json["folds"], serde_json::json!([{ "full": [[0, 0, 0], [0, 0, 13], [0, 0, 0]] }]));
 }
