@@ -10,6 +10,9 @@
 //! it can only be 0: zeros are published. Cells of a block that is full by the rule, and went down for others, need no
 //! protection: nothing in it is below k.
 //!
+//! Values are looked for among what is near a cell first, as if all else were known, and among all only where the equations are
+//! not too many (`solve.rs`): he may be taken to learn more than he does, never less.
+//!
 //! What this attacker does not use: that a group on a lower rung failed the higher one; histograms; that a cell may be
 //! possible at two values and not in between, where totals of three directions meet; and rows that he knows.
 

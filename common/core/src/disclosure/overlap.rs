@@ -4,7 +4,8 @@
 //! that only one of them counts: so these are 0 or at least k for every two cells, both ways, for each window of the other
 //! plan, and for all of its windows that count some of the same events, added (a month less the days that are shown leaves those
 //! that are not). A cell is a count, a total or a fold that is shown, or a bin of a histogram (label, bin); where a
-//! group is withheld there is nothing to subtract. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
+//! group is withheld there is nothing to subtract. What follows only from all cells of both plans solved together is for
+//! `together.rs` to say. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
 
 use super::amend::{ANY, Place, Seen, Shown, block_told, label_told, seen_of};
 use super::together::Together;
