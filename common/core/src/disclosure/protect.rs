@@ -76,7 +76,7 @@ fn show_whole(slices: &mut [Ladder], whys: &mut [Vec<Option<Why>>]) {
 }
 
 /// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.
-fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut [Whys], public: Public, k: u64) {
+fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut Blocks<Option<Why>>, public: Public, k: u64) {
     let mut places = Vec::new();
     for (stratum, slices) in whys.iter().enumerate() {
         for (slice, groups) in slices.iter().enumerate() {
