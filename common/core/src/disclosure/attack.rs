@@ -18,6 +18,7 @@
 
 use super::Counts;
 use super::rungs::{Ladder, Margins, Rung};
+use super::simplex::Work;
 use super::solve::{Effort, System};
 use super::views::Views;
 
@@ -50,19 +51,26 @@ pub(super) fn sides() -> [Vec<usize>; 2] {
 }
 
 /// The blocks of cells that are not protected, one for each cell, in order.
-pub(super) fn unprotected(views: &Views, strata: &[Vec<Ladder>], public: Public, k: u64) -> Vec<Place> {
-    attack(views, strata, public, k, (None, Effort::All))
+pub(super) fn unprotected(
+    views: &Views,
+    strata: &[Vec<Ladder>],
+    public: Public,
+    k: u64,
+    work: &mut Work,
+) -> Vec<Place> {
+    attack(views, strata, public, k, (None, Effort::All), work)
 }
 
-/// The same, of some blocks alone, as soon seen as not: a cell that is named may be protected.
+/// The same, of some blocks alone or of all, as soon seen as not: a cell that is named may be protected.
 pub(super) fn perhaps_unprotected(
     views: &Views,
     strata: &[Vec<Ladder>],
     public: Public,
     k: u64,
-    among: &[Place],
+    among: Option<&[Place]>,
+    work: &mut Work,
 ) -> Vec<Place> {
-    attack(views, strata, public, k, (Some(among), Effort::Near))
+    attack(views, strata, public, k, (among, Effort::Near), work)
 }
 
 fn attack(
@@ -71,6 +79,7 @@ fn attack(
     public: Public,
     k: u64,
     (among, effort): (Option<&[Place]>, Effort),
+    work: &mut Work,
 ) -> Vec<Place> {
     let mut attacker = Attacker { system: System::new(), public, k, among };
     let mut wholes = Vec::new();
@@ -90,7 +99,7 @@ fn attack(
         let all = wholes.iter().flat_map(|first| cells.iter().map(move |cell| (first + cell, 1)));
         attacker.system.equate(all.collect());
     }
-    attacker.system.unprotected(effort)
+    attacker.system.unprotected(effort, work)
 }
 
 struct Attacker<'a> {

@@ -4,9 +4,14 @@
 //! none does alone, the first. The least harm comes first: from full to margins before margins to n before n to nothing; of
 //! the finest slices; with the fewest events. Rungs only go down, so this ends, if need be where nothing is shown but what
 //! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
+//!
+//! The search is bounded by work that is counted, not by time, so that it ends alike on every machine. What is left then is
+//! hidden in large steps, which costs more of what could be shown, and no safety: a cell counts as protected only once it was
+//! seen to be.
 
 use super::attack::{Place, Public, perhaps_unprotected, unprotected};
 use super::rungs::{Behind, Ladder, Rung};
+use super::simplex::Work;
 use super::views::Views;
 use crate::event::Why;
 use std::cmp::Reverse;
@@ -32,38 +37,93 @@ pub(super) fn protect(
     for (slices, whys) in ladders.iter_mut().zip(&mut whys) {
         break_circles(views, slices, whys);
     }
-    let mut left = unprotected(views, &ladders, public, k);
+    let mut work = Work::new(SEARCH);
+    search(views, &mut ladders, &mut whys, (public, k), &mut work);
+    if work.is_spent() {
+        sweep(views, &mut ladders, &mut whys, (public, k));
+        work = Work::new(SEARCH);
+    }
+    // Once more, because a fold that shrinks may free what was tried before.
+    (0..2).for_each(|_| restore(views, &mut ladders, &mut whys, (public, k), &mut work));
+    ladders.iter_mut().zip(&mut whys).for_each(|(slices, whys)| show_whole(slices, whys));
+    (ladders, whys)
+}
+
+/// Lowers one block after the other until all are protected, or the work is spent.
+fn search(
+    views: &Views,
+    ladders: &mut [Vec<Ladder>],
+    whys: &mut Blocks<Option<Why>>,
+    (public, k): (Public, u64),
+    work: &mut Work,
+) {
+    let mut left = unprotected(views, ladders, public, k, work);
     while let Some(place) = left.first().copied() {
-        let candidates = neighbours(views, &ladders, place);
-        let Some(mut next) = candidates.first().copied() else { break };
+        let candidates = neighbours(views, ladders, place);
+        let Some(mut next) = candidates.first().copied() else { return };
         // The least harm that helps; the least harm at all if nothing does alone.
-        let before = perhaps_unprotected(views, &ladders, public, k, &[place]).len();
+        let before = perhaps_unprotected(views, ladders, public, k, Some(&[place]), work).len();
         for candidate in candidates.into_iter().take(TRIES) {
-            let mut tried = ladders.clone();
+            let mut tried = ladders.to_vec();
             tried[candidate.stratum][candidate.slice].lower(candidate.group);
-            if perhaps_unprotected(views, &tried, public, k, &[place]).len() < before {
+            if perhaps_unprotected(views, &tried, public, k, Some(&[place]), work).len() < before {
                 next = candidate;
                 break;
             }
         }
-        ladders[next.stratum][next.slice].lower(next.group);
-        if let Some(group) = next.group {
-            whys[next.stratum][next.slice][group].get_or_insert(Why::Others);
+        if work.is_spent() {
+            return;
         }
-        // What became too much for a circle, too.
-        break_circles(views, &mut ladders[next.stratum], &mut whys[next.stratum]);
-        left = perhaps_unprotected(views, &ladders, public, k, &left);
+        lower(views, ladders, whys, next);
+        left = perhaps_unprotected(views, ladders, public, k, Some(&left), work);
         if left.is_empty() {
             // Also of those that were protected before: a fold that grows may say more.
-            left = unprotected(views, &ladders, public, k);
+            left = unprotected(views, ladders, public, k, work);
         }
     }
-    if left.is_empty() {
-        // Once more, because a fold that shrinks may free what was tried before.
-        (0..2).for_each(|_| restore(views, &mut ladders, &mut whys, public, k));
+}
+
+/// Where that takes too long: every unprotected block hides one in its own line, all in one round, unless one there has just
+/// gone; and after some rounds whole slices go, the finest first.
+fn sweep(views: &Views, ladders: &mut [Vec<Ladder>], whys: &mut Blocks<Option<Why>>, (public, k): (Public, u64)) {
+    for round in 0.. {
+        let mut left = perhaps_unprotected(views, ladders, public, k, None, &mut Work::new(ROUND));
+        left.dedup();
+        let Some(first) = left.first().copied() else { return };
+        if round < ROUNDS {
+            let mut gone: Vec<Place> = Vec::new();
+            for place in left {
+                if gone.iter().any(|at| *at != place && views.in_line(place, *at)) {
+                    continue;
+                }
+                let candidates = neighbours(views, ladders, place);
+                let beside = candidates.iter().find(|at| **at != place && views.in_line(place, **at));
+                let Some(next) = beside.or(candidates.first()).copied() else { continue };
+                while ladders[next.stratum][next.slice].shown(next.group).is_some() {
+                    lower(views, ladders, whys, next);
+                }
+                gone.push(next);
+            }
+            continue;
+        }
+        let finest = |stratum: usize| {
+            let shown = (0..ladders[stratum].len()).filter(|at| is_seen(&ladders[stratum][*at]));
+            shown.max_by_key(|at| views.depth(*at)).map(|at| (stratum, at))
+        };
+        let next = finest(first.stratum).or_else(|| (0..ladders.len()).find_map(finest));
+        let Some((stratum, slice)) = next else { return };
+        ladders[stratum][slice].withhold();
+        whys[stratum][slice].iter_mut().for_each(|why| *why = why.or(Some(Why::Others)));
     }
-    ladders.iter_mut().zip(&mut whys).for_each(|(slices, whys)| show_whole(slices, whys));
-    (ladders, whys)
+}
+
+fn lower(views: &Views, ladders: &mut [Vec<Ladder>], whys: &mut Blocks<Option<Why>>, at: Place) {
+    ladders[at.stratum][at.slice].lower(at.group);
+    if let Some(group) = at.group {
+        whys[at.stratum][at.slice][group].get_or_insert(Why::Others);
+    }
+    // What became too much for a circle, too.
+    break_circles(views, &mut ladders[at.stratum], &mut whys[at.stratum]);
 }
 
 /// All events follow from the groups of a slice that are all full.
@@ -76,7 +136,13 @@ fn show_whole(slices: &mut [Ladder], whys: &mut [Vec<Option<Why>>]) {
 }
 
 /// Puts blocks back that went down for others in vain: the coarsest slices first, of these the groups with the most events.
-fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut Blocks<Option<Why>>, public: Public, k: u64) {
+fn restore(
+    views: &Views,
+    strata: &mut [Vec<Ladder>],
+    whys: &mut Blocks<Option<Why>>,
+    (public, k): (Public, u64),
+    work: &mut Work,
+) {
     let mut places = Vec::new();
     for (stratum, slices) in whys.iter().enumerate() {
         for (slice, groups) in slices.iter().enumerate() {
@@ -90,6 +156,9 @@ fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut Blocks<Option<W
     places.sort();
     for (_, _, place) in places {
         let Place { stratum, slice, group: Some(group) } = place else { continue };
+        if work.is_spent() {
+            return;
+        }
         let ladder = &strata[stratum][slice];
         let best = ladder.own[group];
         for rung in [Rung::Full, Rung::Margins, Rung::N].into_iter().filter(|rung| *rung >= best) {
@@ -98,7 +167,7 @@ fn restore(views: &Views, strata: &mut [Vec<Ladder>], whys: &mut Blocks<Option<W
             }
             let mut tried = strata.to_vec();
             tried[stratum][slice].rungs[group] = rung;
-            if tried[stratum][slice].is_whole() && unprotected(views, &tried, public, k).is_empty() {
+            if tried[stratum][slice].is_whole() && unprotected(views, &tried, public, k, work).is_empty() {
                 strata[stratum][slice].rungs[group] = rung;
                 if rung == Rung::Full {
                     whys[stratum][slice][group] = None;
@@ -124,13 +193,17 @@ fn break_circles(views: &Views, slices: &mut [Ladder], whys: &mut [Vec<Option<Wh
     if slices.iter().all(|slice| slice.rungs.iter().all(|rung| *rung == Rung::Full)) {
         return;
     }
-    let is_seen = |slice: &Ladder| slice.rungs.iter().any(|rung| *rung != Rung::Hidden) || slice.fold().is_some();
     loop {
         let seen: Vec<usize> = (0..slices.len()).filter(|at| is_seen(&slices[*at])).collect();
         let Some(slice) = views.circle(&seen) else { return };
         slices[slice].withhold();
         whys[slice].iter_mut().for_each(|why| *why = why.or(Some(Why::Circle)));
     }
+}
+
+/// Whether anything of a slice is shown.
+fn is_seen(slice: &Ladder) -> bool {
+    slice.rungs.iter().any(|rung| *rung != Rung::Hidden) || slice.fold().is_some()
 }
 
 /// The blocks that may go down a rung for an unprotected one, the least harm first: of those that share events with it, then
@@ -155,6 +228,12 @@ fn neighbours(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Vec<Place>
 
 /// Most neighbours that are tried for one block.
 const TRIES: usize = 100;
+/// Entries of tableaux that the search for the least harm may write, and again what puts blocks back: some tenths of a second.
+const SEARCH: u64 = 1_200_000_000;
+/// The same of one look at all blocks together.
+const ROUND: u64 = 600_000_000;
+/// Rounds before whole slices go.
+const ROUNDS: usize = 16;
 
 #[cfg(test)]
 mod tests;

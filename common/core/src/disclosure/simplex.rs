@@ -11,8 +11,28 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unsolved;
 
+/// How many entries of tableaux may still be written: a bound on time that is the same on every machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work(u64);
+
+impl Work {
+    pub const fn new(entries: u64) -> Work {
+        Work(entries)
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+
+    fn take(&mut self, rows: usize, columns: usize) -> Result<(), Unsolved> {
+        self.0 = self.0.saturating_sub(rows as u64 * columns as u64);
+        if self.is_spent() { Err(Unsolved) } else { Ok(()) }
+    }
+}
+
 /// Equations in reduced form, at a corner.
-pub(super) struct Simplex {
+pub(super) struct Simplex<'a> {
+    work: &'a mut Work,
     rows: Vec<Vec<i64>>,
     /// Value of each row's own unknown, times `denominator`.
     values: Vec<i64>,
@@ -25,10 +45,11 @@ pub(super) struct Simplex {
     seen: Vec<(i64, i64)>,
 }
 
-impl Simplex {
+impl<'a> Simplex<'a> {
     /// Equations as (unknown, coefficient) that `table` solves, whatever their right side is.
-    pub fn new(equations: &[Vec<(usize, i64)>], table: &[i64]) -> Result<Simplex, Unsolved> {
+    pub fn new(equations: &[Vec<(usize, i64)>], table: &[i64], work: &'a mut Work) -> Result<Simplex<'a>, Unsolved> {
         let mut simplex = Simplex {
+            work,
             rows: Vec::new(),
             values: Vec::new(),
             basis: Vec::new(),
@@ -125,6 +146,7 @@ impl Simplex {
 
     /// Adds an equation, with an unknown of its own unless it follows from the others.
     fn add(&mut self, equation: &[(usize, i64)], unknowns: usize) -> Result<(), Unsolved> {
+        self.work.take(self.rows.len(), unknowns)?;
         let mut row = vec![0_i64; unknowns];
         for (unknown, coefficient) in equation {
             row[*unknown] += coefficient * self.denominator;
@@ -164,6 +186,7 @@ impl Simplex {
 
     /// Makes `unknown` the row's own, and clears it from all others.
     fn pivot(&mut self, row: usize, unknown: usize) -> Result<(), Unsolved> {
+        self.work.take(self.rows.len(), self.row_of.len())?;
         if self.rows[row][unknown] < 0 {
             self.rows[row].iter_mut().for_each(|coefficient| *coefficient = -*coefficient);
             self.values[row] = -self.values[row];
@@ -236,7 +259,8 @@ mod tests {
     fn a_table_between_its_margins() {
         // [[3, 2], [0, 5]]: rows 5 and 5, columns 3 and 7.
         let equations = [[0, 1], [2, 3], [0, 2], [1, 3]].map(|pair| pair.map(|at| (at, 1)).to_vec());
-        let mut simplex = Simplex::new(&equations, &[3, 2, 0, 5]).expect("small");
+        let mut work = Work::new(NEVER as u64);
+        let mut simplex = Simplex::new(&equations, &[3, 2, 0, 5], &mut work).expect("small");
         assert_eq!(simplex.greatest(0, NEVER), Ok(Some(3)));
         assert_eq!(simplex.least(0, NEVER), Ok(()));
         assert_eq!(simplex.seen[0], (0, 3));
@@ -246,7 +270,8 @@ mod tests {
 
     #[test]
     fn what_has_no_end_has_none() {
-        let mut simplex = Simplex::new(&[vec![(0, 1), (1, -1)]], &[4, 4, 1].map(i64::from)).expect("small");
+        let mut work = Work::new(NEVER as u64);
+        let mut simplex = Simplex::new(&[vec![(0, 1), (1, -1)]], &[4, 4, 1].map(i64::from), &mut work).expect("small");
         assert_eq!([simplex.greatest(0, NEVER), simplex.greatest(2, NEVER)], [Ok(None), Ok(None)]);
     }
 
@@ -271,7 +296,8 @@ mod tests {
                 all.iter().map(|of| of.iter().map(|(at, by)| table[*at] * by).sum()).collect()
             };
             let fitting: Vec<_> = tables(5, 5).filter(|other| value(other) == value(&table)).collect();
-            let mut simplex = Simplex::new(&all, &table).expect("small");
+            let mut work = Work::new(NEVER as u64);
+            let mut simplex = Simplex::new(&all, &table, &mut work).expect("small");
             for at in 0..5 {
                 let most = simplex.greatest(at, NEVER).expect("small").expect("an end");
                 simplex.least(at, NEVER).expect("small");

@@ -4,7 +4,7 @@
 //! count, as if all else were known: whoever knows more learns no less, so a count that has enough values there has them.
 
 use super::Counts;
-use super::simplex::{Simplex, Unsolved};
+use super::simplex::{Simplex, Unsolved, Work};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Equations as unknown and coefficient, each sum being what it is in the table.
@@ -91,11 +91,12 @@ impl<T: Copy + Ord> System<T> {
         self.targets.push(Target { of, unknown, need });
     }
 
-    /// Whom the counts are told of that have too few values, one for each count, in order.
-    pub fn unprotected(mut self, effort: Effort) -> Vec<T> {
+    /// Whom the counts are told of that have too few values, one for each count, in order. Of those that were not got to
+    /// before the work is spent, nothing is known: they are named.
+    pub fn unprotected(mut self, effort: Effort, work: &mut Work) -> Vec<T> {
         self.drop_zeros();
         self.drop_known();
-        let mut found: Vec<T> = self.parts().into_iter().flat_map(|part| part.unprotected(effort)).collect();
+        let mut found: Vec<T> = self.parts().into_iter().flat_map(|part| part.unprotected(effort, work)).collect();
         found.sort();
         found
     }
@@ -186,24 +187,24 @@ impl<T: Copy> Part<T> {
     }
 
     /// Most counts have enough values among few others, which is soon seen; the rest are tried among more, and then all.
-    fn unprotected(mut self, effort: Effort) -> Vec<T> {
+    fn unprotected(mut self, effort: Effort, work: &mut Work) -> Vec<T> {
         let uses = self.uses();
         for size in NEAR.into_iter().filter(|size| effort == Effort::Near || *size < self.table.len()) {
-            self.targets = self.unprotected_near(&uses, size);
+            self.targets = self.unprotected_near(&uses, size, work);
         }
         let is_small = effort == Effort::All && self.table.len().saturating_mul(self.equations.len()) <= ENTRIES;
-        let left = if is_small && !self.targets.is_empty() { self.solve() } else { self.targets };
+        let left = if is_small && !self.targets.is_empty() { self.solve(work) } else { self.targets };
         left.into_iter().map(|target| target.of).collect()
     }
 
     /// Targets that have too few values each among those around it.
-    fn unprotected_near(&self, uses: &[Vec<usize>], size: usize) -> Vec<Target<T>> {
+    fn unprotected_near(&self, uses: &[Vec<usize>], size: usize, work: &mut Work) -> Vec<Target<T>> {
         let (mut left, mut found) = (VecDeque::from_iter(self.targets.iter().copied()), Vec::new());
         while let Some(target) = left.pop_front() {
             let (near, equations) = self.near(uses, target.unknown, size);
             let inside = left.iter().filter(|other| near.contains_key(&other.unknown)).copied();
             let part = self.within(&near, &equations, [target].into_iter().chain(inside).collect());
-            let few: BTreeSet<usize> = part.solve().into_iter().map(|target| target.unknown).collect();
+            let few: BTreeSet<usize> = part.solve(work).into_iter().map(|target| target.unknown).collect();
             found.extend(near.get(&target.unknown).filter(|at| few.contains(at)).map(|_| target));
             left.retain(|other| near.get(&other.unknown).is_none_or(|at| few.contains(at)));
         }
@@ -211,8 +212,8 @@ impl<T: Copy> Part<T> {
     }
 
     /// Targets with too few values.
-    fn solve(&self) -> Vec<Target<T>> {
-        match Simplex::new(&self.equations, &self.table) {
+    fn solve(&self, work: &mut Work) -> Vec<Target<T>> {
+        match Simplex::new(&self.equations, &self.table, work) {
             Ok(mut simplex) => {
                 let few = |target: &&Target<T>| !simplex.is_free(target.unknown, target.need).unwrap_or(false);
                 self.targets.iter().filter(few).copied().collect()

@@ -11,6 +11,7 @@
 
 use super::attack::{Public, sides};
 use super::rungs::{Behind, Block, Margins, Rung, rung};
+use super::simplex::Work;
 use super::solve::{Effort, System};
 use super::views::Views;
 use super::{Counts, ReleaseText, ReleasedSlice, SliceNames};
@@ -157,7 +158,7 @@ impl Together {
         for at in known {
             attacker.release(*at, releases[*at]);
         }
-        attacker.system.unprotected(Effort::All)
+        attacker.system.unprotected(Effort::All, &mut Work::new(WORK))
     }
 }
 
@@ -257,6 +258,8 @@ impl Attacker<'_> {
     }
 }
 
+/// Entries of tableaux: what is not seen to be protected before they are written is taken not to be.
+const WORK: u64 = 2_000_000_000;
 /// Most groups of a table of all attributes, where slices of two plans go round in a circle.
 const JOINT_GROUPS: usize = 2_000;
 

@@ -45,6 +45,16 @@ impl Views {
         Views { views, links, shared }
     }
 
+    /// Whether two groups of one slice have a category in common, or the slice one attribute at most.
+    pub fn in_line(&self, one: Place, other: Place) -> bool {
+        if (one.stratum, one.slice) != (other.stratum, other.slice) {
+            return false;
+        }
+        let view = &self.views[one.slice];
+        let (Some(x), Some(y)) = (one.group, other.group) else { return true };
+        view.attributes.len() < 2 || view.groups[x].iter().zip(&view.groups[y]).any(|(x, y)| x == y)
+    }
+
     /// Whether a group of a slice has events in common with one of another, where one slice's attributes are the other's and
     /// more; or both are of one slice.
     pub fn touch(&self, one: Place, other: Place) -> bool {

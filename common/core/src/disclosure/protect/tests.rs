@@ -115,7 +115,7 @@ fn a_large_release_is_protected_in_a_moment() {
     let public = Public { events: all.total(), outcomes: all.labels[0] + all.labels[1] };
     let behind = counts.iter().map(|slice| slice.iter().map(|counts| Behind::of_events(*counts)).collect()).collect();
     let (ladders, _) = protect(&Views::new(&named), vec![behind], public, 10);
-    assert!(unprotected(&Views::new(&named), &ladders, public, 10).is_empty());
+    assert!(unprotected(&Views::new(&named), &ladders, public, 10, &mut Work::new(u64::MAX)).is_empty());
 }
 
 proptest! {
@@ -168,7 +168,13 @@ proptest! {
         let finest: Vec<Counts> = finest.iter().map(|[no, yes]| [*no, *yes, [0; 3]]).collect();
         let (ladders, public) = protected(&finest, k);
         let shown = |ladder: &Ladder| ladder.fold().is_some() || ladder.rungs.iter().any(|rung| *rung != Rung::Hidden);
-        let left = unprotected(&Views::new(&two_ways()), std::slice::from_ref(&ladders), public, k);
+        let left = unprotected(
+            &Views::new(&two_ways()),
+            std::slice::from_ref(&ladders),
+            public,
+            k,
+            &mut Work::new(u64::MAX),
+        );
         prop_assert!(left.is_empty() || !ladders.iter().any(shown), "{left:?}");
     }
 }
