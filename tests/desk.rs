@@ -3,7 +3,7 @@
 #[path = "desk/crash.rs"]
 mod crash;
 
-use fedaudit_agent::outbox::{Outbox, Outgoing};
+use fedaudit_agent::outbox::{Kind, Outbox, Outgoing};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::Window;
 use fedaudit_tests::Said;
@@ -322,6 +322,32 @@ fn what_waits_is_checked_against_what_is_decided_since() {
     world.agent(SITE, &["plan", "list"]).good();
     withdrawn("version 2 of the plan was published since");
     assert_eq!(signed(&world), []);
+}
+
+#[test]
+fn an_abstention_and_a_new_contract_withdraw_what_waits() {
+    let (world, _) = reviewing(0);
+    let plan = world.plan().to_string();
+    let reasons = || drafts(&world, "withdrawn").into_iter().map(|row| row["reason"].as_str().map(str::to_owned));
+    world
+        .agent(SITE, &["plan", "abstain", &plan, "--window", JANUARY, "--reason", "holidays", "--by", "steward-one"])
+        .good();
+    run(&world);
+    assert_eq!(reasons().collect::<Vec<_>>(), [Some("this site abstained for the window".to_owned())]);
+    let args = ["plan", "withdraw", &plan, "--window", JANUARY, "--by", "steward-two"];
+    world.agent(SITE, &args).good();
+    world.agent(SITE, &["release", "review", JANUARY]).good();
+    assert!(run(&world).contains("6 releases wait"));
+    let path = world.scratch("contract-2.toml");
+    let text = std::fs::read_to_string(world.scratch("admissions/contract.toml")).expect("reads");
+    std::fs::write(&path, text.replace("version = 1", "version = 2")).expect("writes");
+    world.aggregator(&["contract", "publish", &path.to_string_lossy()]).good();
+    world.agent(SITE, &["plan", "list"]).good();
+    run(&world);
+    let reasons: Vec<_> = reasons().flatten().collect();
+    assert_eq!(reasons.len(), 6);
+    assert!(reasons.iter().all(|reason| reason.contains("version 2 of contract")), "{reasons:?}");
+    assert!(signed(&world).iter().all(|of| of.kind == Kind::Abstention));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn windows_are_compared_operations_summed_and_packs_computed() {
     let [four_fifths, ll144, act] = [0, 1, 2].map(|at| &report["packs"][at]);
     assert_eq!([four_fifths, ll144, act].map(|pack| pack["tables"].as_array().map_or(9, Vec::len)), [1, 2, 0]);
     let row = &four_fifths["tables"][0]["rows"][0];
-    assert_eq!((&row["n"], &row["favourable"], &row["below_threshold"]), (&json!(400), &json!(100), &json!(true)));
+    assert_eq!((&row["n"], &row["favourable"], &row["below_threshold"]), (&json!(400), &json!(100), &json!("yes")));
     near(value(&row["impact_ratio"]), 0.5);
     // Pearson's statistic of 100 of 400 against 200 of 400.
     near(

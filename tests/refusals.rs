@@ -96,7 +96,7 @@ impl Hostile {
 
 /// One group's counts in a release.
 fn counts(release: &mut Value, slice: usize, group: usize) -> &mut Value {
-    &mut release["strata"][0]["slices"][slice]["groups"][group]["counts"]["value"]
+    &mut release["strata"][0]["slices"][slice]["groups"][group]["counts"]["full"]
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn releases_that_say_what_they_must_not() {
         ("release", "", |d| counts(d.release, 1, 1)[0][2] = json!(10_000)),
         ("release", "", |d| d.release["events"] = json!(1)),
         ("release", "outcomes <= events", |d| d.release["outcomes"] = json!(1_000_000)),
-        ("release", "a slice whole or withheld whole", |d| {
-            d.release["strata"][0]["slices"][1]["groups"][0]["counts"] = json!("suppressed");
+        ("release", "0 folds", |d| {
+            d.release["strata"][0]["slices"][1]["groups"][0]["counts"] = json!({ "folded": 0 });
         }),
         ("release", "2 slices", |d| drop(d.release["strata"][0]["slices"].as_array_mut().expect("slices").pop())),
         ("release", "a release document", |d| d.release["comment"] = json!("")),

@@ -5,8 +5,9 @@
 //! their crash order are those of [`crate::close`], from the outbox on.
 
 use crate::close::{check_outbox, head, next_number, recover};
+use crate::desk::act::who;
 use crate::outbox::{Kind, Listed, Outgoing, State};
-use crate::site::{Site, refused};
+use crate::site::{Act, Site, refused};
 use clap::Args;
 use fedaudit_core::absence::{Abstention, AbstentionText, FORMAT, attest_abstention, windows_named};
 use fedaudit_core::event::LedgerEntry;
@@ -29,6 +30,9 @@ pub struct Abstain {
     /// Why; signed, and everybody reads it.
     #[arg(long)]
     pub reason: String,
+    /// Who you are, for the site's own ledger; default: the login name.
+    #[arg(long)]
+    pub by: Option<String>,
 }
 
 /// `plan withdraw PLAN --window WINDOW`
@@ -39,6 +43,9 @@ pub struct Withdraw {
     /// A window as START/END, or `all`: every window with an abstention.
     #[arg(long)]
     pub window: String,
+    /// Who you are, for the site's own ledger; default: the login name.
+    #[arg(long)]
+    pub by: Option<String>,
 }
 
 impl Abstain {
@@ -57,8 +64,8 @@ impl Withdraw {
     ///
     /// # Errors
     /// As [`withdraw`].
-    pub fn run(&self, site: &mut Site) -> Result<(), Fault> {
-        say!("{} abstentions of plan {} withdrawn", withdraw(site, self)?, self.plan);
+    pub fn run(&self, site: &mut Site, now: Time) -> Result<(), Fault> {
+        say!("{} abstentions of plan {} withdrawn", withdraw(site, self, now)?, self.plan);
         Ok(())
     }
 }
@@ -72,7 +79,7 @@ pub fn standing(site: &mut Site) -> Result<BTreeMap<(Digest, Window), Digest>, F
     site.journal.ledger(|_, entry| {
         match entry {
             LedgerEntry::Abstained { plan, window, envelope, .. } => drop(standing.insert((plan, window), envelope)),
-            LedgerEntry::Withdrawn { plan, window } => drop(standing.remove(&(plan, window))),
+            LedgerEntry::Withdrawn { plan, window, .. } => drop(standing.remove(&(plan, window))),
             _ => {}
         }
         Ok(())
@@ -85,6 +92,7 @@ pub fn standing(site: &mut Site) -> Result<BTreeMap<(Digest, Window), Digest>, F
 /// # Errors
 /// No such plan or window; one window that is named and released, or abstained for with another reason.
 pub fn abstain(site: &mut Site, wanted: &Abstain, now: Time) -> Result<usize, Fault> {
+    let act = who(wanted.by.as_deref(), now)?;
     let _import = Lock::acquire(&site.home.import_lock())?;
     recover(site)?;
     check_outbox(site)?;
@@ -103,7 +111,7 @@ pub fn abstain(site: &mut Site, wanted: &Abstain, now: Time) -> Result<usize, Fa
     for window in open {
         match of(window, Kind::Abstention) {
             Some(_) if standing.contains_key(&(plan, window)) => continue,
-            signed => stand(site, (plan, window), signed, &wanted.reason, now)?,
+            signed => stand(site, (plan, window), signed, &wanted.reason, &act)?,
         }
         count += 1;
     }
@@ -117,19 +125,26 @@ pub(crate) fn stand(
     (plan, window): (Digest, Window),
     signed: Option<&Listed>,
     reason: &str,
-    now: Time,
+    act: &Act,
 ) -> Result<(), Fault> {
+    let chosen = LedgerEntry::Abstains { plan, window, by: act.by.clone(), at: act.at };
     match signed {
         // It is in the log, or on its way there, and holds again.
         Some(Listed { sequence, envelope, .. }) => {
             let entry = LedgerEntry::Abstained { plan, window, sequence: *sequence, envelope: *envelope };
-            site.journal.append(&[entry], &mut site.rng).map(drop)
+            site.journal.append(&[chosen, entry], &mut site.rng).map(drop)
         }
-        None => prepare(site, plan, window, reason, now),
+        None => prepare(site, chosen, (plan, window), reason, act.at),
     }
 }
 
-fn prepare(site: &mut Site, plan: Digest, window: Window, reason: &str, now: Time) -> Result<(), Fault> {
+fn prepare(
+    site: &mut Site,
+    chosen: LedgerEntry,
+    (plan, window): (Digest, Window),
+    reason: &str,
+    now: Time,
+) -> Result<(), Fault> {
     let text =
         AbstentionText { format: FORMAT, site: site.enrolment.site.clone(), plan, window, reason: reason.into() };
     let abstention = Abstention::new(text);
@@ -137,6 +152,7 @@ fn prepare(site: &mut Site, plan: Digest, window: Window, reason: &str, now: Tim
     let (sequence, previous) = next_number(site, &plan)?;
     let (head, key) = (head(site, now), site.key(KeyUse::Attest)?);
     let mut attestation = attest_abstention(&abstention, head, sequence, previous, &key).map_err(refused)?;
+    site.journal.append(&[chosen], &mut site.rng)?;
     site.outbox.prepare(&Outgoing {
         kind: Kind::Abstention,
         plan,
@@ -155,13 +171,15 @@ fn prepare(site: &mut Site, plan: Digest, window: Window, reason: &str, now: Tim
 ///
 /// # Errors
 /// No such plan or window; none of them has one.
-pub fn withdraw(site: &mut Site, wanted: &Withdraw) -> Result<usize, Fault> {
+pub fn withdraw(site: &mut Site, wanted: &Withdraw, now: Time) -> Result<usize, Fault> {
+    let act = who(wanted.by.as_deref(), now)?;
     let _import = Lock::acquire(&site.home.import_lock())?;
     recover(site)?;
     let (plan, windows) = named(site, &wanted.plan, &wanted.window)?;
     let standing = standing(site)?;
     let held = windows.into_iter().filter(|window| standing.contains_key(&(plan, *window)));
-    let entries: Vec<_> = held.map(|window| LedgerEntry::Withdrawn { plan, window }).collect();
+    let entry = |window| LedgerEntry::Withdrawn { plan, window, by: act.by.clone(), at: act.at };
+    let entries: Vec<_> = held.map(entry).collect();
     if entries.is_empty() {
         let what = format!("no abstention holds for {} of plan {}", wanted.window, wanted.plan);
         return Err(Fault::new(Blame::Operator, what, "fedaudit-agent release list shows what was signed"));

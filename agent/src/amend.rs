@@ -11,6 +11,7 @@ use crate::close::{Answer, Leave, Question, answer, check_outbox, look, recover,
 use crate::desk;
 use crate::journal::count_transitions;
 use crate::outbox::{Kind, Outgoing, State};
+use crate::privacy::check_amends;
 use crate::reproduce::raw;
 use crate::site::{Decision, Site, refused};
 use clap::Args;
@@ -70,6 +71,8 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<Amended, Faul
             format!("number {} of plan {} was refused: nothing more of it is sent", refused.sequence, wanted.plan);
         return Err(Fault::new(Blame::Site, what, "tell governance and the steward"));
     }
+    let question = question(site, &digest, window)?;
+    check_amends(&question.plan, window)?;
     let earlier = earlier(site, &digest, window)?;
     let Some(last) = earlier.last() else {
         let what = format!("{window} of plan {} has no release yet", wanted.plan);
@@ -78,7 +81,6 @@ pub fn amend(site: &mut Site, wanted: &Amend, now: Time) -> Result<Amended, Faul
     let amends = Amends { envelope: Digest::of(&last.envelope), reason: wanted.reason.clone() };
     amends.check().map_err(|e| Fault::new(Blame::Operator, e, "say why in a line: --reason TEXT"))?;
     desk::may_amend(site, &digest, window)?;
-    let question = question(site, &digest, window)?;
     let mut thaw = Thaw::new(wanted.archive.as_deref());
     let new = thaw.need(site, &question.contract, window).and_then(|()| {
         let new = if review { look(site, &question) } else { answer(site, &question) };
@@ -135,7 +137,11 @@ pub(crate) fn beside_earlier(
 /// The same answer, if it may be told beside releases of other plans.
 fn beside_others(site: &mut Site, question: &Question, new: Answer, thaw: &mut Thaw) -> Result<Answer, Fault> {
     let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
-    match beside::check(site, question, &new, &others, thaw)? {
+    let few = match beside::recoded(site, question, thaw)? {
+        None => beside::check(site, question, &new, &others, thaw)?,
+        why => why,
+    };
+    match few {
         None => Ok(new),
         Some(why) => {
             let what = format!("the amendment would show too few by subtraction: {why}");

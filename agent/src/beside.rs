@@ -5,15 +5,16 @@
 
 use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
-use crate::journal::count_overlap;
+use crate::journal::{count_overlap, span};
 use crate::outbox::{Kind, Listed};
-use crate::site::{Site, refused};
+use crate::privacy;
+use crate::site::{Act, Site, refused};
 use fedaudit_core::disclosure::{Overlap, Release};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::plan::Plan;
-use fedaudit_core::time::Window;
+use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +76,7 @@ fn named_before(site: &mut Site, envelope: Digest) -> Result<BTreeSet<Digest>, F
 /// A registry that lacks one of the plans.
 pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut Release) -> Result<(), Fault> {
     for digest in others.keys() {
-        if strictest(site, plan, digest)? > 1 {
+        if !privacy::is_apart(site, plan, digest)? && strictest(site, plan, digest)? > 1 {
             release.hide_beside_others();
         }
     }
@@ -87,15 +88,62 @@ pub(crate) fn withhold(site: &Site, plan: &Plan, others: &Others, release: &mut 
 /// # Errors
 /// As [`check`].
 pub(crate) fn few(site: &mut Site, question: &Question, others: &Others) -> Result<Option<String>, Fault> {
-    if others.is_empty() {
-        return Ok(None);
-    }
     let mut thaw = Thaw::new(None);
-    let answer = thaw.need(site, &question.contract, question.window).and_then(|()| look(site, question));
-    let few = answer.and_then(|answer| check(site, question, &answer, others, &mut thaw));
+    let few = few_of(site, question, others, &mut thaw);
     // The first error is the one to tell.
     let closed = thaw.close(site);
     few.and_then(|few| closed.map(|()| few))
+}
+
+fn few_of(site: &mut Site, question: &Question, others: &Others, thaw: &mut Thaw) -> Result<Option<String>, Fault> {
+    let other = recoded(site, question, thaw)?;
+    if other.is_some() || others.is_empty() {
+        return Ok(other);
+    }
+    let mixed = privacy::mixed(site, &question.plan, others)?;
+    if mixed.is_some() || privacy::is_private(&question.plan) {
+        return Ok(mixed);
+    }
+    thaw.need(site, &question.contract, question.window)?;
+    let answer = look(site, question)?;
+    check(site, question, &answer, others, thaw)
+}
+
+/// Why the events of a window may not leave under this version of their contract, for the site's own log: they may be those
+/// that left under another version. A small category that is called otherwise in one of them could be had by subtraction,
+/// and what the two versions count in common cannot be told any more.
+///
+/// # Errors
+/// A journal that does not give these releases any more, or whose records are in no archive.
+pub(crate) fn recoded(site: &mut Site, question: &Question, thaw: &mut Thaw) -> Result<Option<String>, Fault> {
+    let Question { plan, contract, window, .. } = question;
+    let shares = |of: &Listed| of.window.start < window.end && window.start < of.window.end;
+    for of in site.outbox.list()?.into_iter().filter(|of| of.kind == Kind::Release && shares(of)) {
+        let registry = site.mirror.registry();
+        let other = registry.plan(&of.plan).map_err(refused)?.plan.clone();
+        if other.contract != plan.contract || other.contract_digest == plan.contract_digest {
+            continue;
+        }
+        let theirs = registry.contract_of(&other).map_err(refused)?.clone();
+        if strictest(site, plan, &of.plan)? == 1 {
+            continue;
+        }
+        let release = verified(site, &of)?;
+        thaw.need(site, &theirs, of.window)?;
+        thaw.need(site, contract, *window)?;
+        let [predictions, outcomes] = contract.journal_logs();
+        let now = [site.journal.size(&predictions)?, site.journal.size(&outcomes)?];
+        let old = span(&mut site.journal, &other, &theirs, of.window, sizes(&release))?;
+        let new = span(&mut site.journal, plan, contract, *window, now)?;
+        if let Some((old, new)) = old.zip(new).filter(|(old, new)| old.0 <= new.1 && new.0 <= old.1) {
+            return Ok(Some(format!(
+                "plan {} released events from {} to {} under version {} of contract {}; these are from {} to {} under \
+                 version {}, and may be the same",
+                other.plan, old.0, old.1, theirs.version, contract.contract, new.0, new.1, contract.version
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Why an answer may not leave beside releases of other plans, for the site's own log; none if it may.
@@ -111,9 +159,12 @@ pub(crate) fn check(
 ) -> Result<Option<String>, Fault> {
     let misfit = |e: String| Fault::new(Blame::Site, e, "run `fedaudit-agent journal verify`");
     let Question { plan, contract, window, .. } = question;
+    if let Some(why) = privacy::mixed(site, plan, others)? {
+        return Ok(Some(why));
+    }
     for (digest, releases) in others {
         let k = strictest(site, plan, digest)?;
-        if k == 1 {
+        if k == 1 || privacy::is_apart(site, plan, digest)? {
             continue;
         }
         let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
@@ -130,6 +181,9 @@ pub(crate) fn check(
         if let Err(why) = overlap.check(k) {
             return Ok(Some(format!("beside plan {}: {why}; it must be none, or at least k = {k}", other.plan)));
         }
+        if let Err(why) = overlap.solve((&answer.release, plan), (&texts, &other)) {
+            return Ok(Some(format!("beside plan {}: {why}", other.plan)));
+        }
     }
     Ok(None)
 }
@@ -137,6 +191,11 @@ pub(crate) fn check(
 /// What everybody reads as the reason of an abstention that follows from other plans' releases: no more than the plans
 /// themselves tell.
 pub(crate) const REASON: &str = "another plan covers some of the same events";
+
+/// Who lets a window stay here by such a rule.
+pub(crate) fn act(now: Time) -> Act {
+    Act { by: "the agent, by a rule of disclosure control".to_owned(), at: now }
+}
 
 fn verified(site: &Site, of: &Listed) -> Result<VerifiedRelease, Fault> {
     let lost =

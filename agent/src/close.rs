@@ -11,17 +11,18 @@
 //! `import.lock` first, so that one process numbers documents at a time, and never in the middle of an import.
 
 use crate::abstain::{stand, standing};
-use crate::beside;
+use crate::beside::{self, Others};
 use crate::desk;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Listed, Outgoing, State};
+use crate::privacy;
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
-use fedaudit_core::disclosure::{Release, disclose};
+use fedaudit_core::disclosure::{Disclosed, Release, disclose};
 use fedaudit_core::envelope::{Amends, Head, ReleaseClaim, attest_release};
-use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::event::{LedgerEntry, Reason};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
@@ -65,17 +66,17 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
         let done = done.chain(abstained.keys().filter(|(of, _)| *of == digest).map(|(_, window)| *window));
         let done: BTreeSet<_> = done.chain(desk.windows(&digest)).collect();
         for window in plan.windows_before(now) {
-            if plan.release_time(&window) <= now && !done.contains(&window) {
+            if plan.release_time(&window) <= now && !done.contains(&window) && privacy::can_answer(site, &plan)? {
                 if closed == 0 {
                     check_outbox(site)?;
                 }
                 site.journal.count_silence(&contract, window.end, &mut site.rng)?;
                 let question = Question { plan: plan.clone(), contract: contract.clone(), digest, window };
                 let others = beside::others(site, (&digest, &plan), window, None)?;
-                if let Some(why) = beside::few(site, &question, &others)? {
-                    tracing::warn!(plan = %plan.plan, %window, %why, "not released: another plan covers some of the same events");
+                if let Some((why, reason)) = kept_back(site, &question, &others)? {
+                    tracing::warn!(plan = %plan.plan, %window, %why, "not released: {reason}");
                     let before = |l: &&Listed| l.plan == digest && l.window == window && l.kind == Kind::Abstention;
-                    stand(site, (digest, window), released.iter().find(before), beside::REASON, now)?;
+                    stand(site, (digest, window), released.iter().find(before), reason, &beside::act(now))?;
                 } else if decision == Decision::Review {
                     desk::draft_due(site, &question, now)?;
                 } else {
@@ -88,6 +89,18 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     }
     recover(site)?;
     Ok(closed)
+}
+
+/// Why a window is not answered, for the site's own log and for everybody; none if it is.
+pub(crate) fn kept_back(
+    site: &mut Site,
+    question: &Question,
+    others: &Others,
+) -> Result<Option<(String, &'static str)>, Fault> {
+    if let Some(why) = beside::few(site, question, others)? {
+        return Ok(Some((why, beside::REASON)));
+    }
+    Ok(privacy::spent(site, question)?.map(|why| (why, privacy::REASON)))
 }
 
 /// Carries what is `prepared` to the ledger and to `ready`: the last step of closing, and of every recovery.
@@ -160,12 +173,18 @@ pub(crate) struct Answer {
     aggregate: Aggregate,
     /// What may leave of it.
     pub release: Release,
+    /// Why it shows less than everything of some groups.
+    pub reasons: Vec<Reason>,
+    /// The noise on its counts; none unless the plan asks for it.
+    noise: Vec<i64>,
 }
 
 /// Fills the journal's blocks and computes an answer that can be signed; nothing leaves.
 pub(crate) fn answer(site: &mut Site, question: &Question) -> Result<Answer, Fault> {
     let [predictions, outcomes] = question.contract.journal_logs();
-    let sizes = [site.journal.pad(&predictions, &mut site.rng)?, site.journal.pad(&outcomes, &mut site.rng)?];
+    let blocks = site.home.config.pad_blocks;
+    let mut pad = |log| site.journal.pad_to(log, blocks, &mut site.rng);
+    let sizes = [pad(&predictions)?, pad(&outcomes)?];
     answer_at(site, question, sizes)
 }
 
@@ -179,10 +198,15 @@ pub(crate) fn look(site: &mut Site, question: &Question) -> Result<Answer, Fault
 fn answer_at(site: &mut Site, question: &Question, sizes: [u64; 2]) -> Result<Answer, Fault> {
     let Question { plan, contract, digest, window } = question;
     let aggregate = aggregate(&mut site.journal, plan, contract, *window, sizes[0], sizes[1])?;
-    let mut release = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    if privacy::is_private(plan) {
+        let (release, noise) = privacy::release(site, question, &aggregate)?;
+        return Ok(Answer { sizes, aggregate, release, reasons: Vec::new(), noise });
+    }
+    let disclosed = disclose(&aggregate, plan, contract, *digest, &site.enrolment.site, *window).map_err(misfit)?;
+    let Disclosed { mut release, reasons } = disclosed;
     let others = beside::others(site, (digest, plan), *window, None)?;
     beside::withhold(site, plan, &others, &mut release)?;
-    Ok(Answer { sizes, aggregate, release })
+    Ok(Answer { sizes, aggregate, release, reasons, noise: Vec::new() })
 }
 
 /// Signed checkpoints of a contract's logs at the sizes of an answer.
@@ -235,6 +259,11 @@ pub(crate) fn sign(site: &mut Site, question: &Question, answer: Answer, leave: 
         let what = format!("the release of {} is not the {approved} that was approved", question.window);
         return Err(Fault::new(Blame::Site, what, "nothing was signed; look at it again: `release show`"));
     }
+    // A draft's are there already.
+    if leave.approved.is_none() {
+        site.journal.append(&hid(Digest::of(&artifact), &answer.reasons), &mut site.rng)?;
+    }
+    privacy::charge(site, question, &answer.aggregate, &answer.noise)?;
     site.outbox.prepare(&Outgoing {
         kind: Kind::Release,
         plan: question.digest,
@@ -248,6 +277,15 @@ pub(crate) fn sign(site: &mut Site, question: &Question, answer: Answer, leave: 
         answer: None,
     })
 }
+
+/// Why groups of a release are hidden, for the ledger.
+pub(crate) fn hid(artifact: Digest, reasons: &[Reason]) -> Vec<LedgerEntry> {
+    let entry = |groups: &[Reason]| LedgerEntry::Hid { artifact, groups: groups.to_vec() };
+    reasons.chunks(REASONS).map(entry).collect()
+}
+
+/// Most of them in one entry: a record is no longer than 65,535 bytes.
+const REASONS: usize = 3_000;
 
 /// Number and envelope before it of the next document within this site and a plan.
 pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Digest>), Fault> {

@@ -9,6 +9,7 @@
 //! carries out. Bytes that are lost are computed again. To refuse, and to ask again, is one entry of the ledger each.
 
 pub mod act;
+mod hidden;
 mod numbers;
 mod show;
 
@@ -18,13 +19,14 @@ use crate::abstain::standing;
 use crate::amend::{beside_earlier, earlier, question};
 use crate::archive::Thaw;
 use crate::beside;
-use crate::close::{Answer, Leave, Question, answer, check_outbox, look, next_number, recover, sign};
+use crate::close::{Answer, Leave, Question, answer, check_outbox, hid, kept_back, look, next_number, recover, sign};
 use crate::site::{Act, Decision, Site};
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Amends;
-use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::event::{LedgerEntry, Why};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
+use fedaudit_core::plan::Fraction;
 use fedaudit_core::time::{Time, Window};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,8 +38,13 @@ pub struct Desk {
     drafted: BTreeMap<Digest, (Digest, Window)>,
     /// Those that were approved and signed.
     signed: BTreeMap<Digest, Case>,
-    policy: Option<(u64, Vec<String>, u32)>,
+    policy: Option<Policy>,
+    /// Why groups of a release are hidden, by SHA-256 of its `release.json`.
+    reasons: BTreeMap<Digest, BTreeMap<hidden::At, Why>>,
 }
+
+/// The site's own policy: least k, attributes never reported, approvals needed, budget for releases with noise.
+type Policy = (u64, Vec<String>, u32, Option<(Fraction, Fraction, u32)>);
 
 /// The last draft of a window, unless it was signed or is asked for again.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,8 +150,12 @@ impl Desk {
                 };
                 *of != plan || stays
             }),
-            LedgerEntry::Policy { k_floor, never_report, approvals, .. } => {
-                self.policy = Some((k_floor, never_report, approvals));
+            LedgerEntry::Policy { k_floor, never_report, approvals, privacy, .. } => {
+                self.policy = Some((k_floor, never_report, approvals, privacy));
+            }
+            LedgerEntry::Hid { artifact, groups } => {
+                let of = self.reasons.entry(artifact).or_default();
+                of.extend(groups.into_iter().map(|of| ([of.stratum, of.slice, of.group], of.why)));
             }
             _ => {}
         }
@@ -186,10 +197,11 @@ pub(crate) fn recheck(site: &mut Site, now: Time) -> Result<Desk, Fault> {
     let mut desk = Desk::read(site)?;
     let mut entries = Vec::new();
     let config = &site.home.config;
-    let policy = (config.k_floor, config.never_report.clone(), config.approvals);
+    let budget = config.privacy.map(|of| (of.epsilon, of.delta, of.period_days));
+    let policy: Policy = (config.k_floor, config.never_report.clone(), config.approvals, budget);
     if desk.policy.as_ref() != Some(&policy) {
-        let (k_floor, never_report, approvals) = policy;
-        entries.push(LedgerEntry::Policy { k_floor, never_report, approvals, at: now });
+        let (k_floor, never_report, approvals, privacy) = policy;
+        entries.push(LedgerEntry::Policy { k_floor, never_report, approvals, privacy, at: now });
     }
     let (decisions, abstained) = match desk.waiting().next() {
         Some(_) => (site.decisions()?, standing(site)?),
@@ -324,7 +336,9 @@ pub(crate) fn keep(
         amends: amends.map(|amends| (amends.envelope, amends.reason.clone())),
         at: now,
     };
-    site.journal.append(&[entry], &mut site.rng)?;
+    let mut entries = hid(artifact, &answer.reasons);
+    entries.push(entry);
+    site.journal.append(&entries, &mut site.rng)?;
     Ok(artifact)
 }
 
@@ -339,8 +353,8 @@ fn sign_approved(site: &mut Site, case: &Case, now: Time) -> Result<Carried, Fau
     }
     // Another plan's release may have left while this one waited.
     let others = beside::others(site, (&question.digest, &question.plan), question.window, None)?;
-    if let Some(why) = beside::few(site, &question, &others)? {
-        let (plan, window, artifact, reason) = (case.plan, case.window, case.artifact, beside::REASON.to_owned());
+    if let Some((why, reason)) = kept_back(site, &question, &others)? {
+        let (plan, window, artifact, reason) = (case.plan, case.window, case.artifact, reason.to_owned());
         site.journal.append(&[LedgerEntry::Dropped { plan, window, artifact, reason, at: now }], &mut site.rng)?;
         return Ok(Carried::Dropped(why));
     }

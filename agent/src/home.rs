@@ -15,6 +15,7 @@
 use crate::archive::Retention;
 use crate::intake::{self, IntakeConfig};
 use crate::journal::Journal;
+use crate::privacy::{self, PrivacyConfig};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::fault::{Blame, Fault};
@@ -50,12 +51,18 @@ pub struct Config {
     /// How many different persons approve a release that waits for review.
     #[serde(default = "one")]
     pub approvals: u32,
+    /// Before the size of a log leaves, the log is filled with pads to a multiple of so many blocks of 1,024 records.
+    #[serde(default = "one")]
+    pub pad_blocks: u32,
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
     /// Where serving systems hand over events; nowhere, if there is no such table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intake: Option<IntakeConfig>,
+    /// What releases with noise may cost in all; without it, plans that ask for noise are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyConfig>,
     /// How long records stay where.
     #[serde(default)]
     pub retention: Retention,
@@ -63,6 +70,8 @@ pub struct Config {
 
 /// Most persons that a release can wait for.
 const APPROVALS_MAX: u32 = 5;
+/// Most blocks that a log is filled to a multiple of: a million records.
+const PAD_BLOCKS_MAX: u32 = 1_024;
 
 fn one() -> u32 {
     1
@@ -75,8 +84,10 @@ impl Default for Config {
             never_report: Vec::new(),
             poll_seconds: 10,
             approvals: 1,
+            pad_blocks: 1,
             offline: false,
             intake: None,
+            privacy: None,
             retention: Retention::default(),
         }
     }
@@ -90,14 +101,19 @@ impl Config {
              never_report = {:?}\n\n\
              # Seconds between looks at the registry and at windows that are due.\npoll_seconds = {}\n\n\
              # How many different persons approve a release of a plan that was accepted with --review, 1 to {}.\napprovals = {}\n\n\
-             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}",
+             # Sizes of the journal's logs leave with every release: they are filled up to multiples of so many blocks of\n\
+             # 1,024 records, 1 to {}. More hides better how many events there are, and takes as much more room.\npad_blocks = {}\n\n\
+             # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}\n{}",
             self.k_floor,
             self.never_report,
             self.poll_seconds,
             APPROVALS_MAX,
             self.approvals,
+            PAD_BLOCKS_MAX,
+            self.pad_blocks,
             self.offline,
             intake::config::SAMPLE,
+            privacy::SAMPLE,
             self.retention.to_toml()
         )
     }
@@ -110,6 +126,7 @@ impl Config {
         if plan.disclosure.k < self.k_floor {
             return Err(format!("its k is {}; this site's k_floor is {}", plan.disclosure.k, self.k_floor));
         }
+        PrivacyConfig::allows(self.privacy.as_ref(), plan)?;
         let kept = plan.slices.iter().flat_map(|slice| &slice.attributes).find(|name| self.never_report.contains(name));
         match kept {
             Some(name) => Err(format!("it cuts by `{name}`, which this site never reports")),
@@ -195,8 +212,12 @@ impl Home {
             |e: String| Fault::new(Blame::Operator, format!("{}: {e}", path.display()), "mend the key that is named");
         let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         config.retention.check().map_err(bad)?;
+        config.privacy.map_or(Ok(()), |privacy| privacy.check()).map_err(bad)?;
         if !(1..=APPROVALS_MAX).contains(&config.approvals) {
             return Err(bad(format!("`approvals` is {}; 1 to {APPROVALS_MAX}", config.approvals)));
+        }
+        if !(1..=PAD_BLOCKS_MAX).contains(&config.pad_blocks) {
+            return Err(bad(format!("`pad_blocks` is {}; 1 to {PAD_BLOCKS_MAX}", config.pad_blocks)));
         }
         Ok(Home { dir: dir.to_owned(), config })
     }
@@ -300,8 +321,17 @@ mod tests {
     fn the_written_configuration_is_read_back() {
         let (archive, never_report) = ("cold \"a\"".to_owned(), vec!["race".to_owned()]);
         let retention = Retention { archive, hot_days: 7, segment_days: 2, encrypt: true, delete_after_days: 9 };
-        let config =
-            Config { k_floor: 5, never_report, poll_seconds: 3, approvals: 2, offline: true, intake: None, retention };
+        let config = Config {
+            k_floor: 5,
+            never_report,
+            poll_seconds: 3,
+            approvals: 2,
+            pad_blocks: 8,
+            offline: true,
+            intake: None,
+            privacy: None,
+            retention,
+        };
         assert_eq!(toml::from_str::<Config>(&config.to_toml()), Ok(config.clone()));
         assert!(toml::from_str::<Config>(&config.to_toml().replace("k_floor", "k_flor")).is_err());
         assert!(toml::from_str::<Config>(&config.to_toml().replace("hot_days", "hot_day")).is_err());

@@ -30,7 +30,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::{aggregate, count_overlap, count_transitions};
+pub use answer::{aggregate, count_overlap, count_transitions, span};
 pub use erase::Found;
 pub(crate) use events::check;
 pub use events::{EventRow, Item, LabelRow, RowResult};
@@ -187,7 +187,16 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`].
     pub fn pad(&mut self, log: &str, rng: &mut StdRng) -> Result<u64, Fault> {
-        self.write(|batch| pad(batch, log, rng))
+        self.pad_to(log, 1, rng)
+    }
+
+    /// Fills a log with pads up to a multiple of so many blocks, so that its size tells the less; its size then. With more
+    /// than one block, a log without records is filled, too.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn pad_to(&mut self, log: &str, blocks: u32, rng: &mut StdRng) -> Result<u64, Fault> {
+        self.write(|batch| pad(batch, log, blocks, rng))
     }
 
     /// The checkpoint of a log's first `size` records, to be signed under the name `origin`.
@@ -257,7 +266,7 @@ impl Journal {
         let length = last.len()?;
         if length >= self.segment_records.max(1) || (anyhow && length > 0) {
             let logs = last.logs()?;
-            self.batch(|batch| logs.iter().try_for_each(|log| pad(batch, &log.name, rng).map(|_| ())))?;
+            self.batch(|batch| logs.iter().try_for_each(|log| pad(batch, &log.name, 1, rng).map(|_| ())))?;
             let last = last_of(&self.segments)?;
             let number = u32::try_from(self.segments.len() + 1).unwrap_or(u32::MAX);
             Segment::create(&Segment::path(&self.folder, number), &last.logs()?, &last.dictionary()?)?;
@@ -327,11 +336,14 @@ impl Journal {
     }
 }
 
-/// Fills the open block of a log; its size then.
-fn pad(batch: &mut Batch, log: &str, rng: &mut StdRng) -> Result<u64, Fault> {
-    if !batch.size(log).is_multiple_of(BLOCK_RECORDS) {
+/// Fills a log up to a multiple of so many blocks; its size then.
+fn pad(batch: &mut Batch, log: &str, blocks: u32, rng: &mut StdRng) -> Result<u64, Fault> {
+    let least = u64::from(blocks.max(1)) * BLOCK_RECORDS;
+    let empty = if blocks > 1 { least } else { 0 };
+    let full = batch.size(log).next_multiple_of(least).max(empty);
+    if batch.size(log) < full {
         let at = batch.log(log)?;
-        while !batch.size(log).is_multiple_of(BLOCK_RECORDS) {
+        while batch.size(log) < full {
             batch.put(at, &Record::Pad, rng)?;
         }
     }

@@ -4,7 +4,7 @@
 //! [`ship`] (the link as a state machine; [`drive`] and [`run`] carry it out; [`carry`] does without a network; [`leave`]
 //! says what may go). [`site`] and [`home`] hold it together. Two more ways into the outbox: [`amend`] replaces a release,
 //! [`abstain`] says that there will be none. [`desk`] is where releases wait for a person. [`archive`] keeps closed segments of the journal as Parquet;
-//! [`backup`] copies a home without what identifies.
+//! [`privacy`] adds noise where a plan asks for it, and keeps the budget; [`backup`] copies a home without what identifies.
 
 #![forbid(unsafe_code)]
 
@@ -30,6 +30,7 @@ pub mod leave;
 pub mod mirror;
 pub mod outbox;
 pub mod own;
+pub mod privacy;
 pub mod releases;
 mod reproduce;
 pub mod run;

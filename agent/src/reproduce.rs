@@ -3,8 +3,10 @@
 
 use crate::archive::Thaw;
 use crate::beside;
+use crate::close::Question;
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Outgoing};
+use crate::privacy;
 use crate::site::{Site, refused};
 use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::disclose;
@@ -23,6 +25,8 @@ pub struct Reproduced {
     pub raw: Digest,
     /// Digest of the artifact that left.
     pub artifact: Digest,
+    /// Which noise was taken off, where there was any.
+    pub noise: Option<&'static str>,
 }
 
 /// Computes releases again, from the sizes that each names, and hands them to `done`. Records that have left the journal
@@ -58,8 +62,15 @@ fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduce
     let contract = registry.contract_of(&plan).map_err(refused)?.clone();
     thaw.need(site, &contract, release.window)?;
     let (aggregate, sizes) = raw(site, &plan, &contract, release, &verified)?;
+    if privacy::is_private(&plan) {
+        let question = Question { plan, contract, digest: release.plan, window: release.window };
+        let key = privacy::reproduce(site, &question, &aggregate, verified.text())?;
+        let noise =
+            Some(if key { "fresh from the key, as in the ledger" } else { "as in the ledger; the key is not here" });
+        return Ok(Reproduced { sizes, raw: verified.claim().raw, artifact: Digest::of(&release.artifact), noise });
+    }
     let name = &site.enrolment.site;
-    let mut now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?;
+    let mut now = disclose(&aggregate, &plan, &contract, release.plan, name, release.window).map_err(damaged)?.release;
     let earlier = site.outbox.releases()?.into_iter().filter(|old| {
         old.kind == Kind::Release
             && old.plan == release.plan
@@ -76,7 +87,7 @@ fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduce
         let what = format!("disclosure control gives another release {} of {} now", release.sequence, release.window);
         return Err(damaged(what));
     }
-    Ok(Reproduced { sizes, raw: verified.claim().raw, artifact: Digest::of(&release.artifact) })
+    Ok(Reproduced { sizes, raw: verified.claim().raw, artifact: Digest::of(&release.artifact), noise: None })
 }
 
 /// The raw aggregate of a release, computed again and held against the digest that was signed, and the sizes of the logs

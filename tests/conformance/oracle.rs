@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Each program of `schemas/vectors/statistics/`, and what it writes.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("across.py", "across.json"),
     ("classes.py", "classes.json"),
     ("counts.py", "counts.json"),
@@ -13,6 +13,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("gaps.py", "gaps.json"),
     ("generate.py", "oracle.json"),
     ("identified.py", "identified.json"),
+    ("noisy.py", "noisy.json"),
     ("people.py", "people.json"),
     ("regression.py", "regression.json"),
     ("scores.py", "scores.json"),

@@ -125,7 +125,7 @@ fn every_accepted_vector_keeps_its_schema() {
 
 /// Schema, place, what to put there (null: take it away).
 fn alterations() -> Vec<(&'static str, &'static str, Value)> {
-    let first_count = "/strata/0/slices/0/groups/0/counts/value/0/0";
+    let first_count = "/strata/0/slices/0/groups/0/counts/full/0/0";
     vec![
         ("contract", "/owner", json!("me")),
         ("contract", "/title", Value::Null),
@@ -159,7 +159,7 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("release", "/strata/0/slices/0/groups/0/counts", json!("hidden")),
         ("release", "/strata/0/slices/0/groups/0/scores/value/square_sums/0", json!(0)),
         ("release", "/strata/0/slices/0/groups/0/scores/value/bins", json!(15)),
-        ("release", "/rule", json!("blunt-0")),
+        ("release", "/rule", json!("blunt-1")),
         ("release", "/events", Value::Null),
         ("report", "/scopes/0/slices/1/pairs/0/crude/difference", json!(0)),
         ("report", "/scopes/0/slices/1/parity/demographic_parity/difference", json!({ "not_estimable": "" })),
@@ -233,9 +233,12 @@ fn altered_artifacts_are_refused() {
     let (real, folder) = (real(), fresh("altered"));
     let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
     for (number, (schema, place, new)) in alterations().iter().chain(&intake_alterations()).enumerate() {
-        // The last one is the second federation's: it has all members.
-        let path = real[schema].last().expect("one was made");
-        let mut document: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
+        // The last ones are the second federation's: they have all members, but releases, in any order, not each block in full.
+        let parent = place.rsplit_once('/').expect("a place begins with a slash").0;
+        let documents = real[schema].iter().rev().map(|path| std::fs::read(path).expect("a file"));
+        let mut documents = documents.map(|json| serde_json::from_slice::<Value>(&json).expect("JSON"));
+        let document = documents.find(|document| document.pointer(parent).is_some());
+        let mut document = document.unwrap_or_else(|| panic!("no {schema} has {parent}"));
         alter(&mut document, place, new);
         let path = folder.join(format!("{number}.json"));
         put(&path, document.to_string().as_bytes());

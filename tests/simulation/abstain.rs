@@ -16,16 +16,17 @@ impl World {
         let released = |window| listed.iter().any(|l| l.kind == Kind::Release && l.window == window);
         let Some(window) = published.plan.all_windows().into_iter().find(|window| !released(*window)) else { return };
         let window = if all { "all".to_owned() } else { window.to_string() };
-        let wanted = Abstain { plan, window, reason: "on holiday".to_owned() };
+        let wanted = Abstain { plan, window, reason: "on holiday".to_owned(), by: None };
         abstain(home, &wanted, now).expect("abstains");
         assert_eq!(abstain(home, &wanted, now), Ok(0), "once is enough");
     }
 
     /// A site withdraws all of its abstentions.
     pub fn withdraw(&mut self, site: usize) {
+        let now = self.now;
         let home = self.site(site);
         let held = standing(home).expect("reads").len();
-        let wanted = Withdraw { plan: Name::new("weekly").expect("a name"), window: "all".to_owned() };
-        assert_eq!(withdraw(home, &wanted).unwrap_or(0), held);
+        let wanted = Withdraw { plan: Name::new("weekly").expect("a name"), window: "all".to_owned(), by: None };
+        assert_eq!(withdraw(home, &wanted, now).unwrap_or(0), held);
     }
 }

@@ -163,6 +163,9 @@ fn reproduce_named(site: &mut Site, wanted: &str, archive: Option<&Path>) -> Res
         say!("release {} of {}: reproduced", release.sequence, release.window);
         say!("  {} predictions, {} outcomes, padding included", done.sizes[0], done.sizes[1]);
         say!("  raw aggregate {}: as signed", done.raw);
+        if let Some(noise) = done.noise {
+            say!("  noise: {noise}");
+        }
         say!("  release.json {}: as sent", done.artifact);
     })
 }
@@ -212,7 +215,7 @@ fn prove(site: &mut Site, event: &str, wanted: Option<&str>, out: &Path) -> Resu
     // Nothing that can fail for another reason than the disk comes after a pad.
     let mut size = site.journal.size(&log)? / BLOCK_RECORDS * BLOCK_RECORDS;
     if position >= size {
-        size = site.journal.pad(&log, &mut site.rng)?;
+        size = site.journal.pad_to(&log, site.home.config.pad_blocks, &mut site.rng)?;
     }
     let (record, hashes) = site.journal.prove(&log, position, size)?;
     let origin = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, &log);

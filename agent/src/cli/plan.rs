@@ -68,7 +68,7 @@ pub(super) async fn run(site: Site, command: PlanCommand) -> Result<(), Fault> {
             Ok(())
         }
         PlanCommand::Abstain(wanted) => wanted.run(&mut site, now()),
-        PlanCommand::Withdraw(wanted) => wanted.run(&mut site),
+        PlanCommand::Withdraw(wanted) => wanted.run(&mut site, now()),
     }
 }
 
@@ -122,14 +122,16 @@ fn list(site: &mut Site, json: bool) -> Result<(), Fault> {
         let rows: Vec<_> = rows
             .iter()
             .map(|(plan, digest, decision)| {
-                serde_json::json!({ "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": plan.disclosure.k })
+                serde_json::json!({ "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": plan.disclosure.k, "privacy": plan.disclosure.privacy })
             })
             .collect();
         say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     for (plan, digest, decision) in rows {
-        say!("{} v{}\tk = {}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
+        let noise =
+            plan.disclosure.privacy.map_or(String::new(), |of| format!(", noise of epsilon {} a window", of.epsilon));
+        say!("{} v{}\tk = {}{noise}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::leave::listed;
 use crate::outbox::Kind;
+use crate::privacy::{Period, PrivacyConfig, Spending};
 use crate::site::{Decision, Site};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
@@ -23,6 +24,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let sources = site.journal.sources()?;
     let waiting = Desk::read(&mut site)?.waiting().count();
     let intake = site.journal.counts()?;
+    let privacy = privacy(&mut site)?;
     let accepted = decisions.values().filter(|decision| !matches!(decision, Decision::Refused(_))).count();
     if json {
         let releases: Vec<_> = rows
@@ -32,7 +34,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
-            "releases_waiting": waiting, "intake": intake,
+            "releases_waiting": waiting, "intake": intake, "privacy": privacy.as_json(),
             "sources": sources.iter().map(|source| serde_json::json!({
                 "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
             })).collect::<Vec<_>>(),
@@ -51,6 +53,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     for (plan, window, state, why) in rows {
         say!("{plan}\t{window}\t{state}\t{}", why.unwrap_or_default());
     }
+    privacy.lines().iter().for_each(|line| say!("{line}"));
     for (contract, counts) in &intake {
         let name = |kind| serde_json::to_value(kind).ok().and_then(|name| Some(name.as_str()?.replace('_', " ")));
         let counts = counts.iter().map(|(kind, count)| format!("{count} {}", name(kind).unwrap_or_default()));
@@ -69,4 +72,46 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         );
     }
     Ok(())
+}
+
+/// The budget, and what was spent of it.
+struct Privacy {
+    budget: Option<PrivacyConfig>,
+    periods: Vec<Period>,
+}
+
+fn privacy(site: &mut Site) -> Result<Privacy, Fault> {
+    let budget = site.home.config.privacy;
+    let periods = match &budget {
+        Some(budget) => Spending::read(site)?.periods(budget),
+        None => Vec::new(),
+    };
+    Ok(Privacy { budget, periods })
+}
+
+impl Privacy {
+    fn lines(&self) -> Vec<String> {
+        let Some(PrivacyConfig { epsilon, delta, period_days }) = self.budget else { return Vec::new() };
+        let mut lines =
+            vec![format!("privacy budget: epsilon {epsilon}, delta {delta}, of each model in each {period_days} days")];
+        lines.extend(self.periods.iter().map(|of| {
+            let Period { model, period, releases, left_out, .. } = of;
+            let spent = of.spent.map_or("no bound".to_owned(), |spent| format!("epsilon {spent}"));
+            let left = of.left(epsilon);
+            format!("  model {model}, {period}: {spent} spent by {releases} releases, {left} left; {left_out} events left out")
+        }));
+        lines
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let Some(PrivacyConfig { epsilon, delta, period_days }) = self.budget else { return serde_json::Value::Null };
+        let period = |of: &Period| {
+            serde_json::json!({
+                "model": of.model, "period": of.period, "releases": of.releases, "left_out": of.left_out,
+                "spent": of.spent, "left": of.left(epsilon),
+            })
+        };
+        let periods: Vec<_> = self.periods.iter().map(period).collect();
+        serde_json::json!({ "epsilon": epsilon, "delta": delta, "period_days": period_days, "periods": periods })
+    }
 }

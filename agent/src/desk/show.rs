@@ -2,7 +2,8 @@
 
 mod text;
 
-use super::numbers::{Change, changes, leaves};
+use super::hidden::{Hidden, hidden};
+use super::numbers::{Change, changes};
 use super::{Case, Desk, Standing, bytes, fresh, keep, recheck};
 use crate::amend::{earlier, question};
 use crate::close::{Question, recover};
@@ -16,6 +17,7 @@ use fedaudit_core::verify;
 use fedaudit_link::home::Lock;
 use fedaudit_link::say;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// `release show WINDOW|DIGEST`
 #[derive(Args)]
@@ -47,6 +49,7 @@ pub(super) struct View {
     /// Sizes of the predictions and the outcomes log behind it.
     journal: [u64; 2],
     release: Value,
+    hidden: Vec<Hidden>,
     /// What left of the window before.
     before: Vec<Earlier>,
     /// What is different from the draft as it was, if it had to be made again.
@@ -163,6 +166,7 @@ fn draft(site: &mut Site, case: &Case, now: Time) -> Result<View, Fault> {
         amends: case.amends.as_ref().map(|amends| amends.reason.clone()),
         journal: answer.sizes,
         before: before(&earlier(site, &case.plan, case.window)?, &release)?,
+        hidden: hidden(&release, &answer.reasons.iter().map(|of| ([of.stratum, of.slice, of.group], of.why)).collect()),
         release,
         changed,
         question,
@@ -194,6 +198,7 @@ fn released(site: &mut Site, desk: &Desk, of: Outgoing) -> Result<View, Fault> {
         amends: verified.claim().amends.as_ref().map(|amends| amends.reason.clone()),
         journal,
         before: before(&older, &release)?,
+        hidden: hidden(&release, desk.reasons.get(&digest).unwrap_or(&BTreeMap::new())),
         release,
         changed: None,
         question,
@@ -217,14 +222,15 @@ fn parse(bytes: &[u8]) -> Result<Value, Fault> {
 fn as_json(view: &View) -> Value {
     let Question { plan, window, contract, .. } = &view.question;
     let logs = contract.journal_logs();
-    let hidden = leaves(&view.release).into_iter().filter(|leaf| leaf.hidden()).map(|leaf| leaf.path.join(" > "));
     json!({
         "plan": plan.plan, "version": plan.version, "window": window, "state": view.state, "digest": view.digest,
         "bytes": view.size, "drafted_at": view.made, "needed": view.needed, "amends_because": view.amends,
         "approvals": view.approvals.iter().map(|(by, at)| json!({ "by": by, "at": at })).collect::<Vec<_>>(),
         "journal": logs.iter().zip(view.journal).map(|(log, size)| json!({ "log": log, "records": size })).collect::<Vec<_>>(),
         "release": view.release,
-        "hidden": hidden.map(|at| json!({ "at": at, "rule": view.release["rule"] })).collect::<Vec<_>>(),
+        "hidden": view.hidden.iter().map(|Hidden { at, shown, why }| json!({
+            "at": at.join(" > "), "shown": shown, "rule": view.release["rule"], "why": why,
+        })).collect::<Vec<_>>(),
         "before": view.before.iter().map(|Earlier { number, state, digest, changes }| json!({
             "sequence": number, "state": state, "digest": digest, "changes": changes,
         })).collect::<Vec<_>>(),

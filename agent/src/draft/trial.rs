@@ -9,7 +9,7 @@ use crate::import::rows::{Next, Rows};
 use crate::journal::EventRow;
 use fedaudit_core::aggregate::{Aggregate, Truth};
 use fedaudit_core::contract::Contract;
-use fedaudit_core::disclosure::{Cell, disclose};
+use fedaudit_core::disclosure::disclose;
 use fedaudit_core::event::{Prediction, Tier};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::plan::Plan;
@@ -51,10 +51,10 @@ pub(super) fn attempt(file: &Looked, contract: &Contract, plan: &Plan, map: &Map
             }
         }
     }
-    let release = disclose(&aggregate, plan, contract, plan.contract_digest, &file.site, window).map_err(misfit)?;
+    let release =
+        disclose(&aggregate, plan, contract, plan.contract_digest, &file.site, window).map_err(misfit)?.release;
     for slice in release.strata.iter().flat_map(|stratum| &stratum.slices) {
-        let hidden = slice.groups.iter().any(|group| matches!(group.counts, Cell::Suppressed));
-        if hidden && !tried.withheld.contains(&slice.attributes) {
+        if slice.full().is_none() && !tried.withheld.contains(&slice.attributes) {
             tried.withheld.push(slice.attributes.clone());
         }
     }

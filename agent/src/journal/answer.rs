@@ -2,7 +2,7 @@
 
 use super::Journal;
 use super::read::Seen;
-use fedaudit_core::aggregate::{Aggregate, Stratum, Truth};
+use fedaudit_core::aggregate::{Aggregate, Stratum, Truncation, Truth};
 use fedaudit_core::contract::{Contract, Task};
 use fedaudit_core::disclosure::{Overlap, Transitions};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction};
@@ -35,6 +35,7 @@ pub fn aggregate(
             Ok(())
         }
     })?;
+    aggregate.leave_out(events.left_out);
     events
         .each(|stratum, event, truth, labelled_at| {
             if let Some(labelled_at) = labelled_at {
@@ -114,6 +115,22 @@ pub fn count_overlap(
     Ok(())
 }
 
+/// When the first and the last event of a window occurred that a plan counts, at the sizes of its release; none without
+/// events.
+///
+/// # Errors
+/// As [`aggregate`].
+pub fn span(
+    journal: &mut Journal,
+    plan: &Plan,
+    contract: &Contract,
+    window: Window,
+    [predictions, outcomes]: [u64; 2],
+) -> Result<Option<(Time, Time)>, Fault> {
+    let times = events(journal, plan, contract, window, predictions, outcomes, |_| Ok(()))?.occurred_at;
+    Ok(times.iter().min().zip(times.iter().max()).map(|(first, last)| (Time(*first), Time(*last))))
+}
+
 fn misfit(error: String) -> Fault {
     Fault::new(Blame::Input, error, "take the plan and contract that were published")
 }
@@ -140,6 +157,7 @@ fn events(
     let versions = versions(journal, plan, contract)?;
     // Tiers of one rate are one stratum.
     let tiers = journal.tiers()?;
+    let mut truncation = plan.disclosure.privacy.map(|privacy| Truncation::new(privacy.events_per_subject));
     let multiclass = contract.task == Task::Multiclass;
     let terms = if multiclass { journal.terms()? } else { Vec::new() };
     let place = |text: &String| contract.decision.values.iter().position(|class| class == text);
@@ -155,10 +173,14 @@ fn events(
             let unknown =
                 || strange(window, &format!("record {position} is of a tier that the ledger does not define"));
             let tier = tiers.get(event.tier as usize).ok_or_else(unknown)?;
+            if truncation.as_mut().is_some_and(|truncation| !truncation.counts(*tier, event.subject)) {
+                return Ok(());
+            }
             events.add(position, (version, *tier), event)?;
         }
         notice(seen).map_err(|error| strange(window, &error))
     })?;
+    events.left_out = truncation.map_or(0, |truncation| truncation.left_out());
     let (Some(first), Some(last)) = (events.positions.first(), events.positions.last()) else { return Ok(events) };
     let range = *first..last + 1;
     journal.outcomes_for(contract, range, outcomes, plan.release_time(&window), |_, outcome| {
@@ -204,6 +226,8 @@ struct Events {
     classes: Vec<u8>,
     /// Outputs of multiclass tasks, likeliest first; shorter than `positions`, those beyond came without.
     outputs: Vec<Option<Box<[u8]>>>,
+    /// Those that the plan does not count.
+    left_out: u64,
     /// Where the last label went; outcomes mostly come in the order of their predictions.
     cursor: usize,
 }

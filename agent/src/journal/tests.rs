@@ -265,6 +265,21 @@ fn segments_roll_over_and_hold_whole_blocks() {
 }
 
 #[test]
+fn a_size_can_be_made_to_tell_less() {
+    let (_home, mut journal) = new();
+    let contract = contract();
+    assert_eq!(journal.pad_to(LOGS[1], 4, &mut rng(0)), Ok(4 * 1_024), "nor does it tell that there is nothing");
+    let mut sizes = Vec::new();
+    for day in 0..3_u64 {
+        let rows: Vec<_> = (day * 1_500..(day + 1) * 1_500).map(event).collect();
+        journal.record_events(&contract, &rows, &mut rng(1)).expect("written");
+        sizes.push(journal.pad_to(LOGS[0], 4, &mut rng(2)).expect("padded"));
+    }
+    assert_eq!(sizes, [4_096, 8_192, 12_288]);
+    assert_eq!(journal.pad_to(LOGS[0], 1, &mut rng(2)), Ok(12_288));
+}
+
+#[test]
 fn pads_fill_blocks_and_checkpoints_are_consistent() {
     let (_home, mut journal) = new();
     let contract = contract();

@@ -5,10 +5,12 @@
 mod detail;
 mod operations;
 mod subjects;
+mod truncated;
 
 pub(crate) use detail::{DetailTensors, MomentSums, WeightSums};
 pub(crate) use operations::{OperationCounts, SumCounts};
-pub(crate) use subjects::SubjectCounts;
+pub(crate) use subjects::{People, SubjectCounts};
+pub use truncated::Truncation;
 
 use crate::codec;
 use crate::contract::{ContractText, Feature};
@@ -30,6 +32,8 @@ pub struct Aggregate {
     pub(crate) events: u64,
     /// Those of them with a label.
     pub(crate) outcomes: u64,
+    /// Events that a plan of differential privacy leaves out; part of no digest.
+    left_out: u64,
     /// What intake counted, by kind.
     pub(crate) intake: [i64; TallyKind::ALL.len()],
     /// Values of features.
@@ -138,6 +142,7 @@ impl Aggregate {
         Ok(Aggregate {
             events: 0,
             outcomes: 0,
+            left_out: 0,
             intake: [0; TallyKind::ALL.len()],
             quality: QualityCounts {
                 described: 0,
@@ -211,6 +216,16 @@ impl Aggregate {
         Ok(())
     }
 
+    /// Notes how many events were left out ([`Truncation`]).
+    pub fn leave_out(&mut self, events: u64) {
+        self.left_out += events;
+    }
+
+    /// Events that were left out.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Counts how long a label took to come.
     pub fn delay(&mut self, occurred_at: Time, labelled_at: Time) {
         self.operations.delay(occurred_at, labelled_at);
@@ -239,6 +254,7 @@ impl Aggregate {
         }
         self.events += other.events;
         self.outcomes += other.outcomes;
+        self.left_out += other.left_out;
         for (mine, theirs) in self.intake.iter_mut().zip(other.intake) {
             *mine = mine.saturating_add(theirs);
         }

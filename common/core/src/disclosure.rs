@@ -1,48 +1,63 @@
 //! Disclosure control: the only way from an [`Aggregate`] to a [`Release`].
 //!
-//! This rule is deliberately blunt (`blunt-1`). With k from the plan, at one site, for one model version and sampling tier:
+//! Rule K (`rungs-1`), with k from the plan, at one site, for one model version and sampling tier:
 //!
-//! 1. A slice is released whole if every one of its counts is 0 or at least k, else it is withheld whole.
-//! 2. If a slice of two or more attributes is withheld, all such slices are. What is left beside a withheld
-//!    intersection are then one-attribute margins, whose Fréchet bounds meet only at 0 or at a margin, so that no
-//!    hidden count between 0 and k follows from what is released. (A coarser slice always passes where a finer does.)
-//! 3. Score histograms halve until each count is 0 or at least k; below ten bins they are withheld. All groups of a
-//!    slice share one resolution, and all slices of two or more attributes share the coarsest that any of them needs.
-//!
+//! 1. Each group of each slice is shown at a rung (`rungs.rs`): all cells, totals, the number of events, or in a fold.
+//! 2. An attacker who solves everything that is shown together, and the public numbers, is let loose on it (`attack.rs`);
+//!    where he learns too much of a hidden cell, neighbours go down a rung, too (`protect.rs`).
+//! 3. Score histograms are shown where every group of a slice is full, so that nothing is left to be subtracted. They halve
+//!    until each count is 0 or at least k; below ten bins they are withheld. All groups of a slice share one resolution, and
+//!    all slices of two or more attributes share the coarsest that any of them needs, or show none. As no histogram stands
+//!    beside a block below full, none can be cut at the decision's threshold to tell its cells.
 //! 4. What only some tasks and journals have is said in `detail.rs`.
 //!
 //! The numbers of events and outcomes of a window, and what intake counted beside them, are public, by acceptance of the
 //! plan. What is seen of features is said in `quality.rs`, of what events took in `operations.rs`.
 
 mod amend;
+mod attack;
 mod detail;
+mod noise;
 mod operations;
 mod overlap;
+mod protect;
 mod quality;
+mod rungs;
+mod scores;
+mod simplex;
+mod solve;
+mod together;
+mod views;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
+pub(crate) use noise::noisy_totals;
+pub use noise::{NOISE_RULE, Noisy, disclose_noisy, noisy_numbers};
 pub use operations::{Operations, Range, Sum};
 pub use overlap::{Counted, Overlap};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
+pub use rungs::{Block, Margins, Rung};
 
-use crate::aggregate::{Aggregate, ScoreTensors, SliceTensors};
+use crate::aggregate::{Aggregate, SliceTensors};
 use crate::codec;
 use crate::contract::ContractText;
-use crate::event::{IntakeCounts, Tier};
+use crate::event::{IntakeCounts, Reason, Tier, Why};
 use crate::ids::{Digest, Name};
 use crate::plan::PlanText;
+use crate::privacy::Noise;
 use crate::time::Window;
+use attack::Public;
+use protect::protect;
+use rungs::{Behind, Ladder};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
+use views::Views;
 
 /// The rule's name, as releases carry it.
-pub const RULE: &str = "blunt-1";
+pub const RULE: &str = "rungs-1";
 /// Format of `release.json`.
 pub const RELEASE_FORMAT: u32 = 1;
-/// Fewest bins of a released histogram.
-const FEWEST_BINS: u32 = 10;
 
 /// What may leave a site. Only [`disclose`] makes one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,6 +86,9 @@ pub struct ReleaseText {
     pub rule: String,
     /// Its k.
     pub k: u64,
+    /// The noise on every count; absent where counts are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Events of the plan's model versions in the window; always public.
     pub events: u64,
     /// Those of them with a label; always public.
@@ -108,6 +126,16 @@ pub struct ReleasedSlice {
     pub attributes: Vec<String>,
     /// All of its groups, in the plan's order.
     pub groups: Vec<ReleasedGroup>,
+    /// What groups that are shown together show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<Block>,
+}
+
+impl ReleasedSlice {
+    /// The counts of all groups, where every one of them is full.
+    pub fn full(&self) -> Option<Vec<Counts>> {
+        self.groups.iter().map(|group| group.counts.full().copied()).collect()
+    }
 }
 
 /// One group.
@@ -117,7 +145,7 @@ pub struct ReleasedGroup {
     /// A category of each attribute.
     pub group: Vec<String>,
     /// `[decision 0, 1, absent][label 0, 1, none]`.
-    pub counts: Cell<Counts>,
+    pub counts: Block,
     /// Score histogram; absent where the contract has no score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<Cell<Scores>>,
@@ -140,7 +168,7 @@ pub struct ReleasedGroup {
 
 impl ReleasedGroup {
     /// Counts and scores, and nothing else.
-    pub fn new(group: Vec<String>, counts: Cell<Counts>, scores: Option<Cell<Scores>>) -> Self {
+    pub fn new(group: Vec<String>, counts: Block, scores: Option<Cell<Scores>>) -> Self {
         ReleasedGroup {
             group,
             counts,
@@ -200,6 +228,14 @@ pub struct Decimal(#[serde(with = "codec::decimal")] pub u128);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bin(pub u32, pub u64, pub Decimal);
 
+/// A release, and what the site's own desk may know beside it.
+pub struct Disclosed {
+    /// What may leave.
+    pub release: Release,
+    /// Why groups are not full. It never leaves.
+    pub reasons: Vec<Reason>,
+}
+
 /// Puts an aggregate through disclosure control.
 ///
 /// # Errors
@@ -211,33 +247,44 @@ pub fn disclose(
     plan_digest: Digest,
     site: &Name,
     window: Window,
-) -> Result<Release, String> {
+) -> Result<Disclosed, String> {
     plan.check_against(contract)?;
+    if plan.disclosure.privacy.is_some() {
+        return Err("counts of this plan leave with noise only".to_owned());
+    }
     let k = plan.disclosure.k;
     let mut names = vec![(Vec::new(), vec![Vec::new()])];
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
-    let strata = aggregate.strata.iter().filter_map(|((version, tier), slices)| {
-        let seen = visibility(slices, &names, k);
-        let parts = names.iter().zip(slices).zip(&seen);
-        let mut released: Vec<_> = parts.map(|((name, slice), seen)| released(name, slice, *seen)).collect();
+    let behind = aggregate.strata.values().map(|slices| slices.iter().map(Behind::of_slice).collect()).collect();
+    let public = Public { events: aggregate.events, outcomes: aggregate.outcomes };
+    let (ladders, whys) = protect(&Views::new(&names), behind, public, k);
+    let (mut strata, mut reasons) = (Vec::new(), Vec::new());
+    for (((stratum, slices), ladders), whys) in aggregate.strata.iter().zip(&ladders).zip(&whys) {
+        let Some(model_version) = plan.model_versions.get(stratum.0) else { continue };
+        let seen = scores::resolutions(slices, ladders, &names, k);
+        let parts = names.iter().zip(slices).zip(ladders).zip(&seen);
+        let released = parts.map(|(((names, slice), ladder), bins)| released(names, slice, ladder, *bins));
+        let mut released: Vec<_> = released.collect();
         detail::add(&mut released, slices, k);
-        let model_version = plan.model_versions.get(*version)?.clone();
-        Some(ReleasedStratum { model_version, tier: *tier, slices: released })
-    });
-    Ok(Release(ReleaseText {
+        reasons.extend(reasons_of(strata.len(), whys));
+        strata.push(ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released });
+    }
+    let release = Release(ReleaseText {
         format: RELEASE_FORMAT,
         site: site.clone(),
         plan: plan_digest,
         window,
         rule: RULE.to_owned(),
         k,
+        noise: None,
         events: aggregate.events,
         outcomes: aggregate.outcomes,
         intake: quality::intake(aggregate),
         quality: quality::quality(aggregate, contract, k),
         operations: operations::operations(aggregate, k),
-        strata: strata.collect(),
-    }))
+        strata,
+    });
+    Ok(Disclosed { release, reasons })
 }
 
 impl Release {
@@ -274,85 +321,31 @@ impl Release {
     }
 }
 
-/// What of one slice may be seen.
-#[derive(Clone, Copy)]
-struct Visible {
-    counts: bool,
-    bins: Option<u32>,
+fn reasons_of(stratum: usize, whys: &[Vec<Option<Why>>]) -> impl Iterator<Item = Reason> {
+    let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    whys.iter().enumerate().flat_map(move |(slice, groups)| {
+        let hidden = groups.iter().enumerate().filter_map(|(group, why)| why.map(|why| (group, why)));
+        hidden.map(move |(group, why)| Reason {
+            stratum: number(stratum),
+            slice: number(slice),
+            group: number(group),
+            why,
+        })
+    })
 }
 
 type SliceNames = (Vec<String>, Vec<Vec<String>>);
 
-fn visibility(slices: &[SliceTensors], names: &[SliceNames], k: u64) -> Vec<Visible> {
-    let passes = |count: &u64| passes(*count, k);
-    let mut seen: Vec<Visible> = slices
-        .iter()
-        .map(|slice| {
-            let counts = slice.counts.iter().all(passes);
-            Visible { counts, bins: if counts { finest_bins(&slice.scores, k) } else { None } }
-        })
-        .collect();
-    let many: Vec<usize> = (0..seen.len()).filter(|&at| names[at].0.len() >= 2).collect();
-    let counts = many.iter().all(|&at| seen[at].counts);
-    let bins = many.iter().map(|&at| seen[at].bins).min().flatten();
-    for at in many {
-        seen[at] = Visible { counts, bins: if counts { bins } else { None } };
-    }
-    seen
-}
-
-/// The finest number of bins at which every count of every group is 0 or at least k.
-fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
-    let passes = |count: &u64| passes(*count, k);
-    if !groups.iter().all(|group| group.no_score.iter().all(passes)) {
-        return None;
-    }
-    let full = groups.first()?.counts.ncols();
-    let mut width = 1;
-    while full / width >= FEWEST_BINS as usize {
-        let fits = |group: &ScoreTensors| {
-            group
-                .counts
-                .rows()
-                .into_iter()
-                .all(|row| row.exact_chunks(width).into_iter().all(|merged| passes(&merged.sum())))
-        };
-        if groups.iter().all(fits) {
-            return u32::try_from(full / width).ok();
-        }
-        width *= 2;
-    }
-    None
-}
-
-fn released(names: &SliceNames, slice: &SliceTensors, seen: Visible) -> ReleasedSlice {
-    let groups = names.1.iter().enumerate().map(|(at, group)| {
-        let counts = match seen.counts {
-            true => Cell::Value(std::array::from_fn(|d| std::array::from_fn(|l| slice.counts[[at, d, l]]))),
-            false => Cell::Suppressed,
-        };
-        let scores = slice.scores.get(at).map(|scores| match seen.bins {
-            Some(bins) => Cell::Value(merged_scores(scores, bins)),
+fn released(names: &SliceNames, slice: &SliceTensors, ladder: &Ladder, bins: Option<u32>) -> ReleasedSlice {
+    let (blocks, folds) = ladder.blocks();
+    let groups = names.1.iter().zip(blocks).enumerate().map(|(at, (group, block))| {
+        let scores = slice.scores.get(at).map(|scores| match bins {
+            Some(bins) => Cell::Value(scores::merged(scores, bins)),
             None => Cell::Suppressed,
         });
-        ReleasedGroup::new(group.clone(), counts, scores)
+        ReleasedGroup::new(group.clone(), block, scores)
     });
-    ReleasedSlice { attributes: names.0.clone(), groups: groups.collect() }
-}
-
-fn merged_scores(scores: &ScoreTensors, bins: u32) -> Scores {
-    let width = scores.counts.ncols() / (bins as usize).max(1);
-    let histogram = std::array::from_fn(|label| {
-        let counts = scores.counts.row(label);
-        let sums = scores.sums.row(label);
-        let merged = counts.exact_chunks(width).into_iter().zip(sums.exact_chunks(width));
-        (0..bins)
-            .zip(merged)
-            .map(|(bin, (count, sum))| Bin(bin, count.sum(), Decimal(sum.sum())))
-            .filter(|bin| bin.1 > 0)
-            .collect()
-    });
-    Scores { bins, no_score: scores.no_score, square_sums: scores.square_sums.map(Decimal), histogram }
+    ReleasedSlice { attributes: names.0.clone(), groups: groups.collect(), folds }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub mod log_linear;
 mod record;
 mod tier;
 
-pub use ledger::LedgerEntry;
+pub use ledger::{LedgerEntry, Reason, Why};
 pub use record::{
     FULL_TIER, Outcome, Output, Prediction, RECORD_FORMAT, Record, SALT_BYTES, Tally, TallyKind, decode_own_record,
     decode_record, encode_record,

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod contract;
 pub mod policy;
 pub mod plan;
+pub mod privacy;
 pub mod event;
 pub mod statistics;
 pub mod aggregate;

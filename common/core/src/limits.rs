@@ -64,3 +64,7 @@ pub const PARQUET_ROW_GROUP_BYTES: i64 = 1 << 30;
 pub const PENDING_JOINS: usize = 1_000;
 /// Events of one release; sums over sites and windows then stay far inside 64 bits.
 pub const EVENTS_PER_RELEASE: u64 = 1 << 32;
+/// Most that a plan may allow of one subject's events in a window, under differential privacy.
+pub const EVENTS_PER_SUBJECT: u32 = 100;
+/// Counts with noise in one release: the noise of all of them fits into one record of the ledger.
+pub const NOISY_NUMBERS: usize = 12_000;

@@ -1,7 +1,9 @@
 //! What is measured over a contract, when, and what may leave. Written in TOML, published as JSON, named by its digest.
 
+mod privacy;
 mod reference;
 
+pub use privacy::{Fraction, Mechanism, Privacy};
 pub use reference::{Reference, ReferenceFeature, ReferenceSlice};
 
 use crate::codec::{Rules, Valid};
@@ -92,6 +94,9 @@ pub struct Disclosure {
     /// Least count that may be seen, 0 apart.
     #[serde(default = "default_k")]
     pub k: u64,
+    /// Counts leave with noise instead, and nothing else does; absent where rule K holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
 }
 
 fn default_k() -> u64 {
@@ -183,6 +188,9 @@ impl PlanText {
         }
         if let Some(reference) = &self.reference {
             reference.check_against(self, contract)?;
+        }
+        if self.disclosure.privacy.is_some() {
+            Privacy::check_against(self, contract)?;
         }
         for Exclusion { attributes, group, .. } in &self.exclusions {
             let slice = self.slices.iter().find(|slice| slice.attributes == *attributes);
@@ -284,6 +292,9 @@ impl Rules for PlanText {
             return Err(format!("{} slices; at most {}", self.slices.len(), limits::SLICES));
         }
         self.check_packs()?;
+        if let Some(privacy) = &self.disclosure.privacy {
+            privacy.check(self)?;
+        }
         let mut seen = BTreeSet::new();
         for slice in &self.slices {
             unique("slice.attributes", &slice.attributes)?;

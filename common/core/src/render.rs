@@ -10,6 +10,7 @@ mod format;
 mod open;
 mod outcomes;
 mod packs;
+mod private;
 mod provenance;
 mod quality;
 mod scores;
@@ -46,6 +47,7 @@ pub fn html(report: &Report) -> String {
                     (sites(report))
                     (quality::section(report))
                     (scopes(report))
+                    (private::section(report))
                     (drift::section(report))
                     (packs::section(report))
                     (provenance::provenance(report))
@@ -64,7 +66,9 @@ const PLOT_ROWS: usize = 5_000;
 fn verdict(report: &Report, title: &str) -> Markup {
     let complete = report.sites.iter().filter(|site| is_complete(report, site)).count();
     let findings = story(report);
-    let versions: Vec<_> = report.scopes.iter().filter(|scope| scope.tier == Tier::Full).collect();
+    let exact = report.scopes.iter().filter(|scope| scope.tier == Tier::Full).map(|scope| &scope.model_version);
+    let noisy = report.private.iter().flat_map(|private| &private.scopes).map(|scope| &scope.model_version);
+    let versions: Vec<_> = exact.chain(noisy).collect();
     html! {
         header {
             p.kind { "Cross-site fairness report" }
@@ -78,8 +82,8 @@ fn verdict(report: &Report, title: &str) -> Markup {
                 dd {
                     bdi { (plain(&report.model)) } ", "
                     (if versions.len() == 1 { "version " } else { "versions " })
-                    @for (at, scope) in versions.iter().enumerate() {
-                        @if at > 0 { ", " } bdi { (plain(&scope.model_version)) }
+                    @for (at, version) in versions.iter().enumerate() {
+                        @if at > 0 { ", " } bdi { (plain(version)) }
                     }
                 }
                 dt { "Window" } dd { (windows(&report.windows)) " (UTC)" }
@@ -114,6 +118,7 @@ fn contents(report: &Report) -> Markup {
                         li { a href=(format!("#s{at}-{number}")) { bdi { (open::slice_name(report, scope, slice)) } } }
                     }
                 }
+                @for (id, name) in private::contents(report) { li { a href=(format!("#{id}")) { bdi { (name) } } } }
                 @if drift::is_compared(report) { li { a href="#drift" { "Drift" } } }
                 @if report.operations.is_some() { li { a href="#operations" { "Operations" } } }
                 @if !report.packs.is_empty() { li { a href="#packs" { "Policy packs" } } }
@@ -129,16 +134,21 @@ fn is_complete(report: &Report, site: &SiteRow) -> bool {
 }
 
 fn sites(report: &Report) -> Markup {
-    let mut hidden: BTreeMap<&Name, usize> = BTreeMap::new();
-    let states = report.scopes.iter().flat_map(|scope| &scope.slices).flat_map(|slice| &slice.sites);
-    for state in states.filter(|state| state.state == State::Suppressed) {
-        *hidden.entry(&state.site).or_default() += 1;
+    let mut hidden: BTreeMap<&Name, [usize; 2]> = BTreeMap::new();
+    for site in report.scopes.iter().flat_map(|scope| &scope.slices).flat_map(|slice| &slice.sites) {
+        let [all, some] = hidden.entry(&site.site).or_default();
+        *all += usize::from(site.state == State::Suppressed);
+        *some += usize::from(site.state == State::Partial);
     }
+    let caption = match report.private {
+        Some(_) => "Numbers of events and outcomes are what counts with noise add up to.",
+        None => "Numbers of events and outcomes are public by acceptance of the plan.",
+    };
     html! {
         h2 id="sites" { "Sites" }
         div.scroll tabindex="0" {
             table {
-                caption { "Numbers of events and outcomes are public by acceptance of the plan." }
+                caption { (caption) }
                 thead {
                     tr {
                         th scope="col" { "Site" }
@@ -150,14 +160,14 @@ fn sites(report: &Report) -> Markup {
                     }
                 }
                 tbody { @for site in &report.sites {
-                        (site_row(report, site, hidden.get(&site.site).copied().unwrap_or(0)))
+                        (site_row(report, site, hidden.get(&site.site).copied().unwrap_or_default()))
                     } }
             }
         }
     }
 }
 
-fn site_row(report: &Report, site: &SiteRow, hidden: usize) -> Markup {
+fn site_row(report: &Report, site: &SiteRow, [hidden, partly]: [usize; 2]) -> Markup {
     let all: usize = report.scopes.iter().map(|scope| scope.slices.len()).sum();
     html! {
         tr {
@@ -174,6 +184,7 @@ fn site_row(report: &Report, site: &SiteRow, hidden: usize) -> Markup {
                     (if is_complete(report, site) { "complete" } else { "partial: left out of the figures" })
                     (open::because(site))
                     @if hidden > 0 { span.state { ", " (hidden) " of " (plural(all, "slice")) " suppressed" } }
+                    @if partly > 0 { span.state { ", " (partly) " of " (plural(all, "slice")) " in part" } }
                 }
             }
         }
@@ -201,7 +212,7 @@ fn slice_part(report: &Report, slice: &SliceFigures, id: &str, rows: &mut usize)
             (tables::groups(slice))
             (outcomes::tables(slice))
             (tasks::tables(slice))
-            @if slice.sites.iter().any(|site| site.state == State::Released) {
+            @if slice.groups.iter().any(|group| group.pooled.is_some()) {
                 (tables::parity(slice))
                 @for (at, pair) in slice.pairs.iter().enumerate() {
                     (pair_part(report, slice, pair, &format!("{id}-{at}"), rows))

@@ -22,6 +22,8 @@ mod multiplicity;
 mod operations;
 mod pair;
 mod parity;
+mod pools;
+mod private;
 mod quality;
 mod ranking;
 mod rates;
@@ -41,7 +43,7 @@ pub use compile::{Input, compile};
 pub use contrast::{DistanceFigures, OutcomeContrast};
 pub use drift::{Distribution, FeatureDrift, ReferenceRef, ScopeDrift};
 pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
-pub use figure::{DeviationsFigure, Estimate, Figure, TestFigure};
+pub use figure::{Below, DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
 pub use identified::{Identified, IdentifiedContrast};
 pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
@@ -53,6 +55,10 @@ pub use multiplicity::{Finding, Multiplicity, PairTest, TestedRate};
 pub use operations::{Mean, OperationFigures, Quantiles};
 pub use pair::{AdjustedFigures, Contrast, PairFigures, SimpsonFigures, SiteContrast, SplitFigures};
 pub use parity::{Gap, OutcomeParity, Parity};
+pub use private::{
+    PrivateDifferences, PrivateFigures, PrivateGroup, PrivateOutcomeDifferences, PrivateOutcomes, PrivateScope,
+    PrivateSlice,
+};
 pub use ranking::{RankingFigures, ScoreContrast};
 pub use regression::{RegressionContrast, RegressionFigures, RegressionParity, SiteErrors};
 pub use sampled::{SampledRow, WeightedFigures, WeightedGroup, WeightedOutcomes, WeightedSlice};
@@ -135,6 +141,9 @@ pub struct Report {
     pub operations: Option<OperationFigures>,
     /// The policy packs that the plan names.
     pub packs: Vec<PackFigures>,
+    /// Figures from counts with noise, which are then all there are; absent where counts are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<PrivateFigures>,
 }
 
 /// A contract or plan.
@@ -290,10 +299,12 @@ pub struct SliceFigures {
     pub attributes: Vec<String>,
     /// The group that others are compared with.
     pub reference: Vec<String>,
-    /// What each site gave for this slice; pooled figures are over the `released` ones.
+    /// What each site gave for this slice.
     pub sites: Vec<SiteState>,
     /// Its groups. Groups with an `unknown` value are counted, not compared.
     pub groups: Vec<GroupFigures>,
+    /// Sites whose counts of all compared groups are known: `parity` and `fairness` are over them.
+    pub compared_at: u64,
     /// Gaps over all compared groups, sites as if they were one; absent for the slice without attributes.
     pub parity: Option<Parity>,
     /// How the compared groups are treated, sites as if they were one; absent for the slice without attributes.
@@ -305,7 +316,7 @@ pub struct SliceFigures {
     /// without attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regression: Option<RegressionParity>,
-    /// Gaps at each site, in the order of `sites`; absent where the site's counts are not known.
+    /// Gaps at each site, in the order of `sites`; absent where the site's counts of a compared group are not known.
     pub site_parity: Vec<Option<Parity>>,
     /// Each other group against the reference.
     pub pairs: Vec<PairFigures>,
@@ -323,13 +334,15 @@ pub struct SiteState {
     pub scores: Option<State>,
 }
 
-/// Whether a site's counts of a slice are known, in every window that the report adds.
+/// Which of a site's counts of a slice are known, in every window that the report adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// All are.
+    /// Those of all groups.
     Released,
-    /// Disclosure control hid them in at least one window.
+    /// Those of some groups; disclosure control hid the others in at least one window.
+    Partial,
+    /// Those of no group that has events.
     Suppressed,
     /// At least one window has no release.
     Missing,

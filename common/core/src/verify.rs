@@ -1,9 +1,11 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod blocks;
 mod detail;
 mod numbered;
 mod numbers;
 mod order;
+mod private;
 
 pub use numbered::{Numbered, numbered};
 pub use order::{Conflict, PlanState};
@@ -79,6 +81,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
+    private::check_once(plan, claim.amends.is_some())?;
     if let Some(amends) = &claim.amends {
         amends.check().map_err(|e| Refusal::new("release", "a reason to amend", e))?;
     }

@@ -15,6 +15,7 @@ import bundles
 import features
 import governance
 import parcels
+import private
 import releases
 import wire
 from world import WORLD
@@ -23,7 +24,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, features, releases, absences, bundles, wire, parcels):
+    for module in (governance, features, releases, private, absences, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

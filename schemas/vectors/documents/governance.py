@@ -110,6 +110,9 @@ CONTRACTS = [
     ("attribute-object", "an object where a list stands", ["attribute"], {}, "expected a sequence"),
 ]
 
+LAPLACE = {"mechanism": "discrete_laplace", "epsilon": "1.5", "events_per_subject": 2}
+GAUSSIAN = {"mechanism": "discrete_gaussian", "epsilon": "1", "delta": "0.00001", "events_per_subject": 1}
+
 PLANS = [
     ("one-window", "one window from start to end", ["windows", "every"], DELETE, None),
     ("without-slices", "only the whole", ["slice"], DELETE, None),
@@ -122,6 +125,20 @@ PLANS = [
     ("site-twice", "one site twice", ["required_sites", 1], "site-a", "lists `site-a` twice"),
     ("site-uppercase", "no name", ["required_sites", 0], "Site-A", "is not a name"),
     ("k-zero", "k counts from 1", ["disclosure", "k"], 0, "`disclosure.k` is 0"),
+    ("private", "counts leave with noise", ["disclosure", "privacy"], LAPLACE, None),
+    ("private-gaussian", "with Gaussian noise", ["disclosure", "privacy"], GAUSSIAN, None),
+    ("private-epsilon-number", "a number that is not exact", ["disclosure", "privacy"], {**LAPLACE, "epsilon": 1.5}, "expected a string"),
+    ("private-epsilon-zero", "endless noise", ["disclosure", "privacy"], {**LAPLACE, "epsilon": "0"}, "0.001 to 100"),
+    ("private-epsilon-large", "next to no noise", ["disclosure", "privacy"], {**LAPLACE, "epsilon": "101"}, "0.001 to 100"),
+    ("private-epsilon-places", "seven decimals", ["disclosure", "privacy"], {**LAPLACE, "epsilon": "1.0000001"}, "at most six decimals"),
+    ("private-epsilon-exponent", "no plain decimal", ["disclosure", "privacy"], {**LAPLACE, "epsilon": "1e0"}, "is no decimal"),
+    ("private-delta-laplace", "Laplace noise has no delta", ["disclosure", "privacy"], {**LAPLACE, "delta": "0.00001"}, "leave it out"),
+    ("private-delta-none", "Gaussian noise has a delta", ["disclosure", "privacy"], {**LAPLACE, "mechanism": "discrete_gaussian"},
+     "`disclosure.privacy.delta` is missing"),
+    ("private-delta-large", "one of ten", ["disclosure", "privacy"], {**GAUSSIAN, "delta": "0.1"}, "above 0, up to 0.01"),
+    ("private-events-zero", "nobody counts", ["disclosure", "privacy"], {**LAPLACE, "events_per_subject": 0}, "1 to 100"),
+    ("private-events-101", "more than there may be", ["disclosure", "privacy"], {**LAPLACE, "events_per_subject": 101}, "1 to 100"),
+    ("private-unknown-key", "a key that nobody reads", ["disclosure", "privacy"], {**LAPLACE, "sigma": 3}, "unknown field `sigma`"),
     ("k-negative", "a negative k", ["disclosure", "k"], -5, "invalid value: integer `-5`, expected u64"),
     ("min-coverage-percent", "a share, not a percentage", ["min_coverage"], 80.0, "`min_coverage` is 80"),
     ("min-site-n-zero", "at least one event", ["min_site_n"], 0, "`min_site_n` is 0"),

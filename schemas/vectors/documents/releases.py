@@ -20,11 +20,11 @@ def scores(refused, granted):
 def group(names, refuse, grant):
     """Decision by label: `refuse` and `grant` are (default, repaid)."""
     counts = [[*refuse, 0], [*grant, 0], [0, 0, 0]]
-    return {"group": names, "counts": {"value": counts}, "scores": scores(refuse[0] + grant[0], refuse[1] + grant[1])}
+    return {"group": names, "counts": {"full": counts}, "scores": scores(refuse[0] + grant[0], refuse[1] + grant[1])}
 
 
 def hidden(names):
-    return {"group": names, "counts": "suppressed", "scores": "suppressed"}
+    return {"group": names, "counts": "withheld", "scores": "suppressed"}
 
 
 # The last bucket of a log-linear histogram.
@@ -35,7 +35,7 @@ RELEASE = {
     "site": "site-a",
     "plan": digest_of(PLAN_ENTRY),
     "window": WINDOW,
-    "rule": "blunt-1",
+    "rule": "rungs-1",
     "k": 5,
     "events": 60,
     "outcomes": 60,
@@ -108,7 +108,7 @@ def vectors():
 WHOLE = ["strata", 0, "slices", 0, "groups", 0]
 GENDER = ["strata", 0, "slices", 1]
 F = GENDER + ["groups", 0]
-F_COUNTS = F + ["counts", "value"]
+F_COUNTS = F + ["counts", "full"]
 F_SCORES = F + ["scores", "value"]
 
 
@@ -126,6 +126,9 @@ def texts():
     only_counts = RELEASE
     for at in range(4):
         only_counts = changed(only_counts, GENDER + ["groups", at, "scores"], "suppressed")
+    yield case("rungs", "totals, numbers of events, and groups shown together", attested(rungs()))
+    for name, about, path, new, reject in RUNGS:
+        yield case(name, about, attested(changed(rungs(), path, new)), reject)
     yield case("counts-without-histogram", "the histograms of a slice alone are withheld", attested(only_counts))
     for name, about, path, new in HISTOGRAMS:
         yield case(name, about, attested(changed(RELEASE, path, new)), "release: ")
@@ -145,6 +148,49 @@ def texts():
     altered = {**attested(), "artifact": document(changed(RELEASE, ["events"], 61))}
     yield case("altered", "the file is not the one that was signed", altered, "artifact: ")
 
+
+def rungs():
+    """Of genders the totals; of their intersection with home one number, and two groups together."""
+    release = RELEASE
+    for at, (decisions, labels) in enumerate([([8, 20, 0], [15, 13, 0]), ([7, 25, 0], [15, 17, 0])]):
+        totals = {"counts": {"margins": {"decisions": decisions, "labels": labels}}, "scores": "suppressed"}
+        release = changed(release, GENDER + ["groups", at], {"group": [["f"], ["m"]][at], **totals})
+    for at in [2, 3]:
+        release = changed(release, GENDER + ["groups", at, "scores"], "suppressed")
+    for at, counts in enumerate([{"n": 14}, {"folded": 0}, {"folded": 0}]):
+        release = changed(release, BOTH + ["groups", at, "counts"], counts)
+    return changed(release, BOTH + ["folds"], [{"n": 6}])
+
+
+BOTH = ["strata", 0, "slices", 2]
+F_MARGINS = F + ["counts", "margins"]
+NEAR = BOTH + ["groups", 0, "counts"]
+FOLD = BOTH + ["folds"]
+FOLDS = "release: expected folds of two groups or more that show something"
+
+RUNGS = [
+    ("margins-below-k", "a total that should have been hidden", F_MARGINS + ["decisions"], [4, 24, 0], "release: expected counts of 0 or 5"),
+    ("margins-differ", "rows and columns of different events", F_MARGINS + ["decisions"], [9, 20, 0], "release: expected 29, found 28"),
+    ("margins-sums", "totals that do not add up to the whole's", F_MARGINS + ["decisions"], [9, 19, 0],
+     "release: expected [15, 45, 0, 30, 30, 0]"),
+    ("margins-alone", "no labels", F_MARGINS + ["labels"], DELETE, "missing field `labels`"),
+    ("margins-of-none", "totals of no events", GENDER + ["groups", 2, "counts"],
+     {"margins": {"decisions": [0, 0, 0], "labels": [0, 0, 0]}}, "release: expected a block without events in full"),
+    ("margins-histogram", "a histogram beside totals", F + ["scores"], scores(15, 13), "release: expected no histogram"),
+    ("n-below-k", "four events", NEAR, {"n": 4}, "release: expected counts of 0 or 5"),
+    ("n-of-none", "no events", NEAR, {"n": 0}, "release: expected a block without events in full"),
+    ("n-beyond", "more than all events", NEAR, {"n": 61}, "release: expected parts of [60]"),
+    ("n-text", "a number as text", NEAR, {"n": "14"}, "release: expected a release document"),
+    ("two-rungs", "a block at two rungs", NEAR, {"n": 14, "folded": 0}, "release: expected a release document"),
+    ("folded-nowhere", "a fold that is not there", NEAR, {"folded": 1}, "release: expected 1 folds, found 1"),
+    ("fold-missing", "groups shown together, without the sum", FOLD, DELETE, "release: expected 0 folds, found 0"),
+    ("fold-of-one", "a group shown together with nobody", BOTH + ["groups", 1, "counts"], "withheld", FOLDS),
+    ("fold-of-nobody", "a sum of no group", FOLD, [{"n": 6}, {"n": 6}], FOLDS),
+    ("fold-withheld", "a sum that shows nothing", FOLD, ["withheld"], FOLDS),
+    ("fold-folded", "a fold in a fold", FOLD, [{"folded": 0}], FOLDS),
+    ("fold-below-k", "three events together", FOLD, [{"n": 3}], "release: expected counts of 0 or 5"),
+    ("fold-beyond", "more together than there are", FOLD, [{"n": 47}], "release: expected parts of [60]"),
+]
 
 # Labels of the whole: 10 and 5 refused, 20 and 25 granted. Those granted and repaid stand for 4 events each.
 SUMS = [["10", "5"], ["20", "100"], ["0", "0"]]
@@ -211,7 +257,7 @@ def tiers():
     yield case("tier-zero", "one in none", of(full, tier(0), events=120), "release: expected tiers that sample")
     yield case("tier-negative", "a negative number", of(full, tier(-2), events=120), "release: expected a release document")
     yield case("tier-empty", "a tier without events", of(full, none, events=60), "release: expected tiers that sample")
-    yield case("tier-events", "events of a tier not added", of(full, tier(20), events=60), "release: expected (60, 60)")
+    yield case("tier-events", "events of a tier not added", of(full, tier(20), events=60), "release: expected 60, found 120")
 
 
 LITTLE = {
@@ -236,8 +282,8 @@ HISTOGRAMS = [
 TEXTS = [
     ("unknown-key", "a key that nobody reads", ["note"], "", "unknown field `note`"),
     ("no-k", "a key is missing", ["k"], DELETE, "missing field `k`"),
-    ("format-2", "a later format", ["format"], 2, "version: expected (1, \"blunt-1\")"),
-    ("rule", "another rule", ["rule"], "blunt-0", "version: expected (1, \"blunt-1\")"),
+    ("format-2", "a later format", ["format"], 2, "version: expected (1, \"rungs-1\")"),
+    ("rule", "another rule", ["rule"], "blunt-1", "version: expected (1, \"rungs-1\")"),
     ("k", "another k than the plan's", ["k"], 1, "release: expected 5"),
     ("site", "the document names another site", ["site"], "site-b", "release: "),
     ("window", "the document names another window", ["window"], NEXT, "release: "),
@@ -251,8 +297,8 @@ TEXTS = [
     ("between-0-and-k", "a count that should have been hidden", F_COUNTS + [0, 0], 4, "release: expected counts of 0 or 5"),
     ("one", "a single event", F_COUNTS + [2, 2], 1, "release: expected counts of 0 or 5"),
     ("sums", "the groups do not add up to the whole", F_COUNTS + [1, 0], 11, "release: "),
-    ("events", "more events than the groups hold", ["events"], 61, "release: expected (61, 60)"),
-    ("outcomes", "fewer outcomes than the groups hold", ["outcomes"], 59, "release: expected (60, 59)"),
+    ("events", "more events than the groups hold", ["events"], 61, "release: expected 61, found 60"),
+    ("outcomes", "fewer outcomes than the groups hold", ["outcomes"], 59, "release: expected 59, found 60"),
     ("outcomes-beyond-events", "more outcomes than events", ["outcomes"], 61, "release: expected outcomes <= events"),
     ("events-huge", "beyond what a release may hold", ["events"], (1 << 32) + 1, "release: expected outcomes <= events"),
     ("version", "another model version", ["strata", 0, "model_version"], "v2", "release: expected [\"v1\"]"),
@@ -308,14 +354,14 @@ TEXTS = [
      [RELEASE["strata"][0]["slices"][1]["groups"][at] for at in [1, 0, 2, 3]], "release: expected [[\"f\"], [\"m\"]"),
     ("group-missing", "the group without events is left out", GENDER + ["groups", 2], DELETE, "release: expected [[\"f\"]"),
     ("two-labels", "a count too few", F_COUNTS + [0, 2], DELETE, "release: expected a release document"),
-    ("partly-hidden", "one group of a slice withheld", F, hidden(["f"]), "release: expected a slice whole or withheld whole"),
+    ("partly-hidden", "one group of a slice withheld", F, hidden(["f"]), "release: expected histograms of all groups at one resolution"),
     ("hidden-word", "another word for withheld", F + ["counts"], "hidden", "unknown variant `hidden`"),
     ("hidden-null", "null for withheld", F + ["counts"], None, "release: expected a release document"),
     ("value-and-suppressed", "two states of one cell", F + ["counts"],
-     {"value": [[0, 0, 0]] * 3, "suppressed": None}, "release: expected a release document"),
+     {"full": [[0, 0, 0]] * 3, "withheld": None}, "release: expected a release document"),
     ("histogram-of-hidden", "the histogram of a withheld group",
      ["strata", 0, "slices", 2, "groups", 0, "scores"], scores(0, 0), "release: expected no histogram"),
-    ("whole-hidden", "a slice of a withheld whole", WHOLE, hidden([]), "release: expected None"),
+    ("whole-hidden", "a slice of a withheld whole", WHOLE, hidden([]), "release: expected all events in full where each group is"),
     ("no-histogram", "the contract has a score", F + ["scores"], DELETE, "release: expected true, found false"),
     ("bins-15", "not the contract's bins, halved", F_SCORES + ["bins"], 15, "release: expected 20 bins, halved"),
     ("bins-40", "finer than the contract", F_SCORES + ["bins"], 40, "release: expected 20 bins, halved"),

@@ -106,7 +106,7 @@ def records():
         ("refused", digest + string("k is below this site's floor") + string("steward-1") + signed(NOON)),
         ("released", digest + window + varint(0) + digest + TOKEN),
         ("abstained", digest + window + varint(0) + digest),
-        ("withdrawn", digest + window),
+        ("withdrawn", digest + window + string("steward-1") + signed(NOON)),
         ("term", varint(3) + string("branch 12")),
         ("sampling", varint(1) + varint(20) + digest),
         ("gap", varint(3) + varint(1000) + varint(1009)),
@@ -121,7 +121,11 @@ def records():
         ("declined", digest + window + digest + string("one group is one ward") + string("steward-1") + signed(NOON)),
         ("dropped", digest + window + digest + string("its k is 5; this site's k_floor is 10") + signed(NOON)),
         ("reviewed", digest + window + string("steward-1") + signed(NOON)),
-        ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + signed(NOON)),
+        ("policy", varint(10) + sequence([string("postcode")]) + varint(2) + option(string("4") + string("0.000001") + varint(365)) + signed(NOON)),
+        ("noise-key", digest),
+        ("spent", digest + window + string("scorecard") + b"\0" + string("0.5") + varint(7) + sequence([signed(3), signed(-12), signed(0)])),
+        ("hid", digest + sequence([b"".join(map(varint, [0, 1, 3, 0])), b"".join(map(varint, [0, 1, 5, 1]))])),
+        ("abstains", digest + window + string("steward-1") + signed(NOON)),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -144,7 +148,11 @@ def records():
                record(LEDGER, b"\x11" + digest + window + digest + varint(1500) + varint(900) + varint(1) + varint(2) + amends + signed(NOON)))
     yield case("ledger-accepted-2", "a plan that is neither reviewed nor not",
                record(LEDGER, b"\3" + digest + b"\2" + string("steward-1") + signed(NOON)), "malformed: ")
-    yield case("ledger-kind-23", "a ledger entry of a later version", record(LEDGER, b"\x17"), "malformed: ")
+    yield case("ledger-spent-number", "what it costs as a number",
+               record(LEDGER, b"\x18" + digest + window + string("scorecard") + b"\0" + varint(1) + varint(7) + sequence([])), "malformed: ")
+    yield case("ledger-hid-4", "a rule of a later version",
+               record(LEDGER, b"\x19" + digest + sequence([b"".join(map(varint, [0, 1, 3, 4]))])), "malformed: ")
+    yield case("ledger-kind-27", "a ledger entry of a later version", record(LEDGER, b"\x1b"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 

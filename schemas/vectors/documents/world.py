@@ -98,12 +98,23 @@ PLAN = {
     ],
 }
 PLAN_ENTRY = published("plan", "parity", document(PLAN), "plan.json")
+PRIVATE_PLAN = {
+    **PLAN,
+    "plan": "private",
+    "title": "The same with differential privacy",
+    "disclosure": {
+        "k": 5,
+        "privacy": {"mechanism": "discrete_laplace", "epsilon": "1.5", "events_per_subject": 2},
+    },
+}
+PRIVATE_ENTRY = published("plan", "private", document(PRIVATE_PLAN), "plan.json")
 
 REGISTRY = [
     published("roster", "aggregator", document(AGGREGATOR), "roster-entry.json"),
     CONTRACT_ENTRY,
     PLAN_ENTRY,
     published("roster", "site-a", document(SITE_A), "roster-entry.json"),
+    PRIVATE_ENTRY,
 ]
 
 

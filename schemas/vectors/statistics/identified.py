@@ -23,6 +23,9 @@ CONVENTIONS = {
     "differences": "x1 / n1 - x0 / n0, and up to `hidden` more events, each in one group, the other or none: [least, greatest] over "
     "all completions in which both groups have events. Up to 12 hidden: all of them in fractions; more: in integers, hidden events of a group "
     "all cases or all not, as a rate grows with each case",
+    "slices": "groups of a slice, of which some show all cells, some totals, some the number of events, some nothing; folds, sums of some groups; "
+    "and the sum of all. [least, greatest] rate of the first group over all tables of numbers not below 0 that fit: linear programs by scipy "
+    "linprog (HiGHS), made linear as above. Whole numbers, and narrower ones, lie within",
     "null": "no completion has events",
 }
 
@@ -102,11 +105,93 @@ def difference_cases(rng):
     return known + drawn
 
 
+CELLS = range(9)
+RUNGS = ["full", "margins", "n", "withheld"]
+# Cases and rest of each rate, as cells 3 * decision + label.
+RATES = {
+    "selection_rate": ([3, 4, 5], [0, 1, 2]),
+    "tpr": ([4], [1]),
+    "fpr": ([3], [0]),
+    "ppv": ([4], [3]),
+    "accuracy": ([0, 4], [1, 3]),
+}
+
+
+def block(table, rung):
+    rows = [table[3 * d:3 * d + 3] for d in range(3)]
+    if rung == "full":
+        return {"full": rows}
+    if rung == "margins":
+        return {"margins": {"decisions": [sum(row) for row in rows], "labels": [sum(column) for column in zip(*rows)]}}
+    return {"n": sum(table)} if rung == "n" else "withheld"
+
+
+def equations(shown, groups, among):
+    """What a block says of the sum of some groups: coefficients of all cells, and what they add up to."""
+    def line(cells, total):
+        row = np.zeros(9 * groups)
+        for group in among:
+            for cell in cells:
+                row[9 * group + cell] = 1
+        return row, total
+
+    if shown == "withheld":
+        return []
+    (rung, value), = shown.items()
+    if rung == "full":
+        return [line([cell], value[cell // 3][cell % 3]) for cell in CELLS]
+    if rung == "n":
+        return [line(CELLS, value)]
+    rows = [line([3 * d + label for label in range(3)], value["decisions"][d]) for d in range(3)]
+    return rows + [line([3 * d + label for d in range(3)], value["labels"][label]) for label in range(3)]
+
+
+def rate_of_slice(known, groups, cases, rest):
+    """Over t = 1 / (cases + rest) and cells times t."""
+    unit = np.zeros(9 * groups + 1)
+    unit[cases + rest] = 1
+    goal = np.zeros(9 * groups + 1)
+    goal[cases] = 1
+    left = [np.append(row, -total) for row, total in known] + [unit]
+    right = [0] * len(known) + [1]
+    ends = []
+    for sign in (1, -1):
+        answer = linprog(sign * goal, A_eq=np.array(left), b_eq=right, bounds=[(0, None)] * len(goal), method="highs", options={
+            "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10})
+        if answer.status == 2:
+            return None
+        assert answer.status == 0, answer
+        ends.append(sign * answer.fun)
+    return nums(ends)
+
+
+def slice_case(rng):
+    groups = rng.randint(2, 4)
+    tables = [[rng.choice([0, rng.randint(0, 4), rng.randint(0, 30)]) for _ in CELLS] for _ in range(groups)]
+    rungs = [rng.choice(RUNGS) for _ in range(groups)]
+    rungs[0] = rng.choice(RUNGS[1:])
+    hidden = [at for at in range(groups) if rungs[at] == "withheld"]
+    total = lambda members: [sum(tables[at][cell] for at in members) for cell in CELLS]
+    folds = []
+    if len(hidden) > 1 and rng.random() < 0.6:
+        folds = [{"block": block(total(hidden), rng.choice(RUNGS[:3])), "members": hidden}]
+    whole = block(total(range(groups)), rng.choice(RUNGS[:3]))
+    shown = [block(table, rung) for table, rung in zip(tables, rungs)]
+    known = equations(whole, groups, range(groups))
+    for at, of in enumerate(shown):
+        known += equations(of, groups, [at])
+    for fold in folds:
+        known += equations(fold["block"], groups, fold["members"])
+    bounds = {name: rate_of_slice(known, groups, cases, rest) for name, (cases, rest) in RATES.items()}
+    return {"groups": shown, "folds": folds, "whole": whole, "bounds": bounds}
+
+
 def main(path):
     rng = random.Random(SEED)
     sections = {
         "rates": [rate(*case) for case in rate_cases(rng)],
         "differences": [difference(*case) for case in difference_cases(rng)],
+        "slices": [slice_case(rng) for _ in range(160)],
     }
     write(path, CONVENTIONS, PINNED, sections)
 

@@ -71,7 +71,7 @@ impl Federation {
         (sequence, previous): (u64, Option<Digest>),
         aggregate: &Aggregate,
     ) -> Attestation {
-        let release = disclose(aggregate, plan, contract, self.plan, site, window).expect("belongs together");
+        let release = disclose(aggregate, plan, contract, self.plan, site, window).expect("belongs together").release;
         let journal = contract.journal_logs().map(|log| {
             let origin = journal_origin(&federation(), site, 1, &log);
             Checkpoint { origin, size: 0, root: empty_root() }.sign(&key(at + 1, KeyUse::Note)).expect("signs")

@@ -1,6 +1,6 @@
 //! A release as a data steward reads it.
 
-use super::{Earlier, View};
+use super::{Earlier, Hidden, View};
 use crate::close::Question;
 use crate::desk::numbers::{Change, Leaf, label, leaves, text};
 use fedaudit_core::contract::{Contract, Task};
@@ -55,11 +55,15 @@ fn head(view: &View) -> Vec<String> {
     let sizes: Vec<_> = logs.iter().zip(view.journal).map(|(log, size)| format!("{size} records of {log}")).collect();
     said.push(format!("journal   {}", sizes.join(", ")));
     let number = |key: &str| view.release.get(key).map_or(String::new(), text);
-    said.push(format!(
-        "rows      {} events of the window, {} of them with an outcome; public by the plan",
-        number("events"),
-        number("outcomes")
-    ));
+    let [events, outcomes] = ["events", "outcomes"].map(number);
+    said.push(match view.release.get("noise") {
+        Some(_) => format!(
+            "rows      {events} events and {outcomes} outcomes, as counts with noise add up; no exact number leaves"
+        ),
+        None => {
+            format!("rows      {events} events of the window, {outcomes} of them with an outcome; public by the plan")
+        }
+    });
     said.push(format!("rule      {}, k = {}", number("rule"), number("k")));
     said
 }
@@ -155,7 +159,7 @@ fn below(value: &Value, key: &str, indent: &str) -> Vec<String> {
 /// Nine counts, where they are seen.
 fn matrix(counts: Option<&Value>) -> Option<Vec<Vec<String>>> {
     let counts = counts?;
-    let rows = counts.get("value").or_else(|| counts.get("full"))?.as_array()?;
+    let rows = ["full", "noisy"].iter().find_map(|key| counts.get(key))?.as_array()?;
     let row = |row: &Value| row.as_array().map(|row| row.iter().map(text).collect::<Vec<_>>());
     rows.iter().map(row).collect()
 }
@@ -183,9 +187,8 @@ fn words(contract: &Contract) -> (Vec<String>, Vec<String>) {
 
 /// What is hidden, group by group.
 fn hidden(view: &View) -> Vec<String> {
-    let hidden: Vec<_> = leaves(&view.release).into_iter().filter(|leaf| leaf.hidden()).collect();
     let mut said = vec![String::new()];
-    if hidden.is_empty() {
+    if view.hidden.is_empty() {
         said.push("hidden: nothing".to_owned());
         return said;
     }
@@ -195,13 +198,33 @@ fn hidden(view: &View) -> Vec<String> {
         text("rule"),
         text("k")
     ));
-    for leaf in hidden {
-        let path: Vec<_> =
-            leaf.path.iter().filter(|part| !["strata", "slices", "groups"].contains(&part.as_str())).collect();
-        said.push(format!("  {}: {}", path.into_iter().cloned().collect::<Vec<_>>().join(", "), leaf.text));
+    // Of many groups of a slice it is said once; `--json` has each.
+    for of in view.hidden.chunk_by(is_alike) {
+        match of {
+            [first, .., last] if of.len() > GROUPS => {
+                let [first, last] = [first, last].map(|of| of.at[2].as_str());
+                let mut at = of[0].at.clone();
+                at[2] = format!("{} groups, {first} to {last}", of.len());
+                said.push(told(&Hidden { at, ..of[0].clone() }));
+            }
+            few => said.extend(few.iter().map(told)),
+        }
     }
     said
 }
+
+fn told(Hidden { at, shown, why }: &Hidden) -> String {
+    format!("  {}: {shown}; {why}", at.join(", "))
+}
+
+/// Whether it is the same but for the group.
+fn is_alike(one: &Hidden, other: &Hidden) -> bool {
+    let at = |of: &Hidden| (of.at.len() > 3).then(|| [&of.at[..2], &of.at[3..]].concat());
+    at(one).is_some_and(|one| Some(one) == at(other)) && (&one.shown, &one.why) == (&other.shown, &other.why)
+}
+
+/// So many hidden groups of a slice are named each.
+const GROUPS: usize = 3;
 
 fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)

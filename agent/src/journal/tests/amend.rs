@@ -21,7 +21,9 @@ fn take(journal: &mut Journal, rows: Vec<EventRow>, seed: u8) -> [u64; 2] {
 fn release(journal: &mut Journal, sizes: [u64; 2]) -> Release {
     let (plan, contract) = (plan(), contract());
     let raw = aggregate(journal, &plan, &contract, hours(0, 1), sizes[0], sizes[1]).expect("an answer");
-    disclose(&raw, &plan, &contract, Digest([7; 32]), &Name::new("a").expect("a name"), hours(0, 1)).expect("fits")
+    disclose(&raw, &plan, &contract, Digest([7; 32]), &Name::new("a").expect("a name"), hours(0, 1))
+        .expect("fits")
+        .release
 }
 
 fn verdict(journal: &mut Journal, before: [u64; 2], after: [u64; 2]) -> Result<(), String> {

@@ -52,9 +52,9 @@ fn tiers_tallies_and_features_reach_the_release() {
     let sizes = [0, 1].map(|log| journal.size(LOGS[log]).expect("a size"));
     let raw = aggregate(&mut journal, &plan(), &contract, hours(0, 1), sizes[0], sizes[1]).expect("an answer");
     let name = Name::new("a").expect("a name");
-    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 1)).expect("fits");
+    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 1)).expect("fits").release;
     let strata = release.strata.iter().map(|stratum| {
-        let counts = stratum.slices[0].groups[0].counts.value().expect("many");
+        let counts = stratum.slices[0].groups[0].counts.full().expect("many");
         (stratum.model_version.as_str(), stratum.tier, counts.iter().flatten().sum::<u64>())
     });
     let expected = [("v1", Tier::Full, 100), ("v1", Tier::Sampled(4), 400 - left_out), ("v2", Tier::Full, 0)];
@@ -86,7 +86,7 @@ fn a_source_that_counts_anew_has_not_lost_the_numbers_between() {
     let sizes = [0, 1].map(|log| journal.size(LOGS[log]).expect("a size"));
     let raw = aggregate(&mut journal, &plan(), &contract, hours(0, 1), sizes[0], sizes[1]).expect("an answer");
     let name = Name::new("a").expect("a name");
-    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 1)).expect("fits");
+    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 1)).expect("fits").release;
     // 2, 3, 4 and two by the clock; 3 came after all.
     let expected = [(TallyKind::OutOfOrder, 1), (TallyKind::MissingSequence, 4), (TallyKind::Refused, 1)];
     assert_eq!(release.intake, expected.into());
@@ -100,7 +100,7 @@ fn counted(journal: &mut Journal) -> Vec<(TallyKind, u64)> {
     let sizes = [0, 1].map(|log| journal.size(LOGS[log]).expect("a size"));
     let raw = aggregate(journal, &plan(), &contract, hours(0, 10), sizes[0], sizes[1]).expect("an answer");
     let name = Name::new("a").expect("a name");
-    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 10)).expect("fits");
+    let release = disclose(&raw, &plan(), &contract, Digest([7; 32]), &name, hours(0, 10)).expect("fits").release;
     release.intake.clone().into_iter().collect()
 }
 

@@ -17,6 +17,45 @@ pub(crate) struct SubjectCounts {
     /// Pairs of cells (decision x 3 + label, the first not above the second), with the ordered pairs of different events of
     /// one person of which the first is in the one cell and the second in the other.
     pub pairs: BTreeMap<(u8, u8), PairSum>,
+    /// People by what they have events of; an event without a subject is a person's only one.
+    pub people: People,
+    /// Those of them who have no event in another group of the slice.
+    pub alone: People,
+}
+
+/// How many people are behind the numbers of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct People {
+    /// Behind each cell, `[decision 0, 1, absent][label 0, 1, none]`.
+    pub cells: [[u64; 3]; 3],
+    /// Behind each row total.
+    pub decisions: [u64; 3],
+    /// Behind each column total.
+    pub labels: [u64; 3],
+    /// In all.
+    pub n: u64,
+}
+
+impl People {
+    /// Adds other people.
+    pub fn add(&mut self, other: &People) {
+        self.cells.iter_mut().flatten().zip(other.cells.iter().flatten()).for_each(|(sum, part)| *sum += part);
+        self.decisions.iter_mut().zip(other.decisions).for_each(|(sum, part)| *sum += part);
+        self.labels.iter_mut().zip(other.labels).for_each(|(sum, part)| *sum += part);
+        self.n += other.n;
+    }
+
+    /// Who has these events.
+    fn of(cells: &Cells) -> People {
+        let has = |cell: usize| cells[cell] > 0;
+        let any = |cells: [usize; 3]| u64::from(cells.into_iter().any(has));
+        People {
+            cells: std::array::from_fn(|d| std::array::from_fn(|l| u64::from(has(d * 3 + l)))),
+            decisions: std::array::from_fn(|d| any([d * 3, d * 3 + 1, d * 3 + 2])),
+            labels: std::array::from_fn(|l| any([l, 3 + l, 6 + l])),
+            n: 1,
+        }
+    }
 }
 
 /// Pairs of events of one person.
@@ -53,7 +92,7 @@ impl Aggregate {
                 self.cells_of(event)?.into_iter().try_for_each(|(group, cell)| {
                     let mut cells = Cells::default();
                     cells[cell] = 1;
-                    self.count(group, named, &cells)
+                    self.count(group, named, true, &cells)
                 })
             });
         }
@@ -63,7 +102,12 @@ impl Aggregate {
                 together.entry(group).or_default()[cell] += 1;
             }
         }
-        together.iter().try_for_each(|(group, cells)| self.count(*group, named, cells))
+        let alone = |of: &Group| {
+            let whole = Group { group: 0, ..*of };
+            let last = Group { group: usize::MAX, ..*of };
+            together.range(whole..=last).take(2).count() == 1
+        };
+        together.iter().try_for_each(|(group, cells)| self.count(*group, named, alone(group), cells))
     }
 
     /// The group of each slice that counts an event, and the cell.
@@ -77,7 +121,7 @@ impl Aggregate {
         Ok(groups.into_iter().enumerate().map(of).collect())
     }
 
-    fn count(&mut self, at: Group, named: bool, cells: &Cells) -> Result<(), String> {
+    fn count(&mut self, at: Group, named: bool, alone: bool, cells: &Cells) -> Result<(), String> {
         let of = self.strata.get_mut(&at.stratum).and_then(|slices| slices.get_mut(at.slice));
         let Some(of) = of else { return Err("a subject of events that were not counted".to_owned()) };
         if of.subjects.is_empty() {
@@ -85,6 +129,11 @@ impl Aggregate {
         }
         if let Some(subjects) = of.subjects.get_mut(at.group) {
             subjects.add(named, cells);
+            let person = People::of(cells);
+            subjects.people.add(&person);
+            if alone {
+                subjects.alone.add(&person);
+            }
         }
         Ok(())
     }
@@ -131,6 +180,8 @@ pub(super) fn merge(mine: &mut Vec<SubjectCounts>, theirs: &[SubjectCounts]) {
         mine.subjects += theirs.subjects;
         mine.repeated += theirs.repeated;
         mine.without += theirs.without;
+        mine.people.add(&theirs.people);
+        mine.alone.add(&theirs.alone);
         for (cells, sum) in &theirs.pairs {
             let own = mine.pairs.entry(*cells).or_default();
             own.pairs = own.pairs.saturating_add(sum.pairs);

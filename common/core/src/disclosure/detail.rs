@@ -1,6 +1,6 @@
 //! What leaves of classes, true values, weights of labels and people who come back.
 //!
-//! Each of these parts is released for all groups of a slice or for none, and only where the slice's counts are seen:
+//! Each of these parts is released for all groups of a slice or for none, and only where all of its groups are full:
 //!
 //! - *classes* if every count, *ranks* if every count and what they leave of the labelled events, is 0 or at least k;
 //! - *moments* if the events that they sum over, and the labelled events that they do not, are 0 or at least k;
@@ -140,7 +140,7 @@ fn part<T: Clone>(
         .iter()
         .zip(slices)
         .map(|(released, slice)| {
-            let seen = |(at, group): (usize, &ReleasedGroup)| group.counts.value().and_then(|_| of(slice, at));
+            let seen = |(at, group): (usize, &ReleasedGroup)| group.counts.full().and_then(|_| of(slice, at));
             released.groups.iter().enumerate().map(seen).collect()
         })
         .collect();

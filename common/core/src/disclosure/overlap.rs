@@ -3,14 +3,16 @@
 //! Two plans may count the same events in other windows or slices. Subtracting one's cell from the other's leaves the events
 //! that only one of them counts: so these are 0 or at least k for every two cells, both ways, for each window of the other
 //! plan, and for all of its windows that count some of the same events, added (a month less the days that are shown leaves those
-//! that are not). A cell is a count (decision, label) or a bin of a histogram (label, bin); where a slice is withheld there is
-//! nothing to subtract. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
+//! that are not). A cell is a count, a total or a fold that is shown, or a bin of a histogram (label, bin); where a
+//! group is withheld there is nothing to subtract. What follows only from all cells of both plans solved together is for
+//! `together.rs` to say. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
 
-use super::amend::{Place, seen_of};
-use super::{Cell, Release, ReleaseText, SliceNames, Visible, detail};
+use super::amend::{ANY, Place, Seen, Shown, block_told, label_told, seen_of};
+use super::together::Together;
+use super::{Cell, Release, ReleaseText, SliceNames, detail};
 use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
-use crate::event::{Prediction, bin_of};
+use crate::event::Prediction;
 use crate::plan::PlanText;
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,6 +22,8 @@ pub struct Overlap {
     old: Side,
     /// Events that both of two cells count.
     both: HashMap<(At, At), u64>,
+    /// All of their equations; none where they are too many.
+    together: Option<Together>,
 }
 
 /// One plan's releases.
@@ -28,7 +32,7 @@ struct Side {
     shape: Aggregate,
     names: Vec<SliceNames>,
     /// What each release shows.
-    seen: Vec<BTreeMap<Stratum, Vec<Visible>>>,
+    seen: Vec<BTreeMap<Stratum, Vec<Seen>>>,
     totals: HashMap<At, u64>,
 }
 
@@ -38,7 +42,8 @@ struct At {
     release: Option<usize>,
     stratum: Stratum,
     slice: usize,
-    group: usize,
+    /// The group, or the fold.
+    block: usize,
     place: Place,
     /// Bins of the histogram; 0 for counts.
     bins: u32,
@@ -62,6 +67,7 @@ impl Overlap {
             new: Side::of(&[new], new_plan, contract)?,
             old: Side::of(old, old_plan, contract)?,
             both: HashMap::new(),
+            together: Together::new([new_plan, old_plan], contract),
         })
     }
 
@@ -75,6 +81,13 @@ impl Overlap {
         new: Option<(Stratum, Option<u64>)>,
         old: Option<Counted>,
     ) -> Result<(), String> {
+        if let Some(together) = &mut self.together {
+            let side = |label| self.new.shape.sides_of(event, label);
+            let sides = [new.map(|of| side(of.1)).transpose()?, old.map(|of| side(of.2)).transpose()?];
+            let now = new.zip(sides[0]).map(|(of, side)| (of.0, side.1));
+            let was = old.zip(sides[1]).map(|(of, side)| (of.0, of.1, side.1));
+            together.add(event, side(None)?.0, now, was);
+        }
         let new = new.map_or(Ok(Vec::new()), |(stratum, label)| self.new.count(event, (0, stratum, label)))?;
         let old = old.map_or(Ok(Vec::new()), |counted| self.old.count(event, counted))?;
         for a in &new {
@@ -83,6 +96,27 @@ impl Overlap {
             }
         }
         Ok(())
+    }
+
+    /// Whether no hidden cell of any of these releases has too few values once they are solved together: the new one, and the
+    /// others in their order. It changes nothing that is shown.
+    ///
+    /// # Errors
+    /// What would be learned, in words for the site's own log.
+    pub fn solve(
+        &self,
+        (new, new_plan): (&ReleaseText, &PlanText),
+        (old, old_plan): (&[&ReleaseText], &PlanText),
+    ) -> Result<(), String> {
+        let Some(together) = &self.together else {
+            return Err("their slices go round in a circle over too many groups to be solved together".to_owned());
+        };
+        let old = old.iter().map(|text| (*text, old_plan));
+        let releases: Vec<_> = std::iter::once((new, new_plan)).chain(old).collect();
+        match together.learned(&releases).first() {
+            None => Ok(()),
+            Some(block) => Err(format!("{block}: what is hidden follows from both plans together")),
+        }
     }
 
     /// Whether what two cells do not share is no event, or at least `k`.
@@ -123,18 +157,13 @@ impl Side {
         let seen = self.seen.get(release).and_then(|seen| seen.get(&stratum));
         let mut cells = Vec::new();
         for ((slice, group), visible) in groups.into_iter().enumerate().zip(seen.into_iter().flatten()) {
-            let mut put = |place, bins| {
-                let cell = At { release: Some(release), stratum, slice, group, place, bins, label };
+            for Shown { block, place, labels, bins } in visible.cells(group, decision, event.score_q) {
+                let label = if labels { label } else { ANY };
+                let cell = At { release: Some(release), stratum, slice, block, place, bins, label };
                 cells.push(cell);
                 if self.seen.len() > 1 {
                     cells.push(At { release: None, ..cell });
                 }
-            };
-            if visible.counts {
-                put(Place::Decision(decision), 0);
-            }
-            if let Some(bins) = visible.bins {
-                put(event.score_q.map_or(Place::NoScore, |q| Place::Bin(bin_of(q, bins))), bins);
             }
         }
         for cell in &cells {
@@ -144,12 +173,7 @@ impl Side {
     }
 
     fn told(&self, at: &At) -> String {
-        let (attributes, groups) = &self.names[at.slice];
-        let slice = match groups.get(at.group) {
-            Some(group) if !attributes.is_empty() => format!("{} {}", attributes.join(" x "), group.join(" x ")),
-            _ => "all events".to_owned(),
-        };
-        let label = if at.label < 2 { format!("label code {}", at.label) } else { "no label".to_owned() };
+        let (slice, label) = (block_told(&self.names[at.slice], at.block), label_told(at.label));
         let many = if at.release.is_none() { ", all windows" } else { "" };
         format!("{slice} ({}, {label}{many})", at.place)
     }

@@ -156,7 +156,9 @@ mod tests {
         }
         intake.iter().for_each(|&(kind, change)| aggregate.tally(&Tally { hour: Time(0), kind, change }));
         let window = Window { start: Time(0), end: Time(HOUR_NS) };
-        disclose(&aggregate, &plan, &contract, Digest([7; 32]), &Name::new("s").expect("a name"), window).expect("fits")
+        disclose(&aggregate, &plan, &contract, Digest([7; 32]), &Name::new("s").expect("a name"), window)
+            .expect("fits")
+            .release
     }
 
     fn seen(counts: [u64; 4]) -> [Option<u64>; 3] {

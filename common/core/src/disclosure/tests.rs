@@ -1,4 +1,4 @@
-//! An attacker who enumerates every table: whatever gives the same release is indistinguishable.
+//! Releases of whole aggregates. What an attacker learns of hidden cells is in `protect/tests.rs`.
 
 use super::*;
 use crate::aggregate::tests::{FULL, documents, event, truth};
@@ -6,10 +6,6 @@ use crate::event::SCORE_ONE;
 use crate::plan::Plan;
 use crate::time::Time;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-
-/// What an attacker sees: the number of events, which slices are visible, their counts.
-type Seen = (u64, Vec<bool>, Vec<u64>);
 
 const CONTRACT: &str = r#"
 contract = "tiny"
@@ -31,7 +27,7 @@ name = "c"
 categories = ["0", "1"]
 "#;
 
-fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
+pub(super) fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
     let mut text = format!(
         "plan = \"tiny\"\nversion = 1\ntitle = \"t\"\ncontract = \"tiny\"\nmodel_versions = [\"v\"]\nrequired_sites = [\"s\"]\n\
          windows = {{ start = \"2026-01-01T00:00:00Z\", end = \"2026-02-01T00:00:00Z\", release_after_hours = 0 }}\n\
@@ -44,103 +40,70 @@ fn plan_of(k: u64, slices: &[&[&str]]) -> Plan {
     crate::plan::from_toml(&text, |_| Some(Digest([0; 32]))).expect("valid")
 }
 
+pub(super) fn tiny() -> crate::contract::Contract {
+    crate::contract::from_toml(CONTRACT).expect("valid")
+}
+
 fn window() -> Window {
     Window { start: Time(0), end: Time(crate::time::HOUR_NS) }
 }
 
 fn release(aggregate: &Aggregate, plan: &Plan, contract: &ContractText) -> Release {
-    disclose(aggregate, plan, contract, Digest([0; 32]), &Name::new("s").expect("a name"), window()).expect("fits")
+    disclose(aggregate, plan, contract, Digest([0; 32]), &Name::new("s").expect("a name"), window())
+        .expect("fits")
+        .release
 }
 
-/// All tables of `cells` non-negative counts that sum to at most `most`.
-fn tables(cells: usize, most: u8) -> Vec<Vec<u8>> {
-    let mut all = vec![Vec::new()];
-    for _ in 0..cells {
-        all = all
-            .into_iter()
-            .flat_map(|head| {
-                let left = most - head.iter().sum::<u8>();
-                (0..=left).map(move |count| [head.clone(), vec![count]].concat())
-            })
-            .collect();
-    }
-    all
-}
-
-/// For every table: what it releases, and the hidden counts between 0 and k of every slice. No release may pin one.
-///
-/// k begins at 3, because a hidden count below 2 is 1 by definition; and n itself is public.
-fn nothing_hidden_is_pinned(
-    k: u64,
-    slices: &[&[&str]],
-    (cells, most): (usize, u8),
-    row: impl Fn(usize) -> (u8, [u16; 3]),
-) {
+/// Rows of decision 1 by (a, b), with how many there are.
+fn counted(rows: &[(u16, u16, u64)], k: u64, slices: &[&[&str]]) -> Disclosed {
     let plan = plan_of(k, slices);
-    let contract = crate::contract::from_toml(CONTRACT).expect("valid");
-    let mut seen: BTreeMap<Seen, Vec<Vec<u64>>> = BTreeMap::new();
-    for table in tables(cells, most) {
-        let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
-        for (cell, &count) in table.iter().enumerate() {
-            let (decision, attributes) = row(cell);
-            for _ in 0..count {
-                let mut one = event(decision, None, [0, 0]);
-                one.attributes = attributes.to_vec();
-                aggregate.add(FULL, &one, None).expect("inside the contract");
-            }
-        }
-        let raw: Vec<u64> = aggregate.strata[&FULL].iter().flat_map(|slice| slice.counts.iter().copied()).collect();
-        let release = release(&aggregate, &plan, &contract);
-        let visible: Vec<_> = release.strata[0].slices.iter().map(|s| s.groups[0].counts.value().is_some()).collect();
-        let counts = release.strata[0].slices.iter().flat_map(|s| &s.groups).filter_map(|g| g.counts.value());
-        let key = (release.events, visible, counts.flatten().flatten().copied().collect::<Vec<u64>>());
-        seen.entry(key).or_default().push(raw);
-    }
-    let mut hidden = 0;
-    for (text, raws) in seen {
-        for at in 0..raws[0].len() {
-            let value = raws[0][at];
-            let pinned = raws.iter().all(|raw| raw[at] == value);
-            hidden += usize::from(!pinned);
-            let small = value > 0 && value < k;
-            let public = value == raws[0].iter().take(9).sum::<u64>();
-            assert!(!small || !pinned || public, "count {at} = {value} of {:?} follows from\n{text:?}", raws[0]);
-        }
-    }
-    assert!(hidden > 0, "nothing was ever hidden: this test would prove nothing");
-}
-
-#[test]
-fn an_attacker_pins_no_small_count_of_two_attributes() {
-    let slices: &[&[&str]] = &[&["a"], &["b"], &["a", "b"]];
-    for k in [3, 4] {
-        nothing_hidden_is_pinned(k, slices, (8, 8), |cell| {
-            ((cell & 1) as u8, [(cell >> 1 & 1) as u16, (cell >> 2 & 1) as u16, 0])
-        });
-    }
-}
-
-/// Without rule 2 this fails: with no events in (1, 1, *), the three two-way margins give every cell.
-#[test]
-fn an_attacker_pins_no_small_count_of_three_attributes() {
-    let slices: &[&[&str]] = &[&["a"], &["a", "b"], &["b", "c"], &["a", "c"], &["a", "b", "c"]];
-    nothing_hidden_is_pinned(3, slices, (6, 15), |cell| {
-        (1, [(cell >> 2 & 1) as u16, (cell >> 1 & 1) as u16, (cell & 1) as u16])
-    });
-}
-
-#[test]
-fn a_small_count_withholds_its_slice_and_not_its_margin() {
-    let (plan, contract) = documents();
+    let contract = tiny();
     let mut aggregate = Aggregate::empty(&plan, &contract).expect("fits");
-    for n in 0..24 {
-        aggregate.add(FULL, &event(1, Some(SCORE_ONE), [u16::from(n < 4), 0]), truth(1)).expect("inside");
+    for &(a, b, n) in rows {
+        for _ in 0..n {
+            let mut one = event(1, None, [a, b]);
+            one.attributes.push(0);
+            aggregate.add(FULL, &one, None).expect("inside the contract");
+        }
     }
-    let release = release(&aggregate, &plan, &contract);
-    let visible: Vec<_> =
-        release.strata[0].slices.iter().map(|s| s.groups.iter().all(|g| g.counts.value().is_some())).collect();
-    assert_eq!(visible, [true, false, false], "4 men are fewer than 5");
-    assert_eq!((release.events, release.outcomes), (24, 24));
+    disclose(&aggregate, &plan, &contract, Digest([0; 32]), &Name::new("s").expect("a name"), window()).expect("fits")
+}
+
+#[test]
+fn a_small_group_is_folded_and_the_desk_knows_why() {
+    let Disclosed { release, reasons } = counted(&[(0, 0, 4), (1, 0, 30), (2, 0, 9)], 5, &[&["a"]]);
+    let slice = &release.strata[0].slices[1];
+    let shown: Vec<_> = slice.groups.iter().map(|group| group.counts.clone()).collect();
+    let full = |n| Block::Full([[0; 3], [0, 0, n], [0; 3]]);
+    assert_eq!(shown, [Block::Folded(0), full(30), Block::Folded(0), full(0)]);
+    assert_eq!(slice.folds, [full(13)]);
+    let of = |group, why| Reason { stratum: 0, slice: 1, group, why };
+    assert_eq!(reasons, [of(0, Why::Few), of(2, Why::Fold)]);
+    let json = serde_json::to_value(slice).expect("JSON");
+    assert_eq!(json["groups"][0]["counts"], serde_json::json!({ "folded": 0 }));
+    assert_eq!(json["folds"], serde_json::json!([{ "full": [[0, 0, 0], [0, 0, 13], [0, 0, 0]] }]));
+}
+
+#[test]
+fn what_cannot_be_hidden_in_anybody_is_withheld() {
+    let Disclosed { release, .. } = counted(&[(0, 0, 4)], 5, &[&["a"]]);
+    let blocks = release.strata[0].slices.iter().flat_map(|slice| &slice.groups).map(|group| &group.counts);
+    let shown: Vec<_> = blocks.filter(|block| block.events().is_none_or(|events| events > 0)).collect();
+    assert_eq!(shown, [&Block::Withheld; 2]);
+    assert_eq!((release.events, release.outcomes), (4, 0));
+    let empty = counted(&[], 5, &[&["a"], &["a", "b"]]);
+    assert!(empty.reasons.is_empty() && empty.release.strata[0].slices.iter().all(|slice| slice.full().is_some()));
+}
+
+#[test]
+fn slices_that_overlap_in_a_circle_are_not_shown_beside_what_is_hidden() {
+    let slices: &[&[&str]] = &[&["a", "b"], &["b", "c"], &["a", "c"]];
+    let many = counted(&[(0, 0, 30), (1, 1, 30)], 5, slices);
+    assert!(many.reasons.is_empty(), "nothing is hidden");
+    let few = counted(&[(0, 0, 30), (1, 1, 30), (1, 0, 2)], 5, slices);
+    assert!(few.reasons.iter().any(|reason| reason.why == Why::Circle));
+    let seen = |at: usize| few.release.strata[0].slices[at].groups.iter().any(|group| group.counts != Block::Withheld);
+    assert_eq!((1..4).filter(|at| seen(*at)).count(), 2);
 }
 
 proptest! {
@@ -163,11 +126,11 @@ proptest! {
                 .collect();
             prop_assert_eq!(resolutions.len(), 1, "one resolution a slice");
             for group in &slice.groups {
-                if let Some(counts) = group.counts.value() {
-                    prop_assert!(counts.iter().flatten().all(|&c| fits(c)));
-                }
+                let totals = group.counts.margins();
+                prop_assert!(totals.is_none_or(|of| of.decisions.into_iter().chain(of.labels).all(fits)));
+                prop_assert!(group.counts.full().is_none_or(|counts| counts.iter().flatten().all(|&c| fits(c))));
                 if let Some(scores) = group.scores.as_ref().and_then(Cell::value) {
-                    prop_assert!(group.counts.value().is_some());
+                    prop_assert!(slice.full().is_some());
                     prop_assert!(scores.bins >= 10 && scores.no_score.iter().all(|&c| fits(c)));
                     prop_assert!(scores.histogram.iter().flatten().all(|bin| bin.0 < scores.bins && fits(bin.1)));
                 }

@@ -1,6 +1,8 @@
 //! What a site did, for its own audit.
 
 use crate::ids::{Digest, Name};
+use crate::plan::Fraction;
+use crate::privacy::Cost;
 use crate::time::{Time, Window};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,10 @@ pub enum LedgerEntry {
         plan: Digest,
         /// The window.
         window: Window,
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
     },
     /// A text of few values (caller, class, source) gets its code.
     Term {
@@ -237,7 +243,74 @@ pub enum LedgerEntry {
         never_report: Vec<String>,
         /// Persons who approve a release that waits.
         approvals: u32,
+        /// The budget for releases with noise: epsilon, delta, days of a period.
+        privacy: Option<(Fraction, Fraction, u32)>,
         /// When it was found.
         at: Time,
     },
+    /// The key from which noise is derived, before its first use. Another one draws other noise: it is refused.
+    NoiseKey {
+        /// What it is called ([`crate::privacy::key_id`]).
+        key: Digest,
+    },
+    /// A release with noise was paid for; the last entry of a plan and window counts, once.
+    Spent {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Id of the model whose events were counted.
+        model: String,
+        /// What it costs.
+        cost: Cost,
+        /// Events that were left out of the counts.
+        left_out: u64,
+        /// The noise on each count, in the order of the release.
+        noise: Vec<i64>,
+    },
+    /// Why a release, or a draft of one, shows less than everything of some groups; before it leaves, or waits.
+    Hid {
+        /// SHA-256 of its `release.json`.
+        artifact: Digest,
+        /// Those groups.
+        groups: Vec<Reason>,
+    },
+    /// The site is to abstain; what it signs is named by an [`LedgerEntry::Abstained`].
+    Abstains {
+        /// The plan.
+        plan: Digest,
+        /// The window.
+        window: Window,
+        /// Who; the agent itself where a rule of disclosure control keeps the window from leaving.
+        by: String,
+        /// When.
+        at: Time,
+    },
+}
+
+/// Why less than everything of a group is shown. It never leaves the site: beside a release it would say too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Number of the stratum in the release, from 0.
+    pub stratum: u32,
+    /// Number of the slice in it.
+    pub slice: u32,
+    /// Number of the group in that.
+    pub group: u32,
+    /// The rule.
+    pub why: Why,
+}
+
+/// Which rule of disclosure control lets less than everything of a group be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It has numbers from 1 to below k.
+    Few,
+    /// Other groups of its slice have, and are folded with it.
+    Fold,
+    /// With it, numbers of others would follow.
+    Others,
+    /// The slices that overlap go round in a circle, and what follows from them together is not solved.
+    Circle,
 }

@@ -1,10 +1,10 @@
 //! The longer list of figures from counts: of each group's table, over the groups, and which tests are findings.
 
-use super::format::{count, fixed, gap, group, not_estimable, percent, plural, ratio};
+use super::format::{count, fixed, gap, group, not_estimable, percent, plain, plural, ratio};
 use super::outcomes::{groups, head, with_range};
 use super::tables::{Row, figures};
 use crate::report::{
-    DeviationsFigure, DistanceFigures, FairnessFigures, Finding, FourFifths, Gap, PairTest, Scope, SliceFigures,
+    Below, DeviationsFigure, DistanceFigures, FairnessFigures, Finding, FourFifths, Gap, PairTest, Scope, SliceFigures,
     TestedRate,
 };
 use maud::{Markup, html};
@@ -88,13 +88,21 @@ fn four_fifths(flags: &FourFifths) -> Markup {
                         tr {
                             th scope="row" { bdi { (group(&row.group)) } }
                             (with_range(&row.impact_ratio, ratio))
-                            td.n { (row.below.map_or("", |below| if below { "yes" } else { "no" })) }
+                            td.n { (row.below.as_ref().map_or(html! {}, below)) }
                             (deviations(&row.deviations))
                         }
                     }
                 }
             }
         }
+    }
+}
+
+fn below(found: &Below) -> Markup {
+    match found {
+        Below::Yes => html! { "yes" },
+        Below::No => html! { "no" },
+        Below::Undecided(why) => html! { "undecided" br; span.note { (plain(why)) } },
     }
 }
 

@@ -3,7 +3,8 @@
 mod draw;
 
 use super::format::{count, fixed, group, percent, plain, points, state, with_interval};
-use crate::report::{Figure, GroupFigures, Measures, PairFigures, SiteContrast, SiteState, SliceFigures, State};
+use crate::disclosure::Counts;
+use crate::report::{Figure, GroupFigures, PairFigures, SiteContrast, SiteState, SliceFigures, State};
 use crate::statistics::Interval;
 use draw::{Layout, WIDTH};
 use maud::{Markup, html};
@@ -125,16 +126,19 @@ impl Plot<'_> {
 }
 
 fn at_site(group: Option<&GroupFigures>, site: usize) -> String {
-    group.and_then(|group| group.sites.get(site)?.as_ref()).map(share).unwrap_or_default()
-}
-
-fn pooled(group: Option<&GroupFigures>) -> String {
-    group.and_then(|group| group.pooled.as_ref()).map(share).unwrap_or_default()
+    let own = group.and_then(|group| group.sites.get(site)?.as_ref());
+    own.map(|own| share(own.selected, own.decided)).unwrap_or_default()
 }
 
 /// `89/108`: selected of decided.
-fn share(selection: &Measures) -> String {
-    format!("{}/{}", count(selection.selected), count(selection.decided))
+fn share(selected: u64, decided: u64) -> String {
+    format!("{}/{}", count(selected), count(decided))
+}
+
+/// The same over the sites of a pair.
+fn pooled([rest, selected, _]: &Counts) -> String {
+    let [rest, selected] = [rest, selected].map(|row| row.iter().sum::<u64>());
+    share(selected, rest + selected)
 }
 
 fn rows(plot: &Plot) -> Vec<Row> {
@@ -162,8 +166,7 @@ fn rows(plot: &Plot) -> Vec<Row> {
         mark,
     };
     let mut crude = summary("Crude, sites as one", &pair.crude.difference, Mark::Circle);
-    crude.group = pooled(group);
-    crude.reference = pooled(reference);
+    [crude.group, crude.reference] = pair.counts.each_ref().map(pooled);
     rows.push(crude);
     rows.push(summary("Mantel-Haenszel", &pair.mantel_haenszel.risk_difference, Mark::Diamond("adjusted")));
     rows.push(summary("Fixed effect", &pair.pooled.fixed, Mark::Diamond("pooled")));
@@ -174,9 +177,9 @@ fn rows(plot: &Plot) -> Vec<Row> {
 fn site_row(contrast: Option<&SiteContrast>, site: &SiteState, shares: [String; 2], greatest: f64) -> Row {
     let [group, reference] = shares;
     let figure = match (site.state, contrast.and_then(|site| site.contrast.as_ref())) {
-        (State::Suppressed, _) => Err("suppressed".to_owned()),
-        (State::Released, Some(contrast)) => Ok(contrast.difference.clone()),
-        (State::Missing, _) | (_, None) => Err("no release".to_owned()),
+        (State::Missing, _) => Err("no release".to_owned()),
+        (_, Some(contrast)) => Ok(contrast.difference.clone()),
+        (_, None) => Err("suppressed".to_owned()),
     };
     let weight = contrast.and_then(|site| site.weight).filter(|weight| weight.is_finite());
     let shown = matches!(&figure, Ok(figure) if state(figure).is_none());

@@ -23,15 +23,20 @@ const IMMATURE: &str = "not estimable (immature)";
 /// The list, or that nothing is open.
 pub(super) fn list(report: &Report) -> Markup {
     let mut items = sites(report);
+    items.extend(super::private::open(report));
     for scope in &report.scopes {
         for slice in &scope.slices {
             let name = slice_name(report, scope, slice);
-            items.extend(suppressed(&name, slice, "", |site| site.state));
-            items.extend(suppressed(&name, slice, "score histograms ", |site| site.scores.unwrap_or(State::Released)));
-            if slice.sites.iter().all(|site| site.state != State::Released) {
+            items.extend(suppressed(&name, slice, "suppressed", |site| site.state == State::Suppressed));
+            items.extend(suppressed(&name, slice, "some groups suppressed", |site| site.state == State::Partial));
+            items.extend(suppressed(&name, slice, "score histograms suppressed", |site| {
+                site.scores == Some(State::Suppressed)
+            }));
+            if slice.groups.iter().all(|group| group.pooled.is_none()) {
                 items.push(format!("{name}: no figures, as no site gave this slice."));
                 continue;
             }
+            items.extend(apart(&name, slice));
             items.extend(super::tasks::hidden(&name, slice));
             items.extend(gaps(&name, slice));
             items.extend(slice.pairs.iter().flat_map(|pair| pair_gaps(&name, pair)));
@@ -82,17 +87,34 @@ pub(super) fn because(site: &SiteRow) -> String {
     format!(" ({})", kinds.join(", "))
 }
 
-fn suppressed(name: &str, slice: &SliceFigures, what: &str, of: fn(&SiteState) -> State) -> Option<String> {
-    let hidden: Vec<_> = slice.sites.iter().filter(|site| of(site) == State::Suppressed).collect();
-    let names: Vec<_> = hidden.iter().map(|site| site.site.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "{name}: {what}suppressed at {} of {} ({}).",
-            names.len(),
-            plural(slice.sites.len(), "site"),
-            names.join(", ")
-        )
+fn suppressed(name: &str, slice: &SliceFigures, what: &str, is: fn(&SiteState) -> bool) -> Option<String> {
+    let hidden: Vec<_> = slice.sites.iter().filter(|site| is(site)).map(|site| site.site.as_str()).collect();
+    (!hidden.is_empty()).then(|| {
+        let sites = plural(slice.sites.len(), "site");
+        format!("{name}: {what} at {} of {sites} ({}).", hidden.len(), hidden.join(", "))
     })
+}
+
+/// Groups that no site shows, and those that no site shows together with the reference.
+fn apart(name: &str, slice: &SliceFigures) -> Vec<String> {
+    let groups = slice.groups.iter();
+    let hidden = groups.clone().filter(|group| group.pooled.is_none());
+    let hidden = hidden.map(|group| format!("{name}: {} suppressed at every site.", super::group(&group.group)));
+    let alone = groups.filter(|group| {
+        let is_pair = slice.pairs.iter().any(|pair| pair.group == group.group) || group.group == slice.reference;
+        !slice.attributes.is_empty()
+            && group.compared
+            && !is_pair
+            && group.pooled.as_ref().is_some_and(|own| own.decided > 0)
+    });
+    let reference = super::group(&slice.reference);
+    let alone = alone.map(|group| {
+        format!(
+            "{name}: {} not compared: no site shows its decisions and those of {reference}.",
+            super::group(&group.group)
+        )
+    });
+    hidden.chain(alone).collect()
 }
 
 fn gaps(name: &str, slice: &SliceFigures) -> Vec<String> {

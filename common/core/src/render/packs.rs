@@ -1,8 +1,8 @@
 //! Policy packs: tables in the form of published audits, and which figure answers which clause.
 
-use super::format::{count, group, interval, percent, plain, ratio, with_interval};
+use super::format::{count, group, interval, percent, plain, plural, ratio, with_interval};
 use super::open;
-use crate::report::{Estimate, Figure, ImpactRow, ImpactTable, Kind, PackFigures, Report, TestFigure};
+use crate::report::{Below, Estimate, Figure, ImpactRow, ImpactTable, Kind, PackFigures, Report, TestFigure};
 use maud::{Markup, html};
 
 /// The packs that the plan names; nothing where it names none.
@@ -42,7 +42,8 @@ fn impact(table: &ImpactTable) -> Markup {
                 caption {
                     bdi { (open::attributes(&table.attributes)) } ", version " bdi { (plain(&table.model_version)) } ": "
                     (if tests { "rates of the favourable decision" } else { "rates of scores above the median" })
-                    ", " (table.sites) " sites, " (count(table.unknown)) " events in no group"
+                    ", " (table.sites) " of " (plural(table.of_sites as usize, "site")) " with a release, "
+                    (table.unknown.map_or("an unknown number of".to_owned(), count)) " events in no group"
                     @if let Some(median) = &table.median { "; median " (certain(median, ratio)) }
                     @if table.rows.is_empty() { "; no group is visible" }
                 }
@@ -85,7 +86,11 @@ fn impact_row(row: &ImpactRow, tests: bool) -> Markup {
                 None => {}
             } } }
             td.wide {
-                @if row.below_threshold == Some(true) { strong { "below the threshold" } }
+                @match &row.below_threshold {
+                    Some(Below::Yes) => strong { "below the threshold" },
+                    Some(Below::Undecided(why)) => { "above or below the threshold: undecided, as " (plain(why)) }
+                    Some(Below::No) | None => {}
+                }
                 @if let Some(why) = &row.excluded {
                     "left out: " bdi { (plain(why)) }
                     @if row.may_be_excluded == Some(false) { strong { " (too large a share to be left out)" } }

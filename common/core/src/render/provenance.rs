@@ -8,6 +8,10 @@ use maud::{Markup, html};
 /// Documents, logs, rules and every release.
 pub(super) fn provenance(report: &Report) -> Markup {
     let log = |log: &LogRef| html! { code { (plain(&log.origin)) } ", " (count(log.size)) (if log.size == 1 { " entry" } else { " entries" }) };
+    let rule = match report.private {
+        Some(_) => ": every count has noise; a rate is shown where its denominator with noise is at least k",
+        None => ": a count that is seen is 0 or at least k",
+    };
     html! {
         h2 id="provenance" { "Provenance" }
         dl.facts {
@@ -21,7 +25,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
             dt { "Plan's log" } dd { (log(&report.log)) }
             dt { "Registry" } dd { (log(&report.registry)) }
             dt { "Disclosure rule" }
-            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) ": a count that is seen is 0 or at least k" }
+            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) (rule) }
             dt { "Least n to pool" } dd { "min_site_n = " (count(report.min_site_n)) " events a group at a site" }
             @if report.positive_label.is_some() {
                 dt { "Least label coverage" }
@@ -136,7 +140,7 @@ pub(super) fn limits(report: &Report) -> Markup {
         h2 id="limits" { "Limits" }
         ul.open {
             li { "A signature says who wrote a release, not that what it says is true. What ties a site to its records are the journal checkpoints that its releases name." }
-            li { "Figures are made from released counts alone. A slice that a site suppressed or did not release is missing from every figure about that slice, at that site and in the pool; pools over the remaining sites may be biased." }
+            li { "Figures are made from released counts alone. A group that a site suppressed is missing from every figure about it, at that site and in the pool: a group's figures are over the sites that show it, those of a pair over the sites that show both, gaps over the sites that show every compared group. Pools over the remaining sites may be biased; where something is hidden, bounds say what is certain, and a threshold is met only if they meet it. Tests and intervals say nothing of hidden events." }
             li { "Intervals are at " (fixed(LEVEL * 100.0, 0)) " % and assume that events are independent. Repeated events of one person make them too narrow; the tables of weights and people say by how much, where sites know and may say who came back." }
             li { "The interval of a greatest-less-least gap is simultaneous: it allows for having picked the two extremes among all groups. Other intervals and tests are read one at a time; among many groups some will stand out by chance." }
             li { "Odds ratios do not collapse: a crude and an adjusted odds ratio may differ without confounding. Simpson's paradox is therefore told from differences alone." }
@@ -150,7 +154,7 @@ pub(super) fn limits(report: &Report) -> Markup {
     }
 }
 
-const WORDS: [(&str, &str); 17] = [
+const WORDS: [(&str, &str); 18] = [
     (
         "Selected",
         "an event with the decision that is named so at the top; the selection rate is selected by decided events.",
@@ -172,6 +176,7 @@ const WORDS: [(&str, &str); 17] = [
     ("Random effects", "average if the true difference varies from site to site; HKSJ is the more careful interval."),
     ("I\u{b2}, tau\u{b2}", "share of the spread between sites that is beyond chance; its variance, in squared rates."),
     ("Simpson's paradox", "crude and adjusted difference point opposite ways, or differ by more than a fifth."),
-    ("suppressed", "hidden by disclosure control at the site. It does not mean 0."),
+    ("suppressed", "hidden by disclosure control at the site. It does not mean 0, and does not say why."),
+    ("undecided", "what is hidden could put the figure on either side of the threshold."),
     ("not estimable", "undefined, with the reason. It does not mean 0."),
 ];

@@ -7,12 +7,11 @@ use super::format::{
 use crate::report::{Figure, GroupFigures, Measures, PairFigures, SliceFigures, State, TestFigure};
 use maud::{Markup, html};
 
-/// Groups of a slice with events.
+/// Groups of a slice with events, and those that are hidden.
 pub(super) fn groups(slice: &SliceFigures) -> Markup {
-    let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
-    if known == 0 {
-        let hidden = slice.sites.iter().filter(|site| site.state == State::Suppressed).count();
-        let missing = slice.sites.len() - hidden;
+    if slice.groups.iter().all(|row| row.pooled.is_none()) {
+        let missing = slice.sites.iter().filter(|site| site.state == State::Missing).count();
+        let hidden = slice.sites.len() - missing;
         return html! {
             p.state {
                 @if hidden > 0 { "suppressed at " (plural(hidden, "site")) }
@@ -22,40 +21,62 @@ pub(super) fn groups(slice: &SliceFigures) -> Markup {
             }
         };
     }
-    let empty = slice.groups.iter().filter(|row| row.pooled.as_ref().is_some_and(|pooled| pooled.n == 0)).count();
-    let shown = slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref().filter(|pooled| pooled.n > 0)?)));
+    let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
+    // A group without events where it is known may have some where it is not.
+    let is_empty = |row: &GroupFigures| row.known_at == row.of_sites && row.pooled.as_ref().is_some_and(|of| of.n == 0);
+    let empty = slice.groups.iter().filter(|row| is_empty(row)).count();
     html! {
         div.scroll tabindex="0" {
             table {
                 caption {
-                    (known) " of " (plural(slice.sites.len(), "site")) " gave this slice. Bars run from 0 to 100 %."
+                    (known) " of " (plural(slice.sites.len(), "site")) " showed all groups of this slice. Sites: those that show the group, "
+                    "of those with a release; its figures are over them. Bars run from 0 to 100 %."
                     @if empty > 0 { " " (plural(empty, "group")) " without events." }
                 }
                 thead {
                     tr {
                         th scope="col" { "Group" }
-                        @for head in ["n", "Decided", "Selected", "Labelled", "Selection rate"] {
+                        @for head in ["Sites", "n", "Decided", "Selected", "Labelled", "Selection rate"] {
                             th.n scope="col" { (head) }
                         }
                         th.n scope="col" { "95 % interval" }
                         th.bar scope="col" { span { "" } }
                     }
                 }
-                tbody { @for (row, pooled) in shown { (group_row(slice, row, pooled)) } }
+                tbody {
+                    @for row in slice.groups.iter().filter(|row| !is_empty(row)) {
+                        @match &row.pooled {
+                            Some(pooled) => (group_row(slice, row, pooled)),
+                            None => (hidden_row(slice, row)),
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-fn group_row(slice: &SliceFigures, row: &GroupFigures, pooled: &Measures) -> Markup {
+fn group_head(slice: &SliceFigures, row: &GroupFigures) -> Markup {
     let reference = !slice.attributes.is_empty() && row.group == slice.reference;
     html! {
+        th scope="row" {
+            bdi { (group(&row.group)) }
+            @if reference { span.note { " (reference)" } }
+            @if !row.compared { span.note { " (not compared)" } }
+        }
+        td.n { (row.known_at) " of " (row.of_sites) }
+    }
+}
+
+/// Why it is hidden is said nowhere: that could be the count itself.
+fn hidden_row(slice: &SliceFigures, row: &GroupFigures) -> Markup {
+    html! { tr { (group_head(slice, row)) td.state colspan="7" { "suppressed at every site" } } }
+}
+
+fn group_row(slice: &SliceFigures, row: &GroupFigures, pooled: &Measures) -> Markup {
+    html! {
         tr {
-            th scope="row" {
-                bdi { (group(&row.group)) }
-                @if reference { span.note { " (reference)" } }
-                @if !row.compared { span.note { " (not compared)" } }
-            }
+            (group_head(slice, row))
             @for number in [pooled.n, pooled.decided, pooled.selected, pooled.labelled] { td.n { (count(number)) } }
             (estimate(&pooled.selection_rate, percent))
             td.bar { (bar(&pooled.selection_rate)) }
@@ -106,7 +127,10 @@ pub(super) fn parity(slice: &SliceFigures) -> Markup {
     ];
     let tests = [("Pearson chi-square: selection does not depend on the group", &parity.chi2)];
     html! {
-        p.note { "Over " (selection.groups_defined) " of " (parity.groups) " compared groups with events." }
+        p.note {
+            "Gaps are over the sites that show every compared group, " (slice.compared_at) " of " (plural(slice.sites.len(), "site"))
+            ", and " (selection.groups_defined) " of " (parity.groups) " compared groups with events."
+        }
         (figures(&[("", &rows)], false))
         (test_table(&tests))
         (super::outcomes::gaps(parity))
@@ -159,8 +183,9 @@ pub(super) fn pair(slice: &SliceFigures, pair: &PairFigures) -> Markup {
         ("The same, Tarone's correction", &pair.mantel_haenszel.breslow_day_tarone),
         ("Cochran's Q: one difference for all sites", &pair.pooled.q),
     ];
+    let known = format!("Crude, sites as if they were one: {} of {}", pair.known_at, plural(all, "site"));
     html! {
-        (figures(&[("Crude, sites as if they were one", &crude), ("Parts of the crude difference", &split), (&adjusted, &stratified), (&pooled, &effects)], true))
+        (figures(&[(&known, &crude), ("Parts of the crude difference", &split), (&adjusted, &stratified), (&pooled, &effects)], true))
         (across(pair))
         (test_table(&tests))
         (super::fairness::distance(&pair.distance))

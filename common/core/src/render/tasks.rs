@@ -204,7 +204,10 @@ pub(super) fn hidden(name: &str, slice: &SliceFigures) -> Vec<String> {
     ];
     let parts = parts.into_iter().filter_map(|(what, sites)| Some((what, given as u64 - sites?.min(given as u64))));
     let line = |(what, hiding): (&str, u64)| {
-        format!("{name}: {what} suppressed at {hiding} of the {} that gave this slice.", plural(given, "site"))
+        format!(
+            "{name}: {what} suppressed at {hiding} of the {} that showed all groups of this slice.",
+            plural(given, "site")
+        )
     };
     parts.filter(|(_, hiding)| *hiding > 0).map(line).collect()
 }

@@ -4,7 +4,7 @@ mod tasks;
 pub(crate) mod world;
 
 use super::html;
-use crate::disclosure::Cell;
+use crate::disclosure::{Block, Cell};
 use crate::event::{TallyKind, Tier};
 use crate::report::{Figure, Report};
 use proptest::prelude::*;
@@ -148,7 +148,8 @@ fn each_site_has_a_row_whatever_it_gave() {
         "5 of 6 sites (1 missing) \u{b7} retrospective: the plan was logged after its window began",
         "dept-d (required): no release for 1 of 1 window.",
         "gender: suppressed at 1 of 6 sites (dept-b).",
-        "1 group without events.",
+        // Nobody is `other` where that is known.
+        "4 of 5</td><td class=\"n\">0</td>",
         "(not compared)",
         "1 of 2 slices suppressed",
     ] {
@@ -300,4 +301,39 @@ fn balanced(page: &str) {
         }
     }
     assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn what_is_known_where_is_said_group_by_group() {
+    let full = |n: u64| Block::Full([[0, n, 0], [n, 0, 0], [0; 3]]);
+    let none = Block::Full([[0; 3]; 3]);
+    let site =
+        |[women, men, other]: [Block; 3]| Gave::Rungs(full(60), vec![women, men, other, none.clone()], Vec::new());
+    let hidden = Block::Withheld;
+    let world = World::new(vec![
+        ("a", site([full(20), full(30), hidden.clone()])),
+        ("b", site([Block::N(40), full(30), hidden.clone()])),
+        ("c", site([full(20), hidden.clone(), hidden])),
+        ("d", Gave::Nothing),
+    ]);
+    let report = world.report();
+    let page = html(&report);
+    check(&report, &page);
+    for text in [
+        "0 of 4 sites showed all groups of this slice",
+        "</th><td class=\"n\">2 of 3</td><td class=\"n\">80</td>",
+        "</th><td class=\"n\">0 of 3</td><td class=\"state\" colspan=\"7\">suppressed at every site</td>",
+        "gender: some groups suppressed at 3 of 4 sites (a, b, c).",
+        "gender: other suppressed at every site.",
+        "Crude, sites as if they were one: 1 of 4 sites",
+        "not estimable (no site shows all groups)",
+        "1 of 2 slices in part",
+        "gender: 0 of 4 sites showed all groups of this slice, 3 only some.",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    let plot = between(&page, "<desc", "</desc>");
+    assert!(plot.contains("b: suppressed.") && plot.contains("d: no release."), "{plot}");
+    // Nobody is unknown where it is known, at all three sites.
+    assert!(page.contains("1 group without events."));
 }

@@ -6,12 +6,15 @@ use super::group::Terms;
 use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
+use super::private::private_figures;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
 use crate::contract::Task;
-use crate::disclosure::{Cell, Decimal, Moments, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores};
+use crate::disclosure::{
+    Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
+};
 use crate::event::Tier;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
@@ -64,8 +67,16 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         slice: 0,
     };
     let against = Against::of(plan, input.windows);
-    let (scopes, weighted) = figures(plan, &all, against, &terms);
-    let packs = pack_figures(plan, contract, &scopes, &all);
+    let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
+    let slices: Vec<_> = std::iter::once(&whole).chain(&plan.slices).collect();
+    let private = private_figures(plan, &slices, &all, &terms);
+    // Exact figures of counts with noise there are none.
+    let (scopes, weighted) = match private {
+        Some(_) => (Vec::new(), Vec::new()),
+        None => figures(plan, &slices, &all, against, &terms),
+    };
+    let rule = if private.is_some() { NOISE_RULE } else { RULE };
+    let packs = pack_figures(plan, &terms, &scopes, &all);
     let of = |window: &Window| sites.iter().map(|site| Some(used.get(&(site, *window))?.text())).collect();
     let texts = |site| input.windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let texts: Vec<Vec<&ReleaseText>> = sites.iter().map(texts).collect();
@@ -73,18 +84,8 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         format: FORMAT,
         method: METHOD.to_owned(),
         federation: federation.clone(),
-        plan: DocumentRef {
-            name: plan.plan.clone(),
-            version: plan.version,
-            title: plan.title.clone(),
-            digest: input.plan,
-        },
-        contract: DocumentRef {
-            name: contract.contract.clone(),
-            version: contract.version,
-            title: contract.title.clone(),
-            digest: plan.contract_digest,
-        },
+        plan: document(&plan.plan, plan.version, &plan.title, input.plan),
+        contract: document(&contract.contract, contract.version, &contract.title, plan.contract_digest),
         model: contract.model.clone(),
         decision: DecisionRef {
             selected: contract.selected().to_owned(),
@@ -94,7 +95,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         retrospective: published.issued_at > plan.windows.start,
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
-        disclosure: DisclosureRef { rule: RULE.to_owned(), k: plan.disclosure.k },
+        disclosure: DisclosureRef { rule: rule.to_owned(), k: plan.disclosure.k },
         min_site_n: plan.min_site_n,
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
@@ -109,21 +110,30 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         reference: against.and_then(|against| against.given()),
         operations: operation_figures(&texts),
         packs,
+        private,
         releases: rows,
     })
 }
 
+fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {
+    DocumentRef { name: name.clone(), version, title: title.to_owned(), digest }
+}
+
 /// Figures of each model version: of each tier, and over all tiers where there are several.
-fn figures(plan: &Plan, all: &Part, against: Option<Against>, terms: &Terms) -> (Vec<Scope>, Vec<WeightedFigures>) {
-    let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
-    let slices: Vec<_> = std::iter::once(&whole).chain(&plan.slices).collect();
+fn figures(
+    plan: &Plan,
+    slices: &[&Slice],
+    all: &Part,
+    against: Option<Against>,
+    terms: &Terms,
+) -> (Vec<Scope>, Vec<WeightedFigures>) {
     let (mut scopes, mut weighted) = (Vec::new(), Vec::new());
     for version in &plan.model_versions {
         let part = Part { version, ..*all };
         let tiers: Vec<_> = part.tiers().into_iter().collect();
-        scopes.extend(tiers.iter().map(|tier| scope(&slices, &Part { tier: *tier, ..part }, against, terms)));
+        scopes.extend(tiers.iter().map(|tier| scope(slices, &Part { tier: *tier, ..part }, against, terms)));
         if is_weighted(&tiers, &part) {
-            weighted.push(weighted_figures(&slices, &tiers, &part, terms));
+            weighted.push(weighted_figures(slices, &tiers, &part, terms));
         }
     }
     (scopes, weighted)
@@ -154,11 +164,12 @@ fn empty_slices(plan: &Plan, terms: &Terms) -> Vec<ReleasedSlice> {
         let (square_sums, histogram) = ([Decimal(0); 3], [const { Vec::new() }; 3]);
         Cell::Value(Scores { bins, no_score: [0; 3], square_sums, histogram })
     };
-    let group = |group| empty_group(terms, ReleasedGroup::new(group, Cell::Value([[0; 3]; 3]), bins.map(scores)));
-    let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())] };
+    let group = |group| empty_group(terms, ReleasedGroup::new(group, Block::Full([[0; 3]; 3]), bins.map(scores)));
+    let whole = ReleasedSlice { attributes: Vec::new(), groups: vec![group(Vec::new())], folds: Vec::new() };
     let slice = |slice: &Slice| ReleasedSlice {
         attributes: slice.attributes.clone(),
         groups: slice.groups(terms.contract).into_iter().map(group).collect(),
+        folds: Vec::new(),
     };
     std::iter::once(whole).chain(plan.slices.iter().map(slice)).collect()
 }

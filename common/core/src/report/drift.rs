@@ -3,11 +3,10 @@
 
 use super::compile::Part;
 use super::figure::{Figure, TestFigure, difference, point, test, with_bounds};
-use super::group::{Terms, decided, labelled, total};
+use super::group::Terms;
 use super::histogram::all_counts;
-use super::slices::site_counts_in;
 use crate::contract::ContractText;
-use crate::disclosure::{Cell, Counts, FeatureQuality, ReleaseText, ReleasedSlice};
+use crate::disclosure::{Cell, FeatureQuality, Margins, ReleaseText, ReleasedSlice};
 use crate::plan::{Plan, Reference, Slice};
 use crate::statistics::{self as st, NotEstimable};
 use crate::time::Window;
@@ -29,7 +28,7 @@ pub struct ReferenceRef {
 pub struct ScopeDrift {
     /// The window.
     pub window: Window,
-    /// Sites that show all counts of the window, and of the reference window.
+    /// Sites that show decisions and labels of all events of the window, and of the reference window.
     pub sites: u64,
     /// Selection rate less that of the reference.
     pub selection_rate: Figure,
@@ -205,11 +204,9 @@ struct Rates {
 }
 
 impl Rates {
-    fn of(counts: &Counts, terms: &Terms) -> Rates {
-        let (selected, of) = decided(counts);
-        let positive = counts.iter().map(|row| row[1]).sum();
-        let labels = [labelled(counts) - positive, positive];
-        Rates { decisions: [of - selected, selected], labels, mature: terms.is_mature(counts) }
+    fn of(Margins { decisions, labels }: Margins, terms: &Terms) -> Rates {
+        let (decisions, labels, n) = ([decisions[0], decisions[1]], [labels[0], labels[1]], labels.iter().sum());
+        Rates { decisions, labels, mature: terms.covers(labels[0] + labels[1], n) }
     }
 
     fn given(reference: &Reference, terms: &Terms) -> Rates {
@@ -219,7 +216,8 @@ impl Rates {
 }
 
 fn one_window(slices: &[&Slice], part: &Part, against: Against, window: &Window, terms: &Terms) -> ScopeDrift {
-    let (mut before, mut after) = ([[0; 3]; 3], [[0; 3]; 3]);
+    let nothing = Margins { decisions: [0; 3], labels: [0; 3] };
+    let (mut before, mut after) = (nothing, nothing);
     let mut sites = 0;
     let given = |slice: &&Slice| Pair::new(against, |reference| Some(reference.slice(&slice.attributes)?.to_vec()));
     // The slice without attributes is one group: nothing can drift in it.
@@ -227,34 +225,28 @@ fn one_window(slices: &[&Slice], part: &Part, against: Against, window: &Window,
     let score = terms.contract.score.as_ref();
     let mut scores = score.and_then(|_| Pair::new(against, |reference| reference.score.clone()));
     for site in part.sites {
-        for (at, mix) in mixes.iter_mut().enumerate() {
-            let part = Part { slice: at, ..*part };
-            let shown = |window: &Window| {
-                let slice = part.slice(site, window)?;
-                Some((slice, site_counts_in(slice)?))
-            };
-            let Some((new, new_counts)) = shown(window) else { continue };
-            let old = match against.window().map(|reference| shown(&reference)) {
-                Some(None) => continue,
-                Some(old) => old,
-                None => None,
-            };
-            if let Some(mix) = mix {
-                mix.add(old.as_ref().map(|(_, counts)| totals(counts)).as_deref(), &totals(&new_counts));
-            }
-            if at == 0 {
-                sites += 1;
-                add_all(&mut after, &new_counts);
-                old.iter().for_each(|(_, counts)| add_all(&mut before, counts));
-                scores.iter_mut().for_each(|scores| add_scores(scores, old.as_ref().map(|(slice, _)| *slice), new));
+        let shown = |at: usize, window: &Window| Part { slice: at, ..*part }.slice(site, window);
+        for (at, mix) in mixes.iter_mut().enumerate().skip(1) {
+            let both = both(against, window, |window| totals(shown(at, window)?));
+            if let Some((mix, (old, new))) = mix.as_mut().zip(both) {
+                mix.add(old.as_deref(), &new);
             }
         }
+        let whole = |window: &Window| {
+            let slice = shown(0, window)?;
+            Some((slice, slice.groups.first()?.counts.margins()?))
+        };
+        let Some((old, (new, counts))) = both(against, window, whole) else { continue };
+        sites += 1;
+        add(&mut after, counts);
+        old.iter().for_each(|(_, counts)| add(&mut before, *counts));
+        scores.iter_mut().for_each(|scores| add_scores(scores, old.as_ref().map(|(slice, _)| *slice), new));
     }
     let before = match against {
-        Against::Window(_) => Rates::of(&before, terms),
+        Against::Window(_) => Rates::of(before, terms),
         Against::Given(reference) => Rates::given(reference, terms),
     };
-    let after = Rates::of(&after, terms);
+    let after = Rates::of(after, terms);
     let rate = |of: fn(&Rates) -> [u64; 2]| match sites {
         0 => Figure::Suppressed,
         _ => {
@@ -284,14 +276,23 @@ fn one_window(slices: &[&Slice], part: &Part, against: Against, window: &Window,
     }
 }
 
-fn totals(counts: &[Counts]) -> Vec<u64> {
-    counts.iter().map(total).collect()
+/// What a site shows of the reference window, and of the other one; none where it hides either.
+fn both<T>(against: Against, window: &Window, shown: impl Fn(&Window) -> Option<T>) -> Option<(Option<T>, T)> {
+    let new = shown(window)?;
+    match against.window() {
+        Some(reference) => Some((Some(shown(&reference)?), new)),
+        None => Some((None, new)),
+    }
 }
 
-fn add_all(sum: &mut Counts, groups: &[Counts]) {
-    for counts in groups {
-        sum.iter_mut().flatten().zip(counts.iter().flatten()).for_each(|(sum, count)| *sum += count);
-    }
+/// Events by group, if all numbers are shown.
+fn totals(slice: &ReleasedSlice) -> Option<Vec<u64>> {
+    slice.groups.iter().map(|group| group.counts.events()).collect()
+}
+
+fn add(sum: &mut Margins, part: Margins) {
+    let lines = [(&mut sum.decisions, part.decisions), (&mut sum.labels, part.labels)];
+    lines.into_iter().for_each(|(sum, part)| sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part));
 }
 
 /// Scores are compared at the coarsest resolution that the reference has, or any site's release of either window.

@@ -1,7 +1,8 @@
 //! How pooled decisions treat the compared groups of a slice, beside the gaps that every site has too.
 
-use super::figure::{DeviationsFigure, Figure, estimated, katz, point};
+use super::figure::{Below, DeviationsFigure, Figure, estimated, katz, point, with_bounds};
 use super::group::{Terms, rate_of, total};
+use super::identified::Favourable;
 use super::parity::{Compared, Gap};
 use super::rates::*;
 use crate::disclosure::Counts;
@@ -24,7 +25,7 @@ pub struct FairnessFigures {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FourFifths {
-    /// The group with the highest rate; absent where no group has decisions, or none are known.
+    /// The group with the highest rate; absent where no group has decisions, or no site shows all compared groups.
     pub highest: Option<Vec<String>>,
     /// Every other compared group with decisions.
     pub groups: Vec<FourFifthsRow>,
@@ -36,10 +37,12 @@ pub struct FourFifths {
 pub struct FourFifthsRow {
     /// The group.
     pub group: Vec<String>,
-    /// Rate of the favourable decision by the highest group's; Katz, or Koopman beside a 0.
+    /// Rate of the favourable decision by the highest group's; Katz, or Koopman beside a 0. Bounds are of the same two groups
+    /// over all released windows.
     pub impact_ratio: Figure,
-    /// Whether it is below four fifths; absent where it is undefined.
-    pub below: Option<bool>,
+    /// Whether its rate is below four fifths of the highest: where something is hidden, of the highest of any completion.
+    /// Absent where it is undefined.
+    pub below: Option<Below>,
     /// The two-proportion z test of the same two rates: a nominal finding, and the highest group is the data's choice.
     pub deviations: DeviationsFigure,
 }
@@ -76,59 +79,64 @@ pub struct OutcomeFairness {
     pub theil_between: Figure,
 }
 
-/// Of compared groups' names and pooled counts; suppressed where the counts are not known.
-pub(super) fn fairness(groups: Option<&[(&[String], Counts)]>, terms: &Terms) -> FairnessFigures {
+/// Of compared groups' names and counts over the sites that show all of them; none where there is no such site.
+pub(super) fn fairness(groups: Option<&[(&[String], Counts)]>, certain: &Favourable, terms: &Terms) -> FairnessFigures {
     let label = terms.contract.label.is_some();
     let Some(groups) = groups else {
         return FairnessFigures {
-            differential_fairness: Figure::Suppressed,
+            differential_fairness: Figure::undefined(NotEstimable::NoSiteShowsAllGroups),
             four_fifths: FourFifths { highest: None, groups: Vec::new() },
             outcomes: label.then(|| outcomes(None, terms)),
         };
     };
     let favourable = terms.contract.favourable_code();
-    let rates: Vec<_> = groups.iter().map(|(name, counts)| (*name, rate_of(counts, favourable))).collect();
-    let rates: Vec<_> = rates.into_iter().filter(|(_, (_, decided))| *decided > 0).collect();
-    let alone: Vec<_> = rates.iter().map(|(_, rate)| *rate).collect();
+    let rates = groups.iter().enumerate().map(|(at, (name, counts))| (at, *name, rate_of(counts, favourable)));
+    let rates: Vec<Rated> = rates.filter(|(.., (_, decided))| *decided > 0).collect();
+    let alone: Vec<_> = rates.iter().map(|(.., rate)| *rate).collect();
     let present: Vec<Counts> = groups.iter().map(|(_, counts)| *counts).filter(|counts| total(counts) > 0).collect();
     FairnessFigures {
         differential_fairness: estimated(
             st::differential_fairness(&alone, LEVEL),
             "katz of smoothed counts, Bonferroni over pairs and decisions",
         ),
-        four_fifths: four_fifths(&rates),
+        four_fifths: four_fifths(&rates, certain),
         outcomes: label.then(|| outcomes(Some(&Compared::labelled(&present, terms)), terms)),
     }
 }
 
-fn four_fifths(rates: &[(&[String], (u64, u64))]) -> FourFifths {
+/// A compared group: its place among them, its name, (favourable, decided).
+type Rated<'a> = (usize, &'a [String], (u64, u64));
+
+fn four_fifths(rates: &[Rated], certain: &Favourable) -> FourFifths {
     // Products of two counts, so that equal rates are equal; of those the first is the highest.
     let lower = |(x1, n1): (u64, u64), (x0, n0): (u64, u64), fifths: u128| {
         5 * u128::from(x1) * u128::from(n0) < fifths * u128::from(x0) * u128::from(n1)
     };
-    let highest = rates.iter().enumerate().reduce(|best, next| if lower(best.1.1, next.1.1, 5) { next } else { best });
-    let Some((at, (name, top))) = highest else { return FourFifths { highest: None, groups: Vec::new() } };
-    let row = |(_, (group, rate)): (usize, &(&[String], (u64, u64)))| {
+    let highest = rates.iter().reduce(|best, next| if lower(best.2, next.2, 5) { next } else { best });
+    let Some((highest, name, top)) = highest else { return FourFifths { highest: None, groups: Vec::new() } };
+    let all = certain.groups();
+    let row = |(at, group, rate): &Rated| {
         let ((x1, n1), (x0, n0)) = (*rate, *top);
+        let below = (x0 > 0).then(|| lower(*rate, *top, 4));
         FourFifthsRow {
             group: group.to_vec(),
-            impact_ratio: katz(x1, n1, x0, n0),
-            below: (x0 > 0).then(|| lower(*rate, *top, 4)),
+            impact_ratio: with_bounds(katz(x1, n1, x0, n0), certain.ratio(*at, *highest)),
+            below: certain.below(*at, &all, 0.8, below),
             deviations: DeviationsFigure::of(st::two_proportions(x1, n1, x0, n0)),
         }
     };
-    let groups = rates.iter().enumerate().filter(|(other, _)| *other != at).map(row).collect();
+    let groups = rates.iter().filter(|(at, ..)| at != highest).map(row).collect();
     FourFifths { highest: Some(name.to_vec()), groups }
 }
 
-/// Suppressed where `compared` is not known.
+/// None where no site shows all groups.
 fn outcomes(compared: Option<&Compared>, terms: &Terms) -> OutcomeFairness {
-    let gap = |rate: Rate| compared.map_or_else(Gap::suppressed, |compared| compared.gap(rate));
+    let gap = |rate: Rate| compared.map_or_else(Gap::apart, |compared| compared.gap(rate));
     let joint =
-        |rates: [Rate; 2], joint: Joint| compared.map_or_else(Gap::suppressed, |compared| compared.joint(rates, joint));
+        |rates: [Rate; 2], joint: Joint| compared.map_or_else(Gap::apart, |compared| compared.joint(rates, joint));
     let favourable = terms.contract.favourable_code();
     let tables: Result<Vec<Confusion>, Figure> = match compared {
-        None => Err(Figure::Suppressed),
+        None => Err(Figure::undefined(NotEstimable::NoSiteShowsAllGroups)),
         Some(compared) if compared.is_immature() => Err(Figure::undefined(NotEstimable::Immature)),
         Some(compared) => Ok(compared.counts.iter().map(|counts| favourable_confusion(counts, favourable)).collect()),
     };

@@ -146,6 +146,18 @@ pub enum TestFigure {
     NotEstimable(String),
 }
 
+/// Whether a figure is below a threshold, over all released windows and for certain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Below {
+    /// It is, whatever is hidden.
+    Yes,
+    /// It is not, whatever is hidden.
+    No,
+    /// What is hidden decides, and how.
+    Undecided(String),
+}
+
 /// The rule of two standard deviations, or why it cannot be applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -21,7 +21,11 @@ pub struct GroupFigures {
     pub group: Vec<String>,
     /// Whether it takes part in comparisons.
     pub compared: bool,
-    /// Over the sites that released the slice; absent where none did.
+    /// Sites whose counts of this group are known: its pooled figures are over them.
+    pub known_at: u64,
+    /// Sites with a release in every window.
+    pub of_sites: u64,
+    /// Over the sites that show the group; absent where none does.
     pub pooled: Option<Measures>,
     /// What follows from its decisions against labels; absent where it is not known, or where the contract has no label.
     pub classification: Option<ClassificationFigures>,
@@ -33,7 +37,7 @@ pub struct GroupFigures {
     pub ranking: Option<RankingFigures>,
     /// How well they are calibrated; likewise.
     pub calibration: Option<CalibrationFigures>,
-    /// Where rates lie for certain; absent where nothing is hidden.
+    /// Where rates lie for certain; absent where nothing of the group is hidden.
     pub identified: Option<Identified>,
     /// Figures of all classes; absent unless the task is multiclass, or where no site's counts are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,7 +174,11 @@ impl<'a> Scored<'a> {
 impl Terms<'_> {
     /// Whether enough of the events have a label (METRICS rule P).
     pub fn is_mature(&self, counts: &Counts) -> bool {
-        let (labelled, n) = (labelled(counts), total(counts));
+        self.covers(labelled(counts), total(counts))
+    }
+
+    /// The same of events with a label among `n`.
+    pub fn covers(&self, labelled: u64, n: u64) -> bool {
         n == 0 || labelled as f64 >= self.min_coverage * n as f64
     }
 

@@ -2,9 +2,12 @@
 
 use super::Scope;
 use super::compile::Part;
-use super::figure::{Figure, TestFigure, figure, point, proportion, with_bounds};
+use super::figure::{Below, Figure, TestFigure, figure, point, proportion, with_bounds};
+use super::group::{Terms, rate_of, total};
 use super::histogram::{all_counts, all_sums};
+use super::identified::{Favourable, Partial};
 use super::median::median;
+use super::pools::{Pooled, Pools};
 use crate::contract::ContractText;
 use crate::disclosure::{ReleasedSlice, Scores};
 use crate::event::Tier;
@@ -35,12 +38,14 @@ pub struct ImpactTable {
     pub tier: Tier,
     /// The slice.
     pub attributes: Vec<String>,
-    /// Sites added up.
+    /// Sites added up: those that show all compared groups, or the scores of all groups.
     pub sites: u64,
+    /// Sites with a release in every window.
+    pub of_sites: u64,
     /// Median of the scores of all groups together, in the contract's unit, with bounds; of scoring tables.
     pub median: Option<Figure>,
-    /// Events in no group, for an attribute of theirs is unknown.
-    pub unknown: u64,
+    /// Events in no group at these sites, for an attribute of theirs is unknown; absent where one of them hides how many.
+    pub unknown: Option<u64>,
     /// The group with the highest rate among those not left out; absent where no rate is defined.
     pub highest: Option<Vec<String>>,
     /// The groups with events.
@@ -71,10 +76,11 @@ pub struct ImpactRow {
     pub share: Figure,
     /// The rate.
     pub rate: Figure,
-    /// The rate by the highest.
+    /// The rate by the highest. Bounds are of the same two groups over all released windows, or of the median's bin.
     pub impact_ratio: Figure,
-    /// Whether the ratio is below the pack's threshold; null where there is none, or no ratio.
-    pub below_threshold: Option<bool>,
+    /// Whether the rate is below the pack's threshold by the highest: where something is hidden, by the highest of any
+    /// completion. Null where there is no threshold, or no ratio.
+    pub below_threshold: Option<Below>,
     /// Pooled two-proportion test against the group with the highest rate, not corrected for several groups; null for that
     /// group, and in scoring tables.
     pub test: Option<TestFigure>,
@@ -86,25 +92,35 @@ pub struct ImpactRow {
 
 /// (favourable, all) of a group: exact, or between two counts.
 struct Row {
+    /// Its place among the compared groups.
+    at: usize,
     group: Vec<String>,
     /// Least and greatest count that is favourable, and the one in between that is taken.
     favourable: (u64, u64, f64),
     n: u64,
 }
 
+/// What tells for certain which side of a threshold a rate is on.
+enum Certain<'a> {
+    /// Where rates lie over all released windows.
+    Rates(&'a Favourable),
+    /// Nothing: whether a site hides its scores.
+    Scores(bool),
+}
+
 /// The packs of a plan.
-pub(super) fn pack_figures(plan: &Plan, contract: &ContractText, scopes: &[Scope], all: &Part) -> Vec<PackFigures> {
+pub(super) fn pack_figures(plan: &Plan, terms: &Terms, scopes: &[Scope], all: &Part) -> Vec<PackFigures> {
     let packs = plan.packs.iter().filter_map(|id| pack(id).ok());
     packs
         .map(|pack| {
             let mut tables = Vec::new();
             for scope in scopes.iter().filter(|_| pack.table != Table::None) {
                 for (slice, at) in plan.slices.iter().zip(1..) {
-                    tables.push(selection(plan, contract, &pack, scope, at));
-                    if pack.table == Table::SelectionAndScoring && contract.score.is_some() {
-                        let part = Part { version: &scope.model_version, tier: scope.tier, slice: at, ..*all };
-                        let groups = score_counts(&part, &slice.groups(contract));
-                        tables.push(scoring(plan, contract, &pack, scope, slice, &groups));
+                    let part = Part { version: &scope.model_version, tier: scope.tier, slice: at, ..*all };
+                    tables.push(selection(plan, terms, &pack, scope, slice, &part));
+                    if pack.table == Table::SelectionAndScoring && terms.contract.score.is_some() {
+                        let groups = score_counts(&part, &slice.groups(terms.contract));
+                        tables.push(scoring(plan, terms.contract, &pack, scope, slice, &groups));
                     }
                 }
             }
@@ -113,17 +129,26 @@ pub(super) fn pack_figures(plan: &Plan, contract: &ContractText, scopes: &[Scope
         .collect()
 }
 
-fn selection(plan: &Plan, contract: &ContractText, pack: &Pack, scope: &Scope, at: usize) -> ImpactTable {
-    let slice = &scope.slices[at];
-    let favourable = contract.favourable_code() == 1;
-    let pooled: Vec<_> = slice.groups.iter().filter_map(|row| Some((row, row.pooled.as_ref()?))).collect();
-    let rows = pooled.iter().filter(|(row, of)| row.compared && of.decided > 0).map(|(row, of)| {
-        let count = if favourable { of.selected } else { of.decided - of.selected };
-        Row { group: row.group.clone(), favourable: (count, count, count as f64), n: of.decided }
+fn selection(plan: &Plan, terms: &Terms, pack: &Pack, scope: &Scope, slice: &Slice, part: &Part) -> ImpactTable {
+    let groups = slice.groups(terms.contract);
+    let (compared, unknown): (Vec<usize>, Vec<usize>) = (0..groups.len()).partition(|at| is_compared(&groups[*at]));
+    let pools = Pools::of(part, groups.len());
+    let Pooled { sites, counts } = pools.sum(&compared);
+    let rows = counts.iter().flatten().zip(&compared).enumerate().map(|(at, (counts, group))| {
+        let (count, n) = rate_of(counts, terms.contract.favourable_code());
+        Row { at, group: groups[*group].clone(), favourable: (count, count, count as f64), n }
     });
-    let unknown = pooled.iter().filter(|(row, _)| !row.compared).map(|(_, of)| of.n).sum();
-    let sites = slice.sites.iter().filter(|site| site.state == super::State::Released).count() as u64;
-    table(plan, pack, (Kind::Selection, scope, &slice.attributes), sites, unknown, None, &rows.collect::<Vec<_>>())
+    let rows: Vec<Row> = rows.filter(|row| row.n > 0).collect();
+    let shown = pools.0.iter().filter(|site| site.all(&compared).is_some());
+    let unknown: Option<Vec<u64>> = shown.map(|site| Some(site.all(&unknown)?.iter().map(total).sum())).collect();
+    let certain = Partial::of(part, slice, &groups, terms).favourable(&compared, terms);
+    let head = ImpactTable {
+        sites,
+        of_sites: pools.released(),
+        unknown: unknown.filter(|all| !all.is_empty()).map(|all| all.into_iter().sum()),
+        ..ImpactTable::new(Kind::Selection, scope, slice)
+    };
+    table(plan, pack, head, &rows, &Certain::Rates(&certain))
 }
 
 /// Scores of a group by bin, over the sites that show them.
@@ -140,14 +165,21 @@ impl ScoredGroup {
     }
 }
 
-/// Rates above the median of all groups, of which `sites` sites show the scores.
+/// Scores of each group of a slice over the `sites` that show them, of those with releases.
+struct Scored {
+    sites: u64,
+    of_sites: u64,
+    groups: Vec<ScoredGroup>,
+}
+
+/// Rates above the median of all groups.
 fn scoring(
     plan: &Plan,
     contract: &ContractText,
     pack: &Pack,
     scope: &Scope,
     slice: &Slice,
-    (sites, groups): &(u64, Vec<ScoredGroup>),
+    Scored { sites, of_sites, groups }: &Scored,
 ) -> ImpactTable {
     let of_people = |group: &&ScoredGroup| is_compared(&group.group);
     let compared: Vec<_> = groups.iter().filter(of_people).filter(|group| group.scored() > 0).collect();
@@ -159,15 +191,15 @@ fn scoring(
         sums.iter_mut().zip(&group.sums).for_each(|(sum, part)| *sum += part);
     }
     let median = median(&counts, &sums);
-    let row = |group: &&ScoredGroup| {
+    let row = |(at, group): (usize, &&ScoredGroup)| {
         let median = median.ok()?;
         let above = group.counts.iter().skip(median.bin + 1).sum::<u64>();
         let inside = group.counts.get(median.bin).copied().unwrap_or(0);
         let most = if median.exact { above } else { above + inside };
         let favourable = (above, most, above as f64 + median.above * inside as f64);
-        Some(Row { group: group.group.clone(), favourable, n: group.scored() })
+        Some(Row { at, group: group.group.clone(), favourable, n: group.scored() })
     };
-    let rows: Vec<Row> = compared.iter().filter_map(row).collect();
+    let rows: Vec<Row> = compared.iter().enumerate().filter_map(row).collect();
     let figure = contract.score.as_ref().map(|score| {
         let at = |unit: f64| score.min + (score.max - score.min) * unit;
         let known = median.is_ok_and(|median| median.bounds.lower == median.bounds.upper);
@@ -178,31 +210,52 @@ fn scoring(
             _ => with_bounds(point(median.map(|median| at(median.value)), why), bounds),
         }
     });
-    table(plan, pack, (Kind::Scoring, scope, &slice.attributes), *sites, unknown, figure, &rows)
+    let head = ImpactTable {
+        sites: *sites,
+        of_sites: *of_sites,
+        unknown: Some(unknown),
+        median: figure,
+        ..ImpactTable::new(Kind::Scoring, scope, slice)
+    };
+    table(plan, pack, head, &rows, &Certain::Scores(sites < of_sites))
 }
 
-fn table(
-    plan: &Plan,
-    pack: &Pack,
-    (kind, scope, attributes): (Kind, &Scope, &[String]),
-    sites: u64,
-    unknown: u64,
-    median: Option<Figure>,
-    rows: &[Row],
-) -> ImpactTable {
+impl ImpactTable {
+    /// Without rows.
+    fn new(kind: Kind, scope: &Scope, slice: &Slice) -> ImpactTable {
+        ImpactTable {
+            kind,
+            model_version: scope.model_version.clone(),
+            tier: scope.tier,
+            attributes: slice.attributes.clone(),
+            sites: 0,
+            of_sites: 0,
+            median: None,
+            unknown: None,
+            highest: None,
+            rows: Vec::new(),
+        }
+    }
+}
+
+/// `head` with the figures of `rows`.
+fn table(plan: &Plan, pack: &Pack, head: ImpactTable, rows: &[Row], certain: &Certain) -> ImpactTable {
+    let (kind, attributes) = (head.kind, &head.attributes);
     let excluded = |group: &[String]| {
-        let exclusion = plan.exclusions.iter().find(|one| one.attributes == attributes && one.group == group);
+        let exclusion = plan.exclusions.iter().find(|one| one.attributes == *attributes && one.group == group);
         exclusion.filter(|_| pack.smallest_share.is_some()).map(|exclusion| exclusion.justification.clone())
     };
     let total = rows.iter().map(|row| row.n).sum::<u64>();
     let rate = |row: &Row| row.favourable.2 / row.n as f64;
     let small = |row: &Row| pack.smallest_share.is_some_and(|least| (row.n as f64) < least * total as f64);
-    let included = rows.iter().filter(|row| excluded(&row.group).is_none() || !small(row));
-    let highest = included.reduce(|best, row| if rate(row) > rate(best) { row } else { best });
+    let (included, left_out): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| excluded(&row.group).is_none() || !small(row));
+    let left_out: Vec<usize> = left_out.iter().map(|row| row.at).collect();
+    let highest = included.into_iter().reduce(|best, row| if rate(row) > rate(best) { row } else { best });
     let figures = |row: &Row| {
         let excluded = excluded(&row.group);
         let impact_ratio = match highest {
-            Some(highest) if excluded.is_none() || !small(row) => ratio(row, highest),
+            Some(highest) if excluded.is_none() || !small(row) => certain.bound(ratio(row, highest), row, highest),
             _ => Figure::NotEstimable("left_out".to_owned()),
         };
         let other = highest.filter(|highest| kind == Kind::Selection && highest.group != row.group);
@@ -212,8 +265,7 @@ fn table(
             favourable: (kind == Kind::Selection).then_some(row.favourable.0),
             share: proportion(row.n, total),
             rate: share_of(row),
-            // Four fifths exactly is not below: 0.6 by 0.75 is less than 0.8 in binary.
-            below_threshold: pack.threshold.zip(impact_ratio.value()).map(|(at, ratio)| ratio < at - 1e-12),
+            below_threshold: pack.threshold.and_then(|at| certain.below(&impact_ratio, row, &left_out, at)),
             test: other.map(|other| {
                 let table = [row, other].map(|row| [row.favourable.0, row.n - row.favourable.0]);
                 super::figure::test(st::pearson_chi2(&table))
@@ -223,16 +275,36 @@ fn table(
             impact_ratio,
         }
     };
-    ImpactTable {
-        kind,
-        model_version: scope.model_version.clone(),
-        tier: scope.tier,
-        attributes: attributes.to_vec(),
-        sites,
-        median,
-        unknown,
-        highest: highest.map(|row| row.group.clone()),
-        rows: rows.iter().map(figures).collect(),
+    ImpactTable { highest: highest.map(|row| row.group.clone()), rows: rows.iter().map(figures).collect(), ..head }
+}
+
+impl Certain<'_> {
+    /// The ratio with where it lies over all released windows.
+    fn bound(&self, ratio: Figure, row: &Row, highest: &Row) -> Figure {
+        match self {
+            Certain::Rates(rates) if row.at != highest.at => with_bounds(ratio, rates.ratio(row.at, highest.at)),
+            _ => ratio,
+        }
+    }
+
+    /// Against all groups but `left_out`, without events or with, where this is about hidden ones.
+    fn below(&self, ratio: &Figure, row: &Row, left_out: &[usize], threshold: f64) -> Option<Below> {
+        let Figure::Estimate(estimate) = ratio else { return None };
+        // Four fifths exactly is not below: 0.6 by 0.75 is less than 0.8 in binary.
+        let is_below = |ratio: f64| ratio < threshold - 1e-12;
+        let known = is_below(estimate.value);
+        Some(match self {
+            Certain::Rates(rates) => {
+                let others: Vec<usize> = rates.groups().into_iter().filter(|at| !left_out.contains(at)).collect();
+                return rates.below(row.at, &others, threshold, Some(known));
+            }
+            Certain::Scores(true) => Below::Undecided("a site hides its scores".to_owned()),
+            Certain::Scores(false) if estimate.bounds.is_some_and(|i| is_below(i.lower) != is_below(i.upper)) => {
+                Below::Undecided("it depends on scores inside the median's bin".to_owned())
+            }
+            Certain::Scores(false) if known => Below::Yes,
+            Certain::Scores(false) => Below::No,
+        })
     }
 }
 
@@ -277,13 +349,14 @@ fn ratio(row: &Row, highest: &Row) -> Figure {
 
 const INSIDE: &str = "interpolated inside the median's bin";
 
-/// Scores of each group of a slice over the sites that show them in every window, whatever their label; and those sites.
-fn score_counts(part: &Part, groups: &[Vec<String>]) -> (u64, Vec<ScoredGroup>) {
+/// Scores of each group of a slice over the sites that show them in every window, whatever their label.
+fn score_counts(part: &Part, groups: &[Vec<String>]) -> Scored {
     let group = |group: &Vec<String>| ScoredGroup { group: group.clone(), counts: Vec::new(), sums: Vec::new() };
     let mut sum: Vec<ScoredGroup> = groups.iter().map(group).collect();
-    let mut sites = 0;
+    let (mut sites, mut of_sites) = (0, 0);
     for site in part.sites {
         let Some(slices) = part.slices(site) else { continue };
+        of_sites += 1;
         let windows: Option<Vec<Vec<&Scores>>> = slices.iter().map(|slice| shown(slice)).collect();
         let Some(windows) = windows else { continue };
         sites += 1;
@@ -302,7 +375,7 @@ fn score_counts(part: &Part, groups: &[Vec<String>]) -> (u64, Vec<ScoredGroup>) 
             }
         }
     }
-    (sites, sum)
+    Scored { sites, of_sites, groups: sum }
 }
 
 fn shown(slice: &ReleasedSlice) -> Option<Vec<&Scores>> {

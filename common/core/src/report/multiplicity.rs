@@ -1,11 +1,13 @@
 //! All tests of a scope read together: with many groups and many rates some differ by chance.
 
-use super::{Figure, OutcomeFigures, SliceFigures};
+use super::group::decided;
+use super::rates::{Rate, false_positives, predicted_positives, true_positives};
+use super::{Figure, SliceFigures};
 use crate::statistics::{self as st, LEVEL, NormalTest};
 use serde::{Deserialize, Serialize};
 
 /// The family of all tests of a scope: in every slice, every group against the reference, by selection rate, TPR, FPR and
-/// PPV where they are defined.
+/// PPV where they are defined; each over the sites that show both groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Multiplicity {
@@ -109,22 +111,21 @@ pub(super) fn multiplicity(slices: &[SliceFigures]) -> Multiplicity {
 type Tested<'a> = (&'a [String], TestedRate, Option<NormalTest>);
 
 fn slice_tests(slice: &SliceFigures) -> Vec<Tested<'_>> {
-    let pooled = |name: &[String]| slice.groups.iter().find(|group| group.group == name)?.pooled.as_ref();
     let mut tests = Vec::new();
     for pair in &slice.pairs {
-        let Some((group, reference)) = pooled(&pair.group).zip(pooled(&slice.reference)) else { continue };
-        let test = |(x1, n1): (u64, u64), (x0, n0): (u64, u64)| st::two_proportions(x1, n1, x0, n0).ok();
-        let selection = test((group.selected, group.decided), (reference.selected, reference.decided));
-        tests.push((&pair.group[..], TestedRate::SelectionRate, selection));
-        let outcomes = group.outcomes.as_ref().zip(reference.outcomes.as_ref()).zip(pair.outcomes.as_ref());
-        let Some(((one, other), contrast)) = outcomes else { continue };
-        let mut add = |rate: TestedRate, difference: &Figure, of: fn(&OutcomeFigures) -> (u64, u64)| {
-            // Where labels are too few the counts are there, and the difference is not.
-            tests.push((&pair.group[..], rate, difference.value().and_then(|_| test(of(one), of(other)))));
+        let test = |rate: Rate| {
+            let [(x1, n1), (x0, n0)] = pair.counts.each_ref().map(rate);
+            st::two_proportions(x1, n1, x0, n0).ok()
         };
-        add(TestedRate::Tpr, &contrast.tpr, |o| (o.tp, o.tp + o.fn_));
-        add(TestedRate::Fpr, &contrast.fpr, |o| (o.fp, o.fp + o.tn));
-        add(TestedRate::Ppv, &contrast.ppv, |o| (o.tp, o.tp + o.fp));
+        tests.push((&pair.group[..], TestedRate::SelectionRate, test(decided)));
+        let Some(contrast) = &pair.outcomes else { continue };
+        let mut add = |rate: TestedRate, difference: &Figure, of: Rate| {
+            // Where labels are too few the counts are there, and the difference is not.
+            tests.push((&pair.group[..], rate, difference.value().and_then(|_| test(of))));
+        };
+        add(TestedRate::Tpr, &contrast.tpr, true_positives);
+        add(TestedRate::Fpr, &contrast.fpr, false_positives);
+        add(TestedRate::Ppv, &contrast.ppv, predicted_positives);
     }
     tests
 }

@@ -3,11 +3,11 @@
 use super::across::{PooledFigures, Scale, pooled_figures};
 use super::contrast::{DistanceFigures, OutcomeContrast, distance, outcome_contrast};
 use super::figure::{Figure, TestFigure, difference, figure, katz, test};
-use super::group::{Known, Terms, decided, rate_of};
+use super::group::{Scored, Terms, decided, rate_of};
 use super::identified::{IdentifiedContrast, Partial};
 use super::ranking::ScoreContrast;
 use super::regression::{RegressionContrast, Values};
-use super::{State, slices::SiteCounts};
+use super::{State, pools::SiteCounts};
 use crate::disclosure::Counts;
 use crate::ids::Name;
 use crate::statistics::{self as st, Effect, LEVEL, NotEstimable, Stratum};
@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 pub struct PairFigures {
     /// The group.
     pub group: Vec<String>,
+    /// Sites whose counts of both groups are known: all figures of the pair are over them.
+    pub known_at: u64,
+    /// Counts of the group and of the reference at these sites: `[decision 0, 1, absent][label 0, 1, none]`.
+    pub counts: [Counts; 2],
     /// Sites as if they were one.
     pub crude: Contrast,
     /// How far apart the crude selection rates are.
@@ -72,7 +76,7 @@ pub struct Contrast {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteContrast {
-    /// The contrast; hidden or missing where the site's counts are.
+    /// The contrast; absent where the site's counts of either group are not known.
     pub contrast: Option<Contrast>,
     /// Variance of the difference, p(1-p)/n summed over both groups.
     pub variance: Option<f64>,
@@ -139,8 +143,8 @@ pub(super) struct Pair<'a> {
     pub group: usize,
     pub reference: usize,
     pub terms: Terms<'a>,
-    /// What hidden cells leave certain; none where nothing is hidden.
-    pub partial: Option<&'a Partial>,
+    /// What hidden cells leave certain.
+    pub partial: &'a Partial,
     /// What sites show of values; none unless the task is regression.
     pub values: Option<&'a Values<'a>>,
 }
@@ -149,10 +153,16 @@ pub(super) struct Pair<'a> {
 const OUTLIER: f64 = 3.0;
 
 impl Pair<'_> {
-    /// `name` is the group's; `group` and `reference` are pooled over the sites that released the slice.
-    pub fn figures(&self, name: Vec<String>, group: Known, reference: Known) -> PairFigures {
-        let scores = self.terms.score_contrast(group, reference);
-        let (group, reference) = (group.counts, reference.counts);
+    /// `name` is the group's; `counts` are the group's and the reference's over the sites that show both, and how many sites
+    /// these are.
+    pub fn figures(
+        &self,
+        name: Vec<String>,
+        (known_at, counts): (u64, [Counts; 2]),
+        scores: [Option<Scored>; 2],
+    ) -> PairFigures {
+        let [group, reference] = &counts;
+        let mature = self.terms.is_mature(group) && self.terms.is_mature(reference);
         let strata: Vec<_> = self.sites.iter().map(|site| self.stratum(site)).collect();
         let known: Vec<(&Name, Stratum)> =
             self.sites.iter().zip(&strata).filter_map(|(site, stratum)| Some((&site.site, (*stratum)?))).collect();
@@ -165,6 +175,8 @@ impl Pair<'_> {
         let outliers = self.sites.iter().zip(&sites).filter(|(_, row)| outlier(row));
         PairFigures {
             group: name,
+            known_at,
+            counts,
             crude: contrast(group, reference, self.favourable()),
             outliers: outliers.map(|(site, _)| site.site.clone()).collect(),
             distance: distance(group, reference),
@@ -176,10 +188,10 @@ impl Pair<'_> {
             pooled_risk_ratio: self.pool_ratios(&strata, st::log_risk_ratio_effect),
             pooled_odds_ratio: self.pool_ratios(&strata, st::log_odds_ratio_effect),
             split: split(&known),
-            identified: self.partial.and_then(|partial| partial.contrast(self.group, self.reference, &self.terms)),
+            identified: self.partial.contrast(self.group, mature),
             simpson: simpson(&known),
             outcomes: self.terms.contract.label.is_some().then(|| outcome_contrast(group, reference, &self.terms)),
-            scores,
+            scores: self.terms.score_contrast(scores),
             regression: self.values.map(|values| values.contrast(self.group, self.reference)),
         }
     }
@@ -188,9 +200,14 @@ impl Pair<'_> {
         self.terms.contract.favourable_code()
     }
 
+    /// Counts of the group and of the reference.
+    fn at<'s>(&self, site: &'s SiteCounts) -> Option<[&'s Counts; 2]> {
+        Some([site.groups.get(self.group)?.as_ref()?, site.groups.get(self.reference)?.as_ref()?])
+    }
+
     fn stratum(&self, site: &SiteCounts) -> Option<Stratum> {
-        let (x1, n1) = decided(site.groups.get(self.group)?);
-        let (x0, n0) = decided(site.groups.get(self.reference)?);
+        let [group, reference] = self.at(site)?;
+        let ((x1, n1), (x0, n0)) = (decided(group), decided(reference));
         Some(Stratum { x1, n1, x0, n0 })
     }
 
@@ -203,9 +220,7 @@ impl Pair<'_> {
         let rows = self.sites.iter().zip(strata).zip(&effects).map(|((site, stratum), effect)| {
             let left = effect.as_ref().ok().and_then(|_| others.next());
             SiteContrast {
-                contrast: stratum.and_then(|_| {
-                    Some(contrast(site.groups.get(self.group)?, site.groups.get(self.reference)?, self.favourable()))
-                }),
+                contrast: self.at(site).map(|[group, reference]| contrast(group, reference, self.favourable())),
                 variance: stratum.and_then(|stratum| st::risk_difference_effect(stratum).ok()).map(|e| e.variance),
                 weight: effect.as_ref().ok().map(|effect| 1.0 / effect.variance / weights),
                 without: left.map(|left| left.mean),
@@ -233,9 +248,9 @@ impl Pair<'_> {
 
     fn effect(&self, site: &SiteCounts, stratum: Option<Stratum>, effect: OfStratum) -> Result<Effect, String> {
         let stratum = match (site.state, stratum) {
-            (State::Suppressed, _) => return Err("suppressed".to_owned()),
-            (State::Missing, _) | (_, None) => return Err("no release".to_owned()),
-            (State::Released, Some(stratum)) => stratum,
+            (State::Missing, _) => return Err("no release".to_owned()),
+            (_, None) => return Err("suppressed".to_owned()),
+            (_, Some(stratum)) => stratum,
         };
         if stratum.n1 < self.terms.min_site_n || stratum.n0 < self.terms.min_site_n {
             return Err(format!("a group below {} events", self.terms.min_site_n));

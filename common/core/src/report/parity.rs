@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parity {
-    /// Compared groups with events.
+    /// Compared groups with events; 0 where no site shows all compared groups.
     pub groups: u64,
     /// Selection rate.
     pub demographic_parity: Gap,
@@ -45,7 +45,7 @@ pub struct Gap {
     pub groups_defined: u64,
     /// Groups that have events and hide the rate, because too few of them have a label. Where there are any, the difference
     /// is a lower and the ratio an upper bound, as `bounds` say; of the intervals only the difference's lower and the
-    /// ratio's upper end hold then. 0 where all is suppressed.
+    /// ratio's upper end hold then.
     pub groups_hidden: u64,
     /// Greatest less least rate; Newcombe on all pairs.
     pub difference: Figure,
@@ -53,11 +53,11 @@ pub struct Gap {
     pub ratio: Figure,
 }
 
-/// Of compared groups' counts; suppressed where they are not known.
+/// Of compared groups' counts over the sites that show all of them; none where there is no such site.
 pub(super) fn parity(compared: Option<&[Counts]>, terms: &Terms) -> Parity {
     let label = terms.contract.label.is_some();
     let Some(compared) = compared else {
-        let (demographic_parity, chi2) = (Gap::suppressed(), TestFigure::Suppressed);
+        let (demographic_parity, chi2) = (Gap::apart(), test(Err(NotEstimable::NoSiteShowsAllGroups)));
         return Parity { groups: 0, demographic_parity, chi2, outcomes: label.then(|| outcome_parity(None)) };
     };
     let present: Vec<Counts> = compared.iter().filter(|counts| total(counts) > 0).copied().collect();
@@ -72,12 +72,12 @@ pub(super) fn parity(compared: Option<&[Counts]>, terms: &Terms) -> Parity {
 }
 
 fn outcome_parity(compared: Option<&Compared>) -> OutcomeParity {
-    let gap = |rate: Rate| compared.map_or_else(Gap::suppressed, |compared| compared.gap(rate));
+    let gap = |rate: Rate| compared.map_or_else(Gap::apart, |compared| compared.gap(rate));
     let odds = |compared: &Compared| compared.joint([true_positives, false_positives], Joint::Worse);
     OutcomeParity {
         equal_opportunity: gap(true_positives),
         predictive_equality: gap(false_positives),
-        equalized_odds: compared.map_or_else(Gap::suppressed, odds),
+        equalized_odds: compared.map_or_else(Gap::apart, odds),
         predictive_parity: gap(predicted_positives),
         accuracy: gap(correct),
     }
@@ -147,6 +147,12 @@ impl Compared {
 type Spread = Result<Estimate, NotEstimable>;
 
 impl Gap {
+    /// No site shows all groups.
+    pub(super) fn apart() -> Gap {
+        let [difference, ratio] = [NotEstimable::NoSiteShowsAllGroups; 2].map(Figure::undefined);
+        Gap { groups_defined: 0, groups_hidden: 0, difference, ratio }
+    }
+
     pub(super) fn suppressed() -> Gap {
         Gap { groups_defined: 0, groups_hidden: 0, difference: Figure::Suppressed, ratio: Figure::Suppressed }
     }

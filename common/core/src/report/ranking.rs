@@ -2,7 +2,7 @@
 
 use super::across::{PooledFigures, Scale, pooled_figures};
 use super::figure::{Figure, figure, point, with_bounds};
-use super::group::{Known, Terms};
+use super::group::{Known, Scored, Terms};
 use super::histogram::Histogram;
 use crate::ids::Name;
 use crate::statistics::{self as st, Auc, Bounded, BoundedEstimate, Effect, LEVEL, NotEstimable};
@@ -55,7 +55,7 @@ impl Terms<'_> {
     /// Of a group's pooled scores, and of its `areas` at each site.
     pub fn ranking(&self, known: Known, areas: &[(&Name, Result<Effect, String>)]) -> Option<RankingFigures> {
         self.has_scores().then(|| {
-            let of = |of: &dyn Fn(&Histogram, Auc) -> Figure| match self.scored(known) {
+            let of = |of: &dyn Fn(&Histogram, Auc) -> Figure| match self.scored(known.scores) {
                 None => Figure::Suppressed,
                 Some(Ok((scores, auc))) => of(scores, auc),
                 Some(Err(why)) => Figure::undefined(why),
@@ -75,7 +75,7 @@ impl Terms<'_> {
     }
 
     /// Of both groups' pooled scores.
-    pub fn score_contrast(&self, group: Known, reference: Known) -> Option<ScoreContrast> {
+    pub fn score_contrast(&self, [group, reference]: [Option<Scored>; 2]) -> Option<ScoreContrast> {
         self.has_scores().then(|| match (self.scored(group), self.scored(reference)) {
             (None, _) | (_, None) => ScoreContrast { auc: Figure::Suppressed, abroca: Figure::Suppressed },
             (Some(Err(why)), _) | (_, Some(Err(why))) => {
@@ -96,8 +96,8 @@ impl Terms<'_> {
     }
 
     /// A group's scores with their area; none where they are hidden.
-    fn scored<'a>(&self, known: Known<'a>) -> Option<Result<(&'a Histogram, Auc), NotEstimable>> {
-        let scored = known.scores?;
+    fn scored<'a>(&self, scored: Option<Scored<'a>>) -> Option<Result<(&'a Histogram, Auc), NotEstimable>> {
+        let scored = scored?;
         Some(match self.is_mature(scored.counts) {
             true => scored.auc.map(|auc| (scored.histogram, auc)),
             false => Err(NotEstimable::Immature),

@@ -97,9 +97,9 @@ pub(super) fn sampled_rows(releases: &[&ReleaseText]) -> Vec<SampledRow> {
     // Events by model version and tier; none where hidden.
     let mut events: BTreeMap<(&str, Tier), Option<u64>> = BTreeMap::new();
     for stratum in releases.iter().flat_map(|release| &release.strata) {
-        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
+        let own = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.events());
         let sum = events.entry((&stratum.model_version, stratum.tier)).or_insert(Some(0));
-        *sum = sum.zip(counts).map(|(sum, counts)| sum.saturating_add(total(counts)));
+        *sum = sum.zip(own).map(|(sum, own)| sum.saturating_add(own));
     }
     let share = |version: &str, tier: Tier| {
         let of = |tier: Tier, n: u64| tier.weight() as f64 * n as f64;

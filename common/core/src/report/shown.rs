@@ -1,7 +1,7 @@
 //! What sites show of each group beside its counts, added up over those that show it of all groups in every window.
 
 use super::compile::Part;
-use super::slices::add_counts;
+use super::pools::add;
 use crate::disclosure::{Counts, ReleasedGroup};
 use crate::ids::Name;
 
@@ -39,7 +39,7 @@ impl<T> Shown<T> {
     fn at<'a>(part: &Part<'a>, site: &'a Name, kind: &Kind<T>) -> Option<Shown<T>> {
         let mut sum = Shown { sites: 0, sums: Vec::new(), counts: Vec::new() };
         for slice in part.slices(site)? {
-            let counts = slice.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<_>>()?;
+            let counts = slice.full()?;
             let sums = slice.groups.iter().map(kind.read).collect::<Option<_>>()?;
             sum.add(Shown { sites: 0, sums, counts }, kind);
         }
@@ -48,11 +48,12 @@ impl<T> Shown<T> {
 
     fn add(&mut self, other: Shown<T>, kind: &Kind<T>) {
         self.sites += other.sites;
-        add_counts(&mut self.counts, &other.counts);
-        match self.sums.is_empty() {
-            true => self.sums = other.sums,
-            false => self.sums.iter_mut().zip(&other.sums).for_each(|(sum, part)| (kind.add)(sum, part)),
+        if self.sums.is_empty() {
+            (self.sums, self.counts) = (other.sums, other.counts);
+            return;
         }
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sum, part)| (kind.add)(sum, part));
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, part)| add(sum, part));
     }
 
     /// A group's sum, and the counts of the same sites.

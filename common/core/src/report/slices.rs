@@ -9,118 +9,112 @@ use super::identified::Partial;
 use super::multiclass::Classes;
 use super::pair::Pair;
 use super::parity::{Parity, parity};
+use super::pools::{Pooled, Pools, SiteCounts, add};
 use super::ranking::site_effect;
 use super::regression::Values;
-use super::{SiteState, SliceFigures, State, WindowFigures};
+use super::{PairFigures, SiteState, SliceFigures, State, WindowFigures};
 use crate::disclosure::{Counts, ReleasedSlice};
-use crate::ids::Name;
 use crate::plan::{Slice, is_compared};
 use crate::statistics::Effect;
 use crate::time::Window;
 
-/// What a site gave for a slice: a count block for each group where `released`, else none.
-pub(super) struct SiteCounts {
-    pub site: Name,
-    pub state: State,
-    pub groups: Vec<Counts>,
-}
-
-/// Counts and scores of a site, or of several, by group.
+/// Scores by group, of a site or of several, and the counts of the same sites.
 #[derive(Default)]
-struct Sum {
-    groups: Vec<Counts>,
-    /// Empty where the scores are not known.
-    scores: Vec<Histogram>,
-    /// Counts of those whose scores are known.
-    scored: Vec<Counts>,
+struct Scores {
+    /// Empty where they are not known.
+    histograms: Vec<Histogram>,
+    counts: Vec<Counts>,
 }
 
-impl Sum {
-    fn known(&self, group: usize) -> Option<Known<'_>> {
-        let scores = self.scores.get(group).zip(self.scored.get(group));
-        let scores = scores.map(|(histogram, counts)| Scored::new(histogram, counts));
-        Some(Known { counts: self.groups.get(group)?, scores })
-    }
-
-    fn add(&mut self, part: &Sum) {
-        add_counts(&mut self.groups, &part.groups);
-        add_counts(&mut self.scored, &part.scored);
-        match self.scores.is_empty() {
-            true => self.scores.clone_from(&part.scores),
-            false => self.scores.iter_mut().zip(&part.scores).for_each(|(sum, part)| sum.add(part)),
+impl Scores {
+    /// Of a site that shows all counts and scores in every window: scores are shown of all groups, or of none.
+    fn of(parts: Option<&[&ReleasedSlice]>, counts: &SiteCounts) -> Scores {
+        let all: Vec<usize> = (0..counts.groups.len()).collect();
+        let Some((parts, counts)) = parts.zip(counts.all(&all)) else { return Scores::default() };
+        let mut sum = Scores { histograms: Vec::new(), counts };
+        for part in parts {
+            let released: Option<Vec<_>> = part.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
+            let Some(released) = released else { return Scores::default() };
+            add_histograms(&mut sum.histograms, released.into_iter().map(Histogram::new).collect());
         }
+        sum
     }
-}
 
-pub(super) fn add_counts(sum: &mut Vec<Counts>, part: &[Counts]) {
-    if sum.is_empty() {
-        *sum = part.to_vec();
-        return;
-    }
-    for (sum, part) in sum.iter_mut().flatten().flatten().zip(part.iter().flatten().flatten()) {
-        *sum += part;
-    }
-}
-
-/// A site's slices of one stratum, one a window; none where a window has no release.
-fn site_sum(parts: Option<&[&ReleasedSlice]>) -> (State, Option<State>, Sum) {
-    let Some(parts) = parts else { return (State::Missing, None, Sum::default()) };
-    let mut sum = Sum::default();
-    let mut scores = true;
-    for part in parts {
-        let Some(counts) = part.groups.iter().map(|group| group.counts.value().copied()).collect::<Option<Vec<_>>>()
-        else {
-            return (State::Suppressed, None, Sum::default());
-        };
-        add_counts(&mut sum.groups, &counts);
-        let released: Option<Vec<_>> = part.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
-        let Some(released) = released.filter(|_| scores) else {
-            scores = false;
-            continue;
-        };
-        let histograms: Vec<_> = released.into_iter().map(Histogram::new).collect();
-        match sum.scores.is_empty() {
-            true => sum.scores = histograms,
-            false => sum.scores.iter_mut().zip(&histograms).for_each(|(sum, part)| sum.add(part)),
+    fn add(&mut self, part: Scores) {
+        if part.histograms.is_empty() {
+            return;
         }
+        match self.counts.is_empty() {
+            true => self.counts = part.counts,
+            false => self.counts.iter_mut().zip(&part.counts).for_each(|(sum, part)| add(sum, part)),
+        }
+        add_histograms(&mut self.histograms, part.histograms);
     }
-    if scores {
-        sum.scored.clone_from(&sum.groups);
-    } else {
-        sum.scores.clear();
+
+    fn scored(&self, group: usize) -> Option<Scored<'_>> {
+        self.histograms.get(group).zip(self.counts.get(group)).map(|(scores, counts)| Scored::new(scores, counts))
     }
-    (State::Released, Some(if scores { State::Released } else { State::Suppressed }), sum)
 }
 
-/// The counts of a slice by group, if they are visible.
-pub(super) fn site_counts_in(slice: &ReleasedSlice) -> Option<Vec<Counts>> {
-    slice.groups.iter().map(|group| group.counts.value().copied()).collect()
+fn add_histograms(sum: &mut Vec<Histogram>, part: Vec<Histogram>) {
+    match sum.is_empty() {
+        true => *sum = part,
+        false => sum.iter_mut().zip(&part).for_each(|(sum, part)| sum.add(part)),
+    }
 }
 
 /// A group's figures at a site, and its area as an effect to pool, or why not.
 type AtSite = (Option<Measures>, Result<Effect, String>);
 
-/// The figures of `slice`, the `part`'s slice at every site.
-pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
-    let mut pooled = Sum::default();
-    let (mut sites, mut states) = (Vec::new(), Vec::new());
-    let mut measures: Vec<Vec<AtSite>> = vec![Vec::new(); groups.len()];
-    let (has_label, has_scores) = (terms.contract.label.is_some(), terms.contract.score.is_some());
-    let partial = Partial::of(part, groups.len(), terms.contract.label.is_some());
-    // Site by site: histograms are large, and only their sum is needed beside a site's own figures.
+/// What the sites of a slice show, site by site and added up.
+struct Gathered {
+    pools: Pools,
+    states: Vec<SiteState>,
+    scores: Scores,
+    /// A row for each group.
+    measures: Vec<Vec<AtSite>>,
+}
+
+/// Site by site: histograms are large, and only their sum is needed beside a site's own figures.
+fn gather(part: &Part, groups: usize, terms: &Terms) -> Gathered {
+    let mut all = Gathered {
+        pools: Pools(Vec::new()),
+        states: Vec::new(),
+        scores: Scores::default(),
+        measures: vec![Vec::new(); groups],
+    };
     for site in part.sites {
-        let (state, scores, sum) = site_sum(part.slices(site).as_deref());
-        for (group, row) in measures.iter_mut().enumerate() {
-            let known = sum.known(group);
+        let parts = part.slices(site);
+        let counts = SiteCounts::of(site, parts.as_deref(), groups);
+        let scores = Scores::of(parts.as_deref(), &counts);
+        for (group, row) in all.measures.iter_mut().enumerate() {
+            let own = counts.groups[group].as_ref();
+            let known = own.map(|counts| Known { counts, scores: scores.scored(group) });
             row.push((known.map(|known| terms.measures(known)), site_effect(terms, known)));
         }
-        pooled.add(&sum);
-        states.push(SiteState { site: site.clone(), state, scores: scores.filter(|_| has_scores) });
-        sites.push(SiteCounts { site: site.clone(), state, groups: sum.groups });
+        let shows = if scores.histograms.is_empty() { State::Suppressed } else { State::Released };
+        let counted = matches!(counts.state, State::Released | State::Partial);
+        let shows = Some(shows).filter(|_| counted && terms.contract.score.is_some());
+        all.states.push(SiteState { site: site.clone(), state: counts.state, scores: shows });
+        all.scores.add(scores);
+        all.pools.0.push(counts);
     }
+    all
+}
+
+/// The figures of `slice`, the `part`'s slice at every site.
+pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, terms: &Terms) -> SliceFigures {
+    let Gathered { pools, states, scores, measures } = gather(part, groups.len(), terms);
+    let has_label = terms.contract.label.is_some();
+    let partial = Partial::of(part, slice, groups, terms);
     let (classes, values) = (Classes::of(part, terms), Values::of(part, terms));
+    let own: Vec<Pooled> = (0..groups.len()).map(|at| pools.sum(&[at])).collect();
     // Areas under curves are in it: they are computed once.
-    let known: Vec<Option<Known>> = (0..groups.len()).map(|at| pooled.known(at)).collect();
+    let known = own
+        .iter()
+        .enumerate()
+        .map(|(at, own)| Some(Known { counts: own.counts.as_ref()?.first()?, scores: scores.scored(at) }));
+    let known: Vec<Option<Known>> = known.collect();
     let rows = groups.iter().zip(measures).enumerate().map(|(at, (group, sites))| {
         let (sites, areas): (Vec<_>, Vec<_>) = sites.into_iter().unzip();
         let areas: Vec<_> = part.sites.iter().zip(areas).collect();
@@ -128,80 +122,79 @@ pub(super) fn slice_figures(slice: &Slice, groups: &[Vec<String>], part: &Part, 
         GroupFigures {
             group: group.clone(),
             compared: is_compared(group),
+            known_at: own[at].sites,
+            of_sites: pools.released(),
             pooled: known.map(|known| terms.measures(known)),
-            classification: pooled.groups.get(at).filter(|_| has_label).map(|counts| classification(counts, terms)),
+            classification: known.filter(|_| has_label).map(|known| classification(known.counts, terms)),
             sites,
             reliability: known.map(|known| terms.reliability(known)).unwrap_or_default(),
             ranking: known.and_then(|known| terms.ranking(known, &areas)),
             calibration: known.and_then(|known| terms.calibration(known)),
-            identified: partial.as_ref().and_then(|partial| partial.group(at, terms)),
+            identified: partial.group(at, known.is_none_or(|known| terms.is_mature(known.counts))),
             multiclass: known.and(classes.as_ref()).map(|classes| classes.figures(at)),
             regression: known.and(values.as_ref()).map(|values| values.figures(at)),
         }
     });
     let cut = !slice.attributes.is_empty();
-    let compared = |counts: &[Counts]| -> Option<Vec<Counts>> {
-        (0..groups.len()).filter(|at| is_compared(&groups[*at])).map(|at| counts.get(at).copied()).collect()
-    };
+    let compared: Vec<usize> = (0..groups.len()).filter(|at| is_compared(&groups[*at])).collect();
+    let together = pools.sum(&compared);
     let site_parity = |site: &SiteCounts| -> Option<Parity> {
-        Some(parity(Some(&compared(&site.groups)?), terms)).filter(|_| cut && site.state == State::Released)
+        Some(parity(site.all(&compared).as_deref(), terms)).filter(|_| cut && site.all(&compared).is_some())
     };
+    let names = || compared.iter().map(|at| &groups[*at][..]);
+    let named = together.counts.as_ref().map(|counts| names().zip(counts.iter().copied()).collect::<Vec<_>>());
     SliceFigures {
         attributes: slice.attributes.clone(),
         reference: slice.reference.clone(),
-        parity: cut.then(|| parity(compared(&pooled.groups).as_deref(), terms)),
-        fairness: cut.then(|| fairness(named(groups, &pooled.groups).as_deref(), terms)),
+        compared_at: together.sites,
+        parity: cut.then(|| parity(together.counts.as_deref(), terms)),
+        fairness: cut.then(|| fairness(named.as_deref(), &partial.favourable(&compared, terms), terms)),
         multiclass: classes.as_ref().filter(|_| cut).map(|classes| classes.parity(groups)),
         regression: values.as_ref().filter(|_| cut).map(|values| values.parity(groups)),
-        site_parity: sites.iter().map(site_parity).collect(),
+        site_parity: pools.0.iter().map(site_parity).collect(),
         groups: rows.collect(),
-        pairs: pairs(slice, groups, (&sites, &known, partial.as_ref(), values.as_ref()), terms),
+        pairs: pairs(slice, groups, (&pools, &known, &partial, values.as_ref()), terms),
         sites: states,
     }
 }
 
-/// Compared groups with their counts; none where the counts are not known.
-fn named<'a>(groups: &'a [Vec<String>], counts: &[Counts]) -> Option<Vec<(&'a [String], Counts)>> {
-    let all = groups.iter().enumerate().filter(|(_, group)| is_compared(group));
-    all.map(|(at, group)| Some((&group[..], *counts.get(at)?))).collect()
-}
-
 /// What pairs are compared from: counts by site, groups pooled, hidden parts, and values where the task has them.
-type Pools<'a> = (&'a [SiteCounts], &'a [Option<Known<'a>>], Option<&'a Partial>, Option<&'a Values<'a>>);
+type Parts<'a> = (&'a Pools, &'a [Option<Known<'a>>], &'a Partial, Option<&'a Values<'a>>);
 
 fn pairs(
     slice: &Slice,
     groups: &[Vec<String>],
-    (sites, known, partial, values): Pools,
+    (pools, known, partial, values): Parts,
     terms: &Terms,
-) -> Vec<super::PairFigures> {
+) -> Vec<PairFigures> {
     let reference = groups.iter().position(|group| *group == slice.reference).filter(|_| !slice.attributes.is_empty());
-    let Some((reference, against)) = reference.and_then(|at| Some((at, known[at]?))) else {
-        return Vec::new();
+    let Some(reference) = reference else { return Vec::new() };
+    let others = (0..groups.len()).filter(|at| *at != reference && is_compared(&groups[*at]));
+    let of = |group: usize| {
+        let Pooled { sites, counts } = pools.sum(&[group, reference]);
+        let counts: [Counts; 2] = counts?.try_into().ok()?;
+        let scores = [group, reference].map(|at| known[at].and_then(|known| known.scores));
+        let pair = Pair { sites: &pools.0, group, reference, terms: *terms, partial, values };
+        Some(pair)
+            .filter(|_| decided(&counts[0]).1 > 0)
+            .map(|pair| pair.figures(groups[group].clone(), (sites, counts), scores))
     };
-    let others = groups
-        .iter()
-        .enumerate()
-        .filter_map(|(at, group)| Some((at, group, known[at]?)))
-        .filter(|(at, group, known)| is_compared(group) && *at != reference && decided(known.counts).1 > 0);
-    others
-        .map(|(at, group, known)| {
-            Pair { sites, group: at, reference, terms: *terms, partial, values }.figures(group.clone(), known, against)
-        })
-        .collect()
+    others.filter_map(of).collect()
 }
 
-/// All events of each window, over the sites that released the slice without attributes.
+/// All events of each window, over the sites that show them.
 pub(super) fn window_figures(part: &Part, terms: &Terms) -> Vec<WindowFigures> {
     let of = |window: &Window| {
-        let mut pooled = Sum::default();
-        let mut sites = 0;
-        for slice in part.sites.iter().filter_map(|site| part.slice(site, window)) {
-            let (state, _, sum) = site_sum(Some(&[slice]));
-            pooled.add(&sum);
-            sites += u64::from(state == State::Released);
+        let (mut pools, mut scores) = (Pools(Vec::new()), Scores::default());
+        for (site, slice) in part.sites.iter().filter_map(|site| Some((site, part.slice(site, window)?))) {
+            let counts = SiteCounts::of(site, Some(&[slice]), 1);
+            scores.add(Scores::of(Some(&[slice]), &counts));
+            pools.0.push(counts);
         }
-        WindowFigures { window: *window, sites, pooled: pooled.known(0).map(|known| terms.measures(known)) }
+        let Pooled { sites, counts } = pools.sum(&[0]);
+        let known =
+            counts.as_ref().and_then(|counts| Some(Known { counts: counts.first()?, scores: scores.scored(0) }));
+        WindowFigures { window: *window, sites, pooled: known.map(|known| terms.measures(known)) }
     };
     part.windows.iter().map(of).collect()
 }

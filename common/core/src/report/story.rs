@@ -1,15 +1,18 @@
 //! The report in sentences: what a reader should know first. Every number comes from the report.
 
+use super::group::decided;
+use super::rates::{Rate, false_negatives, false_positives};
 use super::{
-    Estimate, Figure, Finding, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, SimpsonFigures,
-    SiteState, SliceFigures, State, TestFigure,
+    Estimate, Figure, Finding, Gap, PairFigures, Report, Scope, SimpsonFigures, SiteState, SliceFigures, State,
+    TestFigure,
 };
+use crate::disclosure::Counts;
 use crate::ids::Name;
-use crate::statistics::{Interval, NotEstimable};
+use crate::statistics::{self as st, Interval, NotEstimable};
 
 /// Sentences about each slice with attributes, the most telling first.
 pub fn story(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = super::private::private_story(report);
     for scope in &report.scopes {
         lines.extend(whole_story(report, scope));
         for slice in scope.slices.iter().filter(|slice| !slice.attributes.is_empty()) {
@@ -17,10 +20,7 @@ pub fn story(report: &Report) -> Vec<String> {
                 1 => slice.attributes.join(" x "),
                 _ => format!("{} ({})", slice.attributes.join(" x "), scope.name()),
             };
-            let known = slice.sites.iter().filter(|site| site.state == State::Released).count();
-            if known < slice.sites.len() {
-                lines.push(format!("{name}: {known} of {} sites released this slice.", slice.sites.len()));
-            }
+            lines.extend(known_story(&name, slice));
             let favours = report.decision.favourable == report.decision.selected;
             match &slice.pairs[..] {
                 [pair] => pair_story(&name, slice, pair, favours, &mut lines),
@@ -30,6 +30,18 @@ pub fn story(report: &Report) -> Vec<String> {
         lines.extend(multiplicity_story(report, scope));
     }
     lines
+}
+
+/// What is known where, if not everything is.
+fn known_story(name: &str, slice: &SliceFigures) -> Option<String> {
+    let (all, of) = (slice.sites.len(), |state: State| slice.sites.iter().filter(|site| site.state == state).count());
+    let some = match of(State::Partial) {
+        0 => String::new(),
+        1 => ", 1 only some".to_owned(),
+        some => format!(", {some} only some"),
+    };
+    let known = of(State::Released);
+    (known < all).then(|| format!("{name}: {known} of {all} sites showed all groups of this slice{some}."))
 }
 
 /// How many of a scope's tests are findings; nothing where there is one or none.
@@ -102,9 +114,9 @@ fn many_story(name: &str, slice: &SliceFigures, pairs: &[PairFigures], lines: &m
         lines.push(format!(
             "{name}: {} selected {}, {} {}; crude difference {}; adjusted for site, odds ratio {}{}.",
             pair.group.join(" x "),
-            selection_rate(slice, &pair.group),
+            selection_rate(&pair.counts[0]),
             slice.reference.join(" x "),
-            selection_rate(slice, &slice.reference),
+            selection_rate(&pair.counts[1]),
             points(&pair.crude.difference),
             number(odds),
             shows(odds)
@@ -124,19 +136,16 @@ fn clear_by(pair: &PairFigures) -> f64 {
 
 /// Rates that need labels, a group against the reference.
 fn outcome_story(name: &str, slice: &SliceFigures, pair: &PairFigures) -> Option<String> {
-    let of = |group: &[String]| -> Option<&OutcomeFigures> {
-        slice.groups.iter().find(|found| found.group == group)?.pooled.as_ref()?.outcomes.as_ref()
-    };
-    let (group, reference) = (of(&pair.group)?, of(&slice.reference)?);
     let contrast = pair.outcomes.as_ref()?;
     let (one, other) = (pair.group.join(" x "), slice.reference.join(" x "));
+    let both = |rate: Rate| pair.counts.each_ref().map(|counts| share(rate(counts)));
     let positive = contrast.fpr.value().map(|_| {
-        let difference = points(&contrast.fpr);
-        format!("false positive rate {}, {other} {}; difference {difference}", rate(&group.fpr), rate(&reference.fpr))
+        let ([group, reference], difference) = (both(false_positives), points(&contrast.fpr));
+        format!("false positive rate {group}, {other} {reference}; difference {difference}")
     });
     let negative = contrast.tpr.value().map(|_| {
-        let difference = points(&opposite(&contrast.tpr));
-        format!("false negative rate {}, {other} {}; difference {difference}", rate(&group.fnr), rate(&reference.fnr))
+        let ([group, reference], difference) = (both(false_negatives), points(&opposite(&contrast.tpr)));
+        format!("false negative rate {group}, {other} {reference}; difference {difference}")
     });
     let parts: Vec<_> = positive.into_iter().chain(negative).collect();
     (!parts.is_empty()).then(|| format!("{name}: {one} {}.", parts.join("; ")))
@@ -165,9 +174,12 @@ fn simpson_story(name: &str, pair: &PairFigures) -> Option<String> {
     Some(format!("{name}: {how} ({crude} against {adjusted})."))
 }
 
-fn selection_rate(slice: &SliceFigures, of: &[String]) -> String {
-    let found = slice.groups.iter().find(|g| g.group == of).and_then(|g: &GroupFigures| g.pooled.as_ref());
-    found.and_then(|pooled| pooled.selection_rate.value()).map_or("no rate".to_owned(), percent)
+fn selection_rate(counts: &Counts) -> String {
+    share(decided(counts))
+}
+
+fn share((x, n): (u64, u64)) -> String {
+    st::rate(x, n).map_or("no rate".to_owned(), percent)
 }
 
 fn rate(figure: &Figure) -> String {
@@ -178,8 +190,8 @@ fn pair_story(name: &str, slice: &SliceFigures, pair: &PairFigures, favours: boo
     let (group, reference) = (pair.group.join(" x "), slice.reference.join(" x "));
     lines.push(format!(
         "{name}: {group} selected {}, {reference} {}; crude difference {}.",
-        selection_rate(slice, &pair.group),
-        selection_rate(slice, &slice.reference),
+        selection_rate(&pair.counts[0]),
+        selection_rate(&pair.counts[1]),
         points(&pair.crude.difference)
     ));
     lines.extend(outcome_story(name, slice, pair));

@@ -58,7 +58,7 @@ pub(super) fn tables<'a>(part: &Part<'a>, site: &'a Name) -> Option<Vec<Table>> 
 
 impl Table {
     fn of(group: &ReleasedGroup, weight: u64) -> Option<Table> {
-        let counts = group.counts.value()?;
+        let counts = group.counts.full()?;
         let labels = match &group.label_weights {
             None => None,
             // Rates without these weights would be of other events.
@@ -165,14 +165,14 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disclosure::Decimal;
+    use crate::disclosure::{Block, Decimal};
     use crate::report::group::decided;
     use crate::report::rates::{correct, true_positives};
     use crate::statistics::weighted_rate;
 
     /// 40 events: 10 of each decision and label.
     fn group() -> ReleasedGroup {
-        ReleasedGroup::new(Vec::new(), Cell::Value([[10, 10, 0], [10, 10, 0], [0; 3]]), None)
+        ReleasedGroup::new(Vec::new(), Block::Full([[10, 10, 0], [10, 10, 0], [0; 3]]), None)
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn tables(report: &Report) -> BTreeMap<String, Vec<u8>> {
         ("drift", drift(report)),
         ("operations", operations(report)),
         ("impact", impact(report)),
+        ("private", private(report)),
     ];
     let filled = files.into_iter().filter(|(_, rows)| !rows.is_empty());
     filled.map(|(name, rows)| (format!("tables/{name}.csv"), format!("{COLUMNS}{rows}").into_bytes())).collect()
@@ -56,6 +57,20 @@ fn groups(report: &Report) -> String {
             add(rows, &place, "regression", &row.regression);
         }
     })
+}
+
+fn private(report: &Report) -> String {
+    let mut rows = String::new();
+    for scope in report.private.iter().flat_map(|private| &private.scopes) {
+        for slice in &scope.slices {
+            let place = Place { slice: slice.attributes.join(" x "), ..of(&scope.model_version, Tier::Full) };
+            for group in &slice.groups {
+                let place = Place { group: group.group.join(" x "), ..place.clone() };
+                add_but(&mut rows, &place, "", group, &["group", "compared"]);
+            }
+        }
+    }
+    rows
 }
 
 fn gaps(report: &Report) -> String {
@@ -308,7 +323,7 @@ mod tests {
         // Nothing is labelled. 80 of 300 women, 160 of 300 men: half as often, and z = -0.8/3 by the square root of 0.4 * 0.6 * 2/300.
         let z = (-80.0 / 300.0) / (0.4 * 0.6 * 2.0 / 300.0_f64).sqrt();
         for (file, start, value, state) in [
-            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.below,", "true", "value"),
+            ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.below,", "yes", "value"),
             ("gaps", "v1,1,gender,Female,Male,,,fairness.four_fifths.impact_ratio,", "0.5", "estimate"),
             ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.finding,", "corrected", "value"),
             ("pairs", "v1,1,gender,Female,Male,,,multiplicity.selection_rate.z,", &z.to_string()[..14], "value"),

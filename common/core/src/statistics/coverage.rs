@@ -243,3 +243,53 @@ fn rates_of_people_who_come_back_cover_at_their_level() {
     println!("the same, taken for independent: {found:.4}");
     assert!(found < 0.9, "{found}");
 }
+
+/// A discrete Laplace number: the difference of two geometric ones.
+fn laplace(draws: &mut Draws, scale: f64) -> f64 {
+    let mut geometric = || (-(1.0 - draws.uniform()).ln() * scale).floor();
+    geometric() - geometric()
+}
+
+/// So many events of which a share counts, with the noise of some releases on each of a + b cells.
+fn with_noise(draws: &mut Draws, (n, p): (u64, f64), [a, b]: [u64; 2], (scale, releases): (f64, u64)) -> [NoisySum; 2] {
+    let q = (-1.0 / scale).exp();
+    let each = 2.0 * q / (1.0 - q).powi(2) * releases as f64;
+    let x = draws.binomial(n, p);
+    [(x, a), (n - x, b)].map(|(count, cells)| {
+        let noise: f64 = (0..cells * releases).map(|_| laplace(draws, scale)).sum();
+        NoisySum { value: count as f64 + noise, variance: each * cells as f64 }
+    })
+}
+
+#[test]
+fn intervals_of_noisy_counts_contain_the_noise() {
+    // Selection has three cells on either side, a true positive rate one.
+    for (events, cells, noise) in [
+        ((400, 0.3), [3, 3], (6.0, 1)),
+        ((400, 0.05), [1, 1], (6.0, 1)),
+        ((2_000, 0.5), [3, 3], (12.0, 3)),
+        ((150, 0.9), [2, 2], (3.0, 2)),
+    ] {
+        let found = coverage(|draws| {
+            let [part, rest] = with_noise(draws, events, cells, noise);
+            noisy_rate(part, rest, 10, LEVEL).is_ok_and(|rate| rate.interval.contains(events.1))
+        });
+        close(&format!("noise {noise:?} on {events:?}"), found, 0.95);
+        // The test can fail: without the noise intervals are too narrow.
+        let narrow = coverage(|draws| {
+            let sums = with_noise(draws, events, cells, noise);
+            let [part, rest] = sums.map(|sum| NoisySum { variance: 0.0, ..sum });
+            noisy_rate(part, rest, 10, LEVEL).is_ok_and(|rate| rate.interval.contains(events.1))
+        });
+        assert!(narrow < found - 0.05, "{narrow} of {found}");
+    }
+    let found = coverage(|draws| {
+        let rate = |draws: &mut Draws, events| {
+            let [part, rest] = with_noise(draws, events, [3, 3], (6.0, 1));
+            noisy_rate(part, rest, 10, LEVEL)
+        };
+        let (one, other) = (rate(draws, (300, 0.4)), rate(draws, (500, 0.25)));
+        one.and_then(|one| other.map(|other| noisy_difference(one, other).1.contains(0.4 - 0.25))).unwrap_or(false)
+    });
+    close("the difference of two", found, 0.95);
+}

@@ -17,6 +17,7 @@
 
 mod calibration;
 mod classification;
+mod completion;
 mod contingency;
 #[cfg(test)]
 mod coverage;
@@ -33,6 +34,7 @@ mod means;
 mod meta;
 mod multiclass;
 mod multiplicity;
+mod noisy;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
@@ -45,6 +47,8 @@ mod oracle_counts;
 mod oracle_drift;
 #[cfg(test)]
 mod oracle_gaps;
+#[cfg(test)]
+mod oracle_noisy;
 #[cfg(test)]
 mod oracle_people;
 #[cfg(test)]
@@ -68,6 +72,7 @@ pub use calibration::{
     expected_calibration_error, maximum_calibration_error, mean_of_sums, murphy, observed_expected,
 };
 pub use classification::Confusion;
+pub use completion::{Range, SliceRange, TableRange, add_tables};
 pub use contingency::{odds_ratio, pearson_chi2};
 pub use drift::{DRIFT_BINS, Drift, PSI_FLOOR, drift, ks_bounds, wasserstein_1};
 pub use fairness::{average_odds_difference, cohen_d, differential_fairness, entropy_between, theil_between};
@@ -76,7 +81,7 @@ pub use groups::{
     worst_difference,
 };
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
-pub use identified::{identified_difference, identified_rate};
+pub use identified::{Possible, identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
 pub use means::{Sample, max_min_means, welch};
 pub use meta::{
@@ -85,6 +90,7 @@ pub use meta::{
 };
 pub use multiclass::{Average, ClassTable, Weights, among_first};
 pub use multiplicity::{NormalTest, benjamini_hochberg, holm, two_proportions};
+pub use noisy::{NOISE_MULTIPLE, NoisyRate, NoisySum, noisy_difference, noisy_rate};
 pub use proportion::{balanced_accuracy, difference, newcombe_difference, rate, wilson};
 pub use quantile::{ValueBin, quantile, quantile_bin};
 pub use ranking::{Auc, auc, auc_difference, auc_effect, average_precision, gini, label_distance};
@@ -139,8 +145,12 @@ pub enum NotEstimable {
     Immature,
     /// The score's range is not 0 to 1, so it claims no probability.
     NotAProbability,
+    /// The noise in the denominator is too large beside it.
+    TooNoisy,
     /// The order of the classes means nothing.
     ClassesNotOrdered,
+    /// No site shows all groups that are compared.
+    NoSiteShowsAllGroups,
 }
 
 impl NotEstimable {
@@ -163,7 +173,9 @@ impl NotEstimable {
             NotEstimable::Separated => "separated",
             NotEstimable::Immature => "immature",
             NotEstimable::NotAProbability => "not_a_probability",
+            NotEstimable::TooNoisy => "too_noisy",
             NotEstimable::ClassesNotOrdered => "classes_not_ordered",
+            NotEstimable::NoSiteShowsAllGroups => "no_site_shows_all_groups",
         }
     }
 }

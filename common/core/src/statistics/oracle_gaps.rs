@@ -24,14 +24,25 @@ fn gaps_of_two_rates_match() {
     }
 }
 
+/// `x` cases of `n` known events, and up to `hidden` more.
+fn open(x: u64, n: u64, hidden: u64) -> Possible {
+    let from = |least: u64| Range { least, most: least + hidden };
+    Possible { cases: from(x), rest: from(n - x) }
+}
+
 #[test]
 fn identification_bounds_match() {
     for case in cases_of(IDENTIFIED, "rates") {
         let [x, n, hidden] = counts(&case["counts"])[..] else { panic!("three counts") };
-        same("rate", &case, interval(identified_rate(x, n, hidden)), &case["bounds"]);
+        same("rate", &case, interval(identified_rate(open(x, n, hidden))), &case["bounds"]);
     }
     for case in cases_of(IDENTIFIED, "differences") {
         let [x1, n1, x0, n0, hidden] = counts(&case["counts"])[..] else { panic!("five counts") };
-        same("difference", &case, interval(identified_difference(x1, n1, x0, n0, hidden)), &case["bounds"]);
+        same(
+            "difference",
+            &case,
+            interval(identified_difference(open(x1, n1, hidden), open(x0, n0, hidden), [hidden; 2])),
+            &case["bounds"],
+        );
     }
 }

@@ -51,7 +51,7 @@ fn seen(slices: &[ReleasedSlice], of: impl Fn(&ReleasedGroup) -> Option<bool>) -
 }
 
 fn check_group(group: &ReleasedGroup, sides: Sides, k: u64) -> Result<(), Refusal> {
-    let Some(counts) = group.counts.value() else {
+    let Some(counts) = group.counts.full() else {
         let hidden = [
             shown(&group.classes),
             shown(&group.ranks),
@@ -60,7 +60,7 @@ fn check_group(group: &ReleasedGroup, sides: Sides, k: u64) -> Result<(), Refusa
             shown(&group.subjects),
         ];
         return match hidden.contains(&Some(true)) {
-            true => Err(Refusal::new("release", "no details of a withheld group", "some")),
+            true => Err(Refusal::new("release", "no details of a group that is not full", "some")),
             false => Ok(()),
         };
     };

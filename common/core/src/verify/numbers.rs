@@ -1,10 +1,12 @@
 //! Shape, rule, bounds and sums of a release: whatever its site computed, these must hold.
 
+use super::blocks::{check_blocks, check_sums};
 use super::detail::check_detail;
+use super::private::check_noisy;
 use crate::contract::ContractText;
 use crate::disclosure::{
-    Bin, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, Sum,
-    passes,
+    Bin, Block, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
+    Sum, passes,
 };
 use crate::event::{Tier, edge, log_linear};
 use crate::fault::Refusal;
@@ -15,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the numbers of a release against its plan and contract.
 pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
+    if plan.disclosure.privacy.is_some() {
+        return check_noisy(text, plan, contract);
+    }
+    same("noise", &None, &text.noise.map(|noise| format!("{noise:?}")))?;
     same("version", &(RELEASE_FORMAT, RULE), &(text.format, text.rule.as_str()))?;
     same("release", &plan.disclosure.k, &text.k)?;
     if text.outcomes > text.events || text.events > limits::EVENTS_PER_RELEASE {
@@ -29,18 +35,17 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
         ));
     }
     check_strata(text, plan)?;
-    let mut whole = Some((0, 0));
+    let (mut events, mut outcomes) = (Some(0_u64), Some(0_u64));
     for stratum in &text.strata {
-        check_slices(&stratum.slices, plan, contract, text.k)?;
+        check_slices(&stratum.slices, plan, contract, text)?;
         check_detail(&stratum.slices, contract, text.k)?;
-        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
-        whole = whole.zip(counts).map(|((events, outcomes), counts)| {
-            (events + total(counts), outcomes + counts.iter().map(|row| row[0] + row[1]).sum::<u64>())
-        });
+        let whole = whole(&stratum.slices);
+        let labelled = whole.and_then(Block::margins).map(|totals| totals.labels[0].saturating_add(totals.labels[1]));
+        events = events.zip(whole.and_then(Block::events)).map(|(sum, own)| sum.saturating_add(own));
+        outcomes = outcomes.zip(labelled).map(|(sum, own)| sum.saturating_add(own));
     }
-    if let Some(sums) = whole {
-        same("release", &(text.events, text.outcomes), &sums)?;
-    }
+    events.map_or(Ok(()), |events| same("release", &text.events, &events))?;
+    outcomes.map_or(Ok(()), |outcomes| same("release", &text.outcomes, &outcomes))?;
     check_quality(text, contract)?;
     check_operations(text)
 }
@@ -61,8 +66,7 @@ fn check_strata(text: &ReleaseText, plan: &PlanText) -> Result<(), Refusal> {
     }
     for stratum in &text.strata {
         let Tier::Sampled(one_in) = stratum.tier else { continue };
-        let counts = stratum.slices.first().and_then(|slice| slice.groups.first()?.counts.value());
-        if one_in < 2 || counts.is_some_and(|counts| total(counts) == 0) {
+        if one_in < 2 || whole(&stratum.slices).and_then(Block::events) == Some(0) {
             return Err(Refusal::new("release", "tiers that sample one of at least 2, and hold events", one_in));
         }
     }
@@ -139,57 +143,58 @@ fn check_operations(text: &ReleaseText) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_slices(slices: &[ReleasedSlice], plan: &PlanText, contract: &ContractText, k: u64) -> Result<(), Refusal> {
+fn whole(slices: &[ReleasedSlice]) -> Option<&Block> {
+    slices.first().and_then(|slice| Some(&slice.groups.first()?.counts))
+}
+
+fn check_slices(
+    slices: &[ReleasedSlice],
+    plan: &PlanText,
+    contract: &ContractText,
+    text: &ReleaseText,
+) -> Result<(), Refusal> {
     let mut wanted = vec![(Vec::new(), vec![Vec::new()])];
     wanted.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
     if slices.len() != wanted.len() {
         return Err(Refusal::new("release", format!("{} slices", wanted.len()), slices.len()));
     }
-    let whole = slices[0].groups.first();
     let mut intersections = BTreeSet::new();
     for (slice, (attributes, groups)) in slices.iter().zip(&wanted) {
         same("release", attributes, &slice.attributes)?;
         let found: Vec<_> = slice.groups.iter().map(|group| group.group.clone()).collect();
         same("release", groups, &found)?;
+        check_blocks(slice, text.k)?;
         for group in &slice.groups {
-            check_group(group, contract, k)?;
+            check_group(group, contract, text.k)?;
         }
-        let seen: BTreeSet<_> = slice.groups.iter().map(visible).collect();
-        if seen.len() != 1 {
-            return Err(Refusal::new("release", "a slice whole or withheld whole, at one resolution", "parts of one"));
+        let seen: BTreeSet<_> = slice.groups.iter().map(bins).collect();
+        if seen.len() != 1 || slice.full().is_none() && !seen.contains(&None) {
+            let expected = "histograms of all groups at one resolution, where all are full, or of none";
+            return Err(Refusal::new("release", expected, "parts of them"));
         }
         if attributes.len() >= 2 {
             intersections.extend(seen);
         }
-        check_sums(slice, whole)?;
+        check_sums(slice, &slices[0].groups[0].counts, text.events)?;
+        check_histograms(slice, &slices[0].groups[0])?;
     }
     if intersections.len() > 1 {
-        let expected = "all slices of two or more attributes released alike, or withheld all together";
+        let expected = "histograms of all slices of two or more attributes at one resolution, or of none";
         return Err(Refusal::new("release", expected, "some of them"));
     }
     Ok(())
 }
 
-/// Whether a group's counts are visible, and at how many bins its scores are.
-fn visible(group: &ReleasedGroup) -> (bool, Option<u32>) {
-    (group.counts.value().is_some(), group.scores.as_ref().and_then(Cell::value).map(|scores| scores.bins))
+/// At how many bins a group's scores are visible.
+fn bins(group: &ReleasedGroup) -> Option<u32> {
+    group.scores.as_ref().and_then(Cell::value).map(|scores| scores.bins)
 }
 
-/// The groups of a slice add up to the slice without attributes, counts and histograms alike.
-fn check_sums(slice: &ReleasedSlice, whole: Option<&ReleasedGroup>) -> Result<(), Refusal> {
-    let counts: Option<Vec<_>> = slice.groups.iter().map(|group| group.counts.value()).collect();
-    if let Some(counts) = counts {
-        let sum = counts.into_iter().fold([[0_u64; 3]; 3], |mut sum, counts| {
-            for (sum, count) in sum.iter_mut().flatten().zip(counts.iter().flatten()) {
-                *sum = sum.saturating_add(*count);
-            }
-            sum
-        });
-        same("release", &whole.and_then(|whole| whole.counts.value()), &Some(&sum))?;
-    }
+/// The histograms of a slice's groups add up to that of the slice without attributes.
+fn check_histograms(slice: &ReleasedSlice, whole: &ReleasedGroup) -> Result<(), Refusal> {
     let scores: Option<Vec<_>> = slice.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
     let Some(bins) = scores.as_ref().and_then(|scores| scores.first()).map(|scores| scores.bins) else { return Ok(()) };
-    let whole = whole.and_then(|whole| whole.scores.as_ref()?.value()).filter(|whole| whole.bins >= bins);
+    let whole = whole.scores.as_ref().and_then(Cell::value).filter(|whole| whole.bins >= bins);
     let Some(whole) = whole else {
         return Err(Refusal::new("release", "a histogram of all events, at least as fine", "none"));
     };
@@ -216,15 +221,12 @@ fn histogram(groups: &[&Scores], bins: u32) -> BTreeMap<(usize, u32), (u64, u128
 
 fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result<(), Refusal> {
     same("release", &contract.score.is_some(), &group.scores.is_some())?;
-    let Some(counts) = group.counts.value() else {
+    let Some(counts) = group.counts.full() else {
         return match &group.scores {
-            Some(Cell::Value(_)) => Err(Refusal::new("release", "no histogram of a withheld group", "one")),
+            Some(Cell::Value(_)) => Err(Refusal::new("release", "no histogram of a group that is not full", "one")),
             _ => Ok(()),
         };
     };
-    for count in counts.iter().flatten() {
-        check_count(*count, k)?;
-    }
     match (&group.scores, &contract.score) {
         (Some(Cell::Value(scores)), Some(score)) => check_scores(scores, counts, score.bins, k),
         _ => Ok(()),

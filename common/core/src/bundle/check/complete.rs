@@ -57,13 +57,14 @@ impl Verdict {
             .scopes
             .iter()
             .flat_map(|scope| &scope.slices)
-            .filter(|slice| slice.sites.iter().any(|site| site.state == State::Suppressed))
+            .filter(|slice| slice.sites.iter().any(|site| matches!(site.state, State::Suppressed | State::Partial)))
             .count();
         let hidden = match hidden {
             0 => String::new(),
             1 => "; 1 slice suppressed at a site".to_owned(),
             _ => format!("; {hidden} slices suppressed at a site"),
         };
+        let noise = if report.private.is_some() { "; counts with noise" } else { "" };
         let amended = report.releases.iter().filter(|row| row.amends.is_some() && row.used == Use::Used).count();
         let amended = match amended {
             0 => String::new(),
@@ -71,7 +72,7 @@ impl Verdict {
             _ => format!("; {amended} releases amended"),
         };
         format!(
-            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{amended}{hidden}",
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{noise}{amended}{hidden}",
             self.word(),
             report.plan.name,
             report.plan.version

@@ -22,7 +22,9 @@ fn release(rows: &[Row], plan: &Plan, contract: &Contract, after: bool) -> Relea
         }
     }
     let window = Window { start: crate::time::Time(0), end: crate::time::Time(crate::time::HOUR_NS) };
-    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window).expect("fits")
+    disclose(&aggregate, plan, contract, Digest([7; 32]), &Name::new("s").expect("a name"), window)
+        .expect("fits")
+        .release
 }
 
 /// The verdict over rows, with the plan's own k of 5.
@@ -104,19 +106,21 @@ fn what_both_releases_withhold_is_not_looked_at() {
     let (plan, contract) = documents();
     let all = [far.concat(), late.concat()].concat();
     let after = release(&all, &plan, &contract, true);
-    assert!(after.strata[0].slices[2].groups[0].counts.value().is_none(), "the intersection is withheld");
+    assert!(after.strata[0].slices[2].groups[0].counts.full().is_none(), "the intersection is withheld");
     assert_eq!(verdict(&all), Ok(()));
 }
 
-/// Every transition of every slice, from the rows alone: the least number of events, over what either release shows.
-fn least(rows: &[Row], plan: &Plan, contract: &Contract) -> Option<u64> {
+/// Every transition of every slice that is full in both, from the rows alone: the least number of events; and whether all
+/// slices are.
+fn least(rows: &[Row], plan: &Plan, contract: &Contract) -> (Option<u64>, bool) {
     let both = [false, true].map(|late| release(rows, plan, contract, late));
     let axes: [&[usize]; 3] = [&[], &[0], &[0, 1]];
-    let mut least = None;
+    let (mut least, mut all) = (None, true);
     for (slice, axes) in axes.iter().enumerate() {
-        let of = |release: &Release| release.strata[0].slices[slice].groups[0].clone();
-        let counts = both.iter().any(|release| of(release).counts.value().is_some());
-        let bins = both.iter().filter_map(|r| Some(of(r).scores?.value()?.bins)).min();
+        let of = |release: &Release| release.strata[0].slices[slice].clone();
+        let counts = both.iter().all(|release| of(release).full().is_some());
+        let bins = both.iter().filter_map(|r| Some(of(r).groups[0].scores.clone()?.value()?.bins)).min();
+        all &= counts;
         let key = |row: &Row| {
             let group: Vec<u16> = axes.iter().map(|axis| row.4[*axis]).collect();
             (group, row.1, row.2)
@@ -130,7 +134,24 @@ fn least(rows: &[Row], plan: &Plan, contract: &Contract) -> Option<u64> {
             least = found.into_iter().flatten().chain(least).min();
         }
     }
-    least
+    (least, all)
+}
+
+#[test]
+fn totals_are_held_against_totals_and_rungs_against_rungs() {
+    // Three of decision 1 have label 0: totals are shown, before and after.
+    let mixed = |before: bool| {
+        let of = |n: usize, decision: u8, label: u8| rows(n, (decision, before.then_some(label), label, None, [0, 0]));
+        [of(3, 1, 0), of(20, 1, 1), of(20, 0, 0), of(20, 0, 1)].concat()
+    };
+    let again = |rows: Vec<Row>| [mixed(true), rows].concat();
+    assert_eq!(verdict(&mixed(true)), Ok(()));
+    let late = |n: usize| rows(n, (0, None, 0, None, [0, 0]));
+    assert_eq!(verdict(&again(late(6))), Ok(()));
+    let error = verdict(&again(late(4))).expect_err("four");
+    assert!(error.contains("(decision code 0): 4 events come in with any label"), "{error}");
+    let full = rows(10, (1, None, 0, None, [0, 0]));
+    assert!(verdict(&again(full)).is_err(), "what was hidden would be what is seen now less ten");
 }
 
 fn any_rows() -> impl Strategy<Value = Vec<Row>> {
@@ -146,7 +167,8 @@ proptest! {
     #[test]
     fn the_verdict_is_the_least_transition(rows in any_rows()) {
         let (plan, contract) = documents();
-        let least = least(&rows, &plan, &contract);
-        prop_assert_eq!(verdict(&rows).is_ok(), least.is_none_or(|least| least >= plan.disclosure.k), "{:?}", least);
+        let (least, all) = least(&rows, &plan, &contract);
+        let (good, fits) = (verdict(&rows).is_ok(), least.is_none_or(|least| least >= plan.disclosure.k));
+        prop_assert!(if all { good == fits } else { !good || fits }, "{:?}", least);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::world::{Gave, World};
 use super::{Report, check, html};
-use crate::disclosure::{Cell, Decimal, Moments, ReleasedGroup, ReleasedSlice};
+use crate::disclosure::{Block, Cell, Decimal, Moments, ReleasedGroup, ReleasedSlice};
 use crate::report::{Figure, tables};
 
 const TRIAGE: &str = r#"
@@ -55,8 +55,8 @@ fn slices<T>(
     let groups =
         vec![named("Female", &parts[0]), named("Male", &parts[1]), named("other", empty), named("unknown", empty)];
     vec![
-        ReleasedSlice { attributes: Vec::new(), groups: vec![group(&sum(&parts[0], &parts[1]))] },
-        ReleasedSlice { attributes: vec!["gender".to_owned()], groups },
+        ReleasedSlice { attributes: Vec::new(), groups: vec![group(&sum(&parts[0], &parts[1]))], folds: Vec::new() },
+        ReleasedSlice { attributes: vec!["gender".to_owned()], groups, folds: Vec::new() },
     ]
 }
 
@@ -80,7 +80,7 @@ fn classes(parts: [Table; 2], shown: bool) -> Vec<ReleasedSlice> {
         ReleasedGroup {
             classes: Some(cell(shown)),
             ranks: Some(Cell::Value(ranks)),
-            ..ReleasedGroup::new(Vec::new(), Cell::Value(counts), None)
+            ..ReleasedGroup::new(Vec::new(), Block::Full(counts), None)
         }
     })
 }
@@ -121,7 +121,7 @@ fn stays(parts: [Pairs; 2], shown: bool) -> Vec<ReleasedSlice> {
         let moments = if shown { Cell::Value(days(pairs)) } else { Cell::Suppressed };
         // All scores are hidden: the histogram is another test's.
         let scores = Some(Cell::Suppressed);
-        ReleasedGroup { moments: Some(moments), ..ReleasedGroup::new(Vec::new(), Cell::Value(counts), scores) }
+        ReleasedGroup { moments: Some(moments), ..ReleasedGroup::new(Vec::new(), Block::Full(counts), scores) }
     })
 }
 
@@ -158,7 +158,7 @@ fn classes_are_pooled_over_the_sites_that_show_them() {
     check(&report, &page);
     for text in [
         "2 of 4 sites showed classes",
-        "gender: classes suppressed at 1 of the 3 sites that gave this slice.",
+        "gender: classes suppressed at 1 of the 3 sites that showed all groups of this slice.",
         "&lt;i&gt;middle&lt;/i&gt;",
         "not estimable (classes not ordered)",
         "The decision in which groups differ most: low",

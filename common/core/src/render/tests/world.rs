@@ -3,8 +3,8 @@
 use crate::codec::Valid;
 use crate::contract::{self, Contract, Feature};
 use crate::disclosure::{
-    Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText, ReleasedGroup,
-    ReleasedSlice, ReleasedStratum, Sum,
+    Block, Cell, Counts, Decimal, FeatureQuality, Operations, Quality, RELEASE_FORMAT, RULE, ReleaseText,
+    ReleasedGroup, ReleasedSlice, ReleasedStratum, Sum,
 };
 use crate::envelope::{Attestation, Claim, Head, ReleaseClaim, attest_contract, attest_plan, json, seal};
 use crate::event::{IntakeCounts, Tier};
@@ -31,6 +31,8 @@ pub(crate) enum Gave {
     Blocks(Vec<Counts>),
     /// The slice is suppressed; this many events.
     Hidden(u64),
+    /// All events, a group each, and folds.
+    Rungs(Block, Vec<Block>, Vec<Block>),
     /// These slices.
     Slices(Vec<ReleasedSlice>),
     /// No release.
@@ -44,7 +46,9 @@ pub(crate) struct World {
     pub categories: [String; 2],
     pub favourable: String,
     pub retrospective: bool,
+    pub k: u64,
     pub min_site_n: u64,
+    pub min_coverage: f64,
     pub sites: Vec<(&'static str, Gave)>,
     /// Site, one in so many, counts of that tier.
     pub sampled: Vec<(&'static str, u32, Gave)>,
@@ -54,6 +58,8 @@ pub(crate) struct World {
     pub features: bool,
     /// The whole contract, where it is another one.
     pub contract: Option<&'static str>,
+    /// Policy packs that the plan names.
+    pub packs: Vec<&'static str>,
     /// Tables at the end of the plan.
     pub plan: String,
 }
@@ -66,12 +72,15 @@ impl World {
             categories: ["Female", "Male"].map(str::to_owned),
             favourable: "1".to_owned(),
             retrospective: false,
+            k: 1,
             min_site_n: 10,
+            min_coverage: 0.8,
             sites,
             sampled: Vec::new(),
             intake: IntakeCounts::new(),
             features: false,
             contract: None,
+            packs: Vec::new(),
             plan: String::new(),
         }
     }
@@ -120,12 +129,15 @@ impl World {
         let required: Vec<_> = self.sites.iter().map(|(site, _)| format!("\"{site}\"")).collect();
         let source = format!(
             "plan = \"admissions\"\nversion = 1\ntitle = {}\ncontract = \"admission\"\nmodel_versions = [\"v1\"]\n\
-             required_sites = [{}]\nmin_site_n = {}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
-             end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = 1\n\
+             required_sites = [{}]\nmin_site_n = {}\nmin_coverage = {:?}\npacks = {:?}\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\n\
+             end = \"2026-02-01T00:00:00Z\"\nrelease_after_hours = 24\n[disclosure]\nk = {}\n\
              [[slice]]\nattributes = [\"gender\"]\nreference = [{}]\n{}",
             quoted(&self.title),
             required.join(", "),
             self.min_site_n,
+            self.min_coverage,
+            self.packs,
+            self.k,
             quoted(&self.categories[1]),
             self.plan
         );
@@ -183,9 +195,9 @@ impl World {
             ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
         });
         let strata: Vec<_> = strata.collect();
-        let whole = || strata.iter().filter_map(|stratum| stratum.slices[0].groups[0].counts.value());
-        let events = whole().flatten().flatten().sum();
-        let outcomes = whole().flatten().flat_map(|row| &row[..2]).sum();
+        let whole = || strata.iter().map(|stratum| &stratum.slices[0].groups[0].counts);
+        let events = whole().filter_map(Block::events).sum();
+        let outcomes = whole().filter_map(Block::margins).map(|of| of.labels[0] + of.labels[1]).sum();
         let one = |feature: &Feature| FeatureQuality {
             feature: feature.name.clone(),
             missing: Cell::Value(0),
@@ -201,7 +213,8 @@ impl World {
             plan,
             window,
             rule: RULE.to_owned(),
-            k: 1,
+            k: self.k,
+            noise: None,
             events,
             outcomes,
             intake: self.intake.clone(),
@@ -278,24 +291,29 @@ fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
 
 /// What a site gave of one tier: the slice without attributes, and the one of both categories.
 fn slices(gave: &Gave, groups: &[Vec<String>]) -> Vec<ReleasedSlice> {
+    let mut folds = Vec::new();
     let (whole, cells) = match gave {
         Gave::Slices(slices) => return slices.clone(),
-        Gave::Nothing => (block([0, 0]), vec![Cell::Value(block([0, 0])); groups.len()]),
-        Gave::Hidden(events) => (block([*events, 0]), vec![Cell::Suppressed; groups.len()]),
+        Gave::Rungs(whole, blocks, of) => {
+            folds.clone_from(of);
+            (whole.clone(), blocks.clone())
+        }
+        Gave::Nothing => (Block::Full(block([0, 0])), vec![Block::Full(block([0, 0])); groups.len()]),
+        Gave::Hidden(events) => (Block::Full(block([*events, 0])), vec![Block::Withheld; groups.len()]),
         Gave::Blocks(blocks) => {
             let sum = |decision: usize, label: usize| blocks.iter().map(|block| block[decision][label]).sum();
             let sum = [0, 1, 2].map(|decision| [0, 1, 2].map(|label| sum(decision, label)));
-            (sum, blocks.iter().copied().map(Cell::Value).collect())
+            (Block::Full(sum), blocks.iter().copied().map(Block::Full).collect())
         }
         Gave::Counts(counts) => {
             let sum = counts.iter().fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-            (block(sum), counts.iter().map(|part| Cell::Value(block(*part))).collect())
+            (Block::Full(block(sum)), counts.iter().map(|part| Block::Full(block(*part))).collect())
         }
     };
     let released = |group: Vec<String>, counts| ReleasedGroup::new(group, counts, None);
     let groups = groups.iter().cloned().zip(cells).map(|(group, counts)| released(group, counts));
     vec![
-        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), Cell::Value(whole))] },
-        ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect() },
+        ReleasedSlice { attributes: Vec::new(), groups: vec![released(Vec::new(), whole)], folds: Vec::new() },
+        ReleasedSlice { attributes: vec!["gender".to_owned()], groups: groups.collect(), folds },
     ]
 }

@@ -1,7 +1,7 @@
 //! Hand-worked distances from a reference that the plan gives.
 
 use super::*;
-use crate::disclosure::{Bin, Decimal, ReleasedGroup, Scores};
+use crate::disclosure::{Bin, Block, Cell, Decimal, ReleasedGroup, Scores};
 use crate::render::tests::world::{Gave, World};
 
 fn value(figure: &Figure) -> f64 {
@@ -50,9 +50,9 @@ fn scores_meet_at_the_coarser_resolution() {
         Scores { bins, no_score: [0; 3], square_sums: [Decimal(0); 3], histogram }
     };
     let slice = |scores| {
-        let (group, counts) = (Vec::new(), Cell::Suppressed);
+        let (group, counts) = (Vec::new(), Block::Withheld);
         let group = ReleasedGroup::new(group, counts, Some(Cell::Value(scores)));
-        ReleasedSlice { attributes: Vec::new(), groups: vec![group] }
+        ReleasedSlice { attributes: Vec::new(), groups: vec![group], folds: Vec::new() }
     };
     let given = (0..20).map(|bin| u64::from(bin < 4)).collect();
     let mut sum = Pair { reference: given, ..Pair::default() };

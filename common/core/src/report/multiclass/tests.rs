@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::contract::{Contract, from_toml};
-use crate::disclosure::Cell;
+use crate::disclosure::{Block, Cell};
 use crate::report::Estimate;
 
 pub(in crate::report) const TRIAGE: &str = r#"
@@ -180,7 +180,7 @@ fn groups_are_compared_class_by_class() {
 
 #[test]
 fn hidden_cells_are_read_as_hidden() {
-    let group = |classes| ReleasedGroup { classes, ..ReleasedGroup::new(Vec::new(), Cell::Value([[0; 3]; 3]), None) };
+    let group = |classes| ReleasedGroup { classes, ..ReleasedGroup::new(Vec::new(), Block::Full([[0; 3]; 3]), None) };
     assert_eq!(read_classes(&group(None)), None);
     assert_eq!(read_classes(&group(Some(Cell::Suppressed))), None);
     assert_eq!(read_classes(&group(Some(Cell::Value(table())))), Some(table()));

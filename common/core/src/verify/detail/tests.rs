@@ -3,7 +3,7 @@
 use super::*;
 use crate::aggregate::{Aggregate, Truth};
 use crate::contract::{Contract, from_toml, tests::CLASSES, tests::VALUES};
-use crate::disclosure::{ReleaseText, disclose};
+use crate::disclosure::{Block, ReleaseText, disclose};
 use crate::event::{ABSENT, Prediction, Tier};
 use crate::ids::{Digest, Name};
 use crate::plan::{PlanText, tests::plan};
@@ -42,7 +42,7 @@ fn release(plan: &PlanText, contract: &Contract, rows: &[Row]) -> ReleaseText {
     }
     let window = Window { start: Time(0), end: Time(HOUR_NS) };
     let name = Name::new("s").expect("a name");
-    (*disclose(&aggregate, plan, contract, Digest([7; 32]), &name, window).expect("fits")).clone()
+    (*disclose(&aggregate, plan, contract, Digest([7; 32]), &name, window).expect("fits").release).clone()
 }
 
 fn checked(text: &ReleaseText, contract: &Contract) -> Result<(), String> {
@@ -67,7 +67,7 @@ fn classes_ranks_and_people_are_released_as_they_are() {
     let classes = vec![vec![10, 0, 0, 0], vec![0, 0, 10, 0], vec![0; 4], vec![0; 4]];
     assert_eq!(whole.classes, Some(Cell::Value(classes)));
     // Home is decision 1 and label 1; all else is 0.
-    assert_eq!(whole.counts, Cell::Value([[10, 0, 0], [0, 10, 0], [0; 3]]));
+    assert_eq!(whole.counts, Block::Full([[10, 0, 0], [0, 10, 0], [0; 3]]));
     let ranks = whole.ranks.as_ref().and_then(Cell::value).expect("seen");
     assert_eq!((ranks[0], ranks[OUTPUTS], ranks.iter().sum::<u64>()), (10, 10, 20));
     // Everybody came twice, with the same outcome: two ordered pairs each, five people in either cell.
@@ -140,7 +140,7 @@ fn other_numbers_are_refused() {
         "expected [4, 4, 4, 4], found [3, 3, 3]",
     );
     refused(&|group| group.classes = Some(Cell::Suppressed), 0, "a part seen everywhere, or of all events only");
-    refused(&|group| group.counts = Cell::Suppressed, 1, "no details of a withheld group");
+    refused(&|group| group.counts = Block::Withheld, 1, "no details of a group that is not full");
     let classes = |group: &mut ReleasedGroup, change: &dyn Fn(&mut Classes)| {
         if let Some(Cell::Value(classes)) = &mut group.classes {
             change(classes);

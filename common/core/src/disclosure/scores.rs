@@ -1,0 +1,67 @@
+//! Score histograms: at how many bins they are shown.
+
+use super::rungs::{Ladder, Rung};
+use super::{Bin, Decimal, Scores, SliceNames, passes};
+use crate::aggregate::{ScoreTensors, SliceTensors};
+
+/// At how many bins the scores of each slice are seen.
+pub(super) fn resolutions(
+    slices: &[SliceTensors],
+    ladders: &[Ladder],
+    names: &[SliceNames],
+    k: u64,
+) -> Vec<Option<u32>> {
+    let is_full = |ladder: &Ladder| ladder.rungs.iter().all(|rung| *rung == Rung::Full);
+    let both = slices.iter().zip(ladders);
+    let mut seen: Vec<Option<u32>> =
+        both.map(|(slice, ladder)| finest_bins(&slice.scores, k).filter(|_| is_full(ladder))).collect();
+    let many: Vec<usize> = (0..seen.len()).filter(|&at| names[at].0.len() >= 2).collect();
+    let bins = many.iter().map(|&at| seen[at]).min().flatten();
+    many.into_iter().for_each(|at| seen[at] = bins);
+    // Groups are bins of the whole: without it they would be held against nothing.
+    let whole = seen.first().copied().flatten();
+    seen.into_iter().map(|bins| bins.filter(|bins| whole.is_some_and(|whole| whole >= *bins))).collect()
+}
+
+/// The finest number of bins at which every count of every group is 0 or at least k.
+fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
+    let passes = |count: &u64| passes(*count, k);
+    if !groups.iter().all(|group| group.no_score.iter().all(passes)) {
+        return None;
+    }
+    let full = groups.first()?.counts.ncols();
+    let mut width = 1;
+    while full / width >= FEWEST_BINS as usize {
+        let fits = |group: &ScoreTensors| {
+            group
+                .counts
+                .rows()
+                .into_iter()
+                .all(|row| row.exact_chunks(width).into_iter().all(|merged| passes(&merged.sum())))
+        };
+        if groups.iter().all(fits) {
+            return u32::try_from(full / width).ok();
+        }
+        width *= 2;
+    }
+    None
+}
+
+/// Adds neighbouring bins.
+pub(super) fn merged(scores: &ScoreTensors, bins: u32) -> Scores {
+    let width = scores.counts.ncols() / (bins as usize).max(1);
+    let histogram = std::array::from_fn(|label| {
+        let counts = scores.counts.row(label);
+        let sums = scores.sums.row(label);
+        let merged = counts.exact_chunks(width).into_iter().zip(sums.exact_chunks(width));
+        (0..bins)
+            .zip(merged)
+            .map(|(bin, (count, sum))| Bin(bin, count.sum(), Decimal(sum.sum())))
+            .filter(|bin| bin.1 > 0)
+            .collect()
+    });
+    Scores { bins, no_score: scores.no_score, square_sums: scores.square_sums.map(Decimal), histogram }
+}
+
+/// Fewest bins of a released histogram.
+const FEWEST_BINS: u32 = 10;
