@@ -25,6 +25,9 @@ pub(crate) struct OperationCounts {
 pub(crate) struct SumCounts {
     pub events: u64,
     pub sum: u128,
+    /// The two largest values, the larger first; they say nothing that the journal does not.
+    #[serde(skip)]
+    pub largest: [u64; 2],
 }
 
 impl SumCounts {
@@ -32,12 +35,19 @@ impl SumCounts {
         if let Some(value) = value {
             self.events += 1;
             self.sum += u128::from(value);
+            self.put(value);
         }
+    }
+
+    fn put(&mut self, value: u64) {
+        let [first, second] = self.largest;
+        self.largest = [first.max(value), second.max(value.min(first))];
     }
 
     fn merge(&mut self, other: &SumCounts) {
         self.events += other.events;
         self.sum += other.sum;
+        other.largest.into_iter().for_each(|value| self.put(value));
     }
 }
 

@@ -3,7 +3,7 @@
 //! A distribution is seen as ranges of neighbouring buckets with at least k events each, and none between them. A bucket with
 //! k events is a range of its own; others are joined from below until k are together, from the end of the range before; what
 //! is left at the top joins the last, which then begins there, too. It, or a sum, is seen if the events that have the value, and those that
-//! have none, are 0 or at least k.
+//! have none, are 0 or at least k; a sum also only if its two largest values are no more than [`DOMINANT_PERCENT`] of it.
 
 use super::{Cell, Decimal, passes};
 use crate::aggregate::{Aggregate, SumCounts};
@@ -52,7 +52,10 @@ impl Operations {
 /// What of `aggregate` may leave; absent where no event took anything.
 pub(super) fn operations(aggregate: &Aggregate, k: u64) -> Option<Operations> {
     let of = &aggregate.operations;
-    let sum = |sum: SumCounts| match passes(sum.events, k) && passes(aggregate.events.saturating_sub(sum.events), k) {
+    let is_seen = |sum: &SumCounts| {
+        passes(sum.events, k) && passes(aggregate.events.saturating_sub(sum.events), k) && !is_dominated(sum, k)
+    };
+    let sum = |sum: SumCounts| match is_seen(&sum) {
         true => Cell::Value(Sum { events: sum.events, sum: Decimal(sum.sum) }),
         false => Cell::Suppressed,
     };
@@ -67,6 +70,16 @@ pub(super) fn operations(aggregate: &Aggregate, k: u64) -> Option<Operations> {
         tokens_out: sum(of.tokens_out),
     })
 }
+
+/// Whether the two largest values are nearly all of a sum: who knows one of them could tell the other well (the dominance rule
+/// (n, p) of official statistics; Hundepool et al., Statistical Disclosure Control, 2012). With k = 1 nothing is hidden.
+fn is_dominated(sum: &SumCounts, k: u64) -> bool {
+    let largest: u128 = sum.largest.iter().map(|value| u128::from(*value)).sum();
+    k > 1 && largest.saturating_mul(100) > sum.sum.saturating_mul(DOMINANT_PERCENT)
+}
+
+/// Per cent of a sum that its two largest values may be.
+const DOMINANT_PERCENT: u128 = 85;
 
 /// Hides in `after` what is not the same as in `before`: cuts follow the values, so that two distributions that differ may
 /// tell of fewer than k events by subtraction, and so may two sums.
@@ -127,6 +140,14 @@ mod tests {
         assert_eq!(of(&[(3, 5)], 9), Cell::Suppressed, "four have none");
         assert_eq!(of(&[(3, 5)], 10), Cell::Value(vec![Range(3, 3, 5)]));
         assert_eq!(of(&[], 10), Cell::Value(Vec::new()));
+    }
+
+    #[test]
+    fn a_sum_of_nearly_two_values_is_not_seen() {
+        let of = |largest, sum| is_dominated(&SumCounts { events: 20, sum, largest }, 10);
+        assert!(of([80, 6], 100) && !of([80, 5], 100) && !of([5, 5], 100));
+        assert!(!is_dominated(&SumCounts { events: 20, sum: 100, largest: [99, 1] }, 1));
+        assert!(!of([0, 0], 0), "nobody took anything");
     }
 
     #[test]
