@@ -2,7 +2,7 @@
 //!
 //! A block with a cell that is not protected sends a neighbour down a rung: the first that leaves fewer such cells, and if
 //! none does alone, the first. The least harm comes first: from full to margins before margins to n before n to nothing; of
-//! the finest slices; with the fewest events. Rungs only go down, so this ends, if need be where nothing is shown but what
+//! the finest slices; with the fewest events; all events together last. Rungs only go down, so this ends, if need be where nothing is shown but what
 //! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 //!
 //! The search is bounded by work that is counted, not by time, so that it ends alike on every machine. What is left then is
@@ -223,7 +223,10 @@ fn neighbours(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Vec<Place>
     });
     let mut shown: Vec<_> = shown.collect();
     shown.sort();
-    shown.into_iter().map(|harm| harm.4).collect()
+    let all: Vec<Place> = shown.into_iter().map(|harm| harm.4).collect();
+    // Without the counts of all events nothing of the others can be bounded: they go when nothing else is left.
+    let parts: Vec<Place> = all.iter().filter(|at| views.depth(at.slice) > 0).copied().collect();
+    if parts.is_empty() { all } else { parts }
 }
 
 /// Most neighbours that are tried for one block.
