@@ -103,7 +103,7 @@ async fn stay_online(
         };
         if until != Until::Synced {
             reload(site, intake)?;
-            if close_due(site, now())? > 0 {
+            if close(site, until)? > 0 {
                 continue;
             }
         }
@@ -134,13 +134,24 @@ async fn stay_offline(
     let mut rounds = Rounds::new();
     loop {
         reload(site, intake)?;
-        while close_due(site, now())? > 0 {}
+        while close(site, until)? > 0 {}
         if until == Until::Stopped {
             rounds.go(site, now());
         }
         if until == Until::Shipped || sleep(TICK, terminate).await {
             return Ok(());
         }
+    }
+}
+
+/// Closes what is due. What the operator can mend, a full disk above all, does not end the daemon: it tries again.
+fn close(site: &mut Site, until: Until) -> Result<usize, Fault> {
+    match close_due(site, now()) {
+        Err(fault) if until == Until::Stopped && fault.blame == Blame::Operator => {
+            tracing::warn!(what = %fault.what, hint = %fault.hint, "nothing is closed");
+            Ok(0)
+        }
+        closed => closed,
     }
 }
 
