@@ -293,7 +293,7 @@ def main():
     print("| rule | rows | cells | of what it hides, follows by subtraction |\n|---|---|---|---|")
     share = lambda of, rule: f"{100 * tally[of, rule] / max(tally[of], 1):.1f} %"
     subtracted = f"{100 * tally['minimum cell, subtracted'] / max(tally['minimum cell hides'], 1):.1f} %"
-    for rule, what in [("minimum cell", subtracted), ("a slice whole or not at all", "none"), ("rungs-1", "none")]:
+    for rule, what in [("minimum cell", subtracted), ("a slice whole or not at all", "not computed"), ("rungs-1", "those named below")]:
         print(f"| {rule} | {share('rows', rule)} | {share('cells', rule)} | {what} |")
     print(f"rungs-1, with totals: rows {share('rows', 'totals')}; with numbers of events: rows {share('rows', 'n')}")
     print("\n".join(fails))

@@ -2,8 +2,8 @@
 //!
 //! A block with a cell that is not protected sends a neighbour down a rung: the first that leaves fewer such cells, and if
 //! none does alone, the first. The least harm comes first: from full to margins before margins to n before n to nothing; of
-//! the finest slices; with the fewest events; all events together last. Rungs only go down, so this ends, if need be where nothing is shown but what
-//! is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
+//! the finest slices; with the fewest events; all events together last. Rungs only go down, so this ends, if need be where
+//! nothing is shown but what is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 //!
 //! The search is bounded by work that is counted, not by time, so that it ends alike on every machine. What is left then is
 //! hidden in large steps, which costs more of what could be shown, and no safety: a cell counts as protected only once it was
