@@ -74,6 +74,9 @@ pub fn count_transitions(
     new.each(count).map_err(|error| strange(window, &error))
 }
 
+/// A window, and the sizes of predictions and outcomes that its release names.
+pub type Measured = (Window, [u64; 2]);
+
 /// Hands every event that some of these windows count to `count`, once: with, by plan, which of its windows counts it, in
 /// which stratum and with which label. The plans are over one contract, and each window is read at the sizes of predictions and
 /// outcomes that its release names.
@@ -85,7 +88,7 @@ pub fn count_transitions(
 pub fn count_together(
     journal: &mut Journal,
     contract: &Contract,
-    plans: &[(&Plan, Vec<(Window, [u64; 2])>)],
+    plans: &[(&Plan, Vec<Measured>)],
     mut count: impl FnMut(&Prediction, &[Option<Counted>]) -> Result<(), String>,
 ) -> Result<(), Fault> {
     // Of each window: its plan, its number there, its events, and the first of those that are still to come.
