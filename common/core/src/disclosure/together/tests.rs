@@ -188,8 +188,7 @@ fn one_day_follows_from_three_plans_and_from_no_two() {
     let (many, few) = ([[20, 0]; 4], [[3, 0], [3, 0], [3, 0], [20, 0]]);
     let days = [many, few, many];
     let plan = plan_of(5, &[&["a"]]);
-    let (all, first, third): ((&Plan, &[usize]), (&Plan, &[usize]), (&Plan, &[usize])) =
-        ((&plan, &[0]), (&plan, &[1, 2]), (&plan, &[3]));
+    let [all, first, third]: [(&Plan, &[usize]); 3] = [(&plan, &[0]), (&plan, &[1, 2]), (&plan, &[3])];
     // All days have 43: less day 1, days 2 and 3 have 23, and day 2 still has 0 to 9.
     assert_eq!(learned(&days, &[all, first]).1, Vec::<String>::new());
     // Less day 3, days 1 and 2 have 23, which are not told apart; and nothing is hidden.
