@@ -1,15 +1,16 @@
 //! A release beside those of other plans over the same events: whether subtracting one from another would tell of few.
 //!
 //! Plans over one contract may overlap: a week beside its days, a window beside almost the same one, the same events cut
-//! otherwise. Whatever was released first stands; what comes later is held against it ([`Overlap`]).
+//! otherwise. Whatever was released first stands; what comes later is held against it: against each other plan by itself
+//! ([`Overlap`]), and all of them are solved together with it ([`Together`]).
 
 use crate::archive::Thaw;
 use crate::close::{Answer, Question, look};
-use crate::journal::{count_overlap, span};
+use crate::journal::{count_together, span};
 use crate::outbox::{Kind, Listed};
 use crate::privacy;
 use crate::site::{Act, Site, refused};
-use fedaudit_core::disclosure::{Overlap, Release};
+use fedaudit_core::disclosure::{Overlap, Release, ReleaseText, Together};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
@@ -32,9 +33,19 @@ pub(crate) fn others(
     window: Window,
     until: Option<Digest>,
 ) -> Result<Others, Fault> {
+    sharing(site, plan.1, window, (Some(plan.0), until))
+}
+
+/// The same, of all plans but that of a digest.
+fn sharing(
+    site: &mut Site,
+    plan: &Plan,
+    window: Window,
+    (but, until): (Option<&Digest>, Option<Digest>),
+) -> Result<Others, Fault> {
     let shares = |of: &Listed| of.window.start < window.end && window.start < of.window.end;
     let mut listed = site.outbox.list()?;
-    listed.retain(|of| of.kind == Kind::Release && of.plan != *plan.0 && shares(of));
+    listed.retain(|of| of.kind == Kind::Release && but != Some(&of.plan) && shares(of));
     // Most windows stand beside none: the ledger is not read for those.
     if let Some(envelope) = until.filter(|_| !listed.is_empty()) {
         let earlier = named_before(site, envelope)?;
@@ -44,7 +55,7 @@ pub(crate) fn others(
     let mut found: Others = BTreeMap::new();
     for release in listed {
         // A plan that is no longer published measured the same events all the same; its digest was in the registry once.
-        if registry.plan(&release.plan).map_err(refused)?.plan.contract_digest != plan.1.contract_digest {
+        if registry.plan(&release.plan).map_err(refused)?.plan.contract_digest != plan.contract_digest {
             continue;
         }
         let of = found.entry(release.plan).or_default();
@@ -162,30 +173,111 @@ pub(crate) fn check(
     if let Some(why) = privacy::mixed(site, plan, others)? {
         return Ok(Some(why));
     }
-    for (digest, releases) in others {
-        let k = strictest(site, plan, digest)?;
-        if k == 1 || privacy::is_apart(site, plan, digest)? {
-            continue;
+    let plans = standing(site, question, others)?;
+    // Where nothing is hidden, nothing can be told by subtraction.
+    if plans.len() < 2 || plans.iter().all(|of| of.k == 1) {
+        return Ok(None);
+    }
+    let texts: Vec<Vec<&ReleaseText>> = plans.iter().map(Standing::texts).collect();
+    let mut released: Vec<_> = plans.iter().zip(&texts).map(|(of, texts)| (&*of.plan, texts.clone())).collect();
+    let mut windows: Vec<_> = plans.iter().map(|of| (&of.plan, of.windows())).collect();
+    // The plan's own releases come first, the new one before all others.
+    if let (Some((_, own)), Some((_, at))) = (released.first_mut(), windows.first_mut()) {
+        own.insert(0, &answer.release);
+        at.insert(0, (*window, answer.sizes));
+    }
+    let mut together = match Together::new(released, contract) {
+        Ok(together) => together,
+        Err(why) => return Ok(Some(why)),
+    };
+    let mut pairs = Vec::new();
+    for (at, (of, texts)) in plans.iter().zip(&texts).enumerate().filter(|(_, (of, _))| of.shared > 0 && of.k > 1) {
+        let shared = (&texts[..of.shared], &*of.plan);
+        pairs.push((at, Overlap::new((&answer.release, plan), shared, contract).map_err(misfit)?));
+    }
+    thaw.need(site, contract, hull(windows.iter().flat_map(|(_, of)| of.iter().map(|of| of.0)), *window))?;
+    count_together(&mut site.journal, contract, &windows, |event, counted| {
+        let new = counted[0].filter(|(release, ..)| *release == 0).map(|(_, stratum, label)| (stratum, label));
+        for (at, overlap) in &mut pairs {
+            overlap.add(event, new, counted[*at].filter(|(release, ..)| *release < plans[*at].shared))?;
         }
-        let other = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
-        let verified: Vec<VerifiedRelease> = releases.iter().map(|of| verified(site, of)).collect::<Result<_, _>>()?;
-        let texts: Vec<_> = verified.iter().map(VerifiedRelease::text).collect();
-        let mut overlap = Overlap::new((&answer.release, plan), (&texts, &other), contract).map_err(misfit)?;
-        let old: Vec<_> = verified.iter().map(|release| (release.claim().window, sizes(release))).collect();
-        let all = old.iter().fold(*window, |all, (window, _)| Window {
-            start: all.start.min(window.start),
-            end: all.end.max(window.end),
-        });
-        thaw.need(site, contract, all)?;
-        count_overlap(&mut site.journal, contract, (plan, *window, answer.sizes), (&other, &old), &mut overlap)?;
-        if let Err(why) = overlap.check(k) {
-            return Ok(Some(format!("beside plan {}: {why}; it must be none, or at least k = {k}", other.plan)));
-        }
-        if let Err(why) = overlap.solve((&answer.release, plan), (&texts, &other)) {
-            return Ok(Some(format!("beside plan {}: {why}", other.plan)));
+        together.add(event, counted)
+    })?;
+    for (at, overlap) in pairs {
+        let Standing { plan, k, .. } = &plans[at];
+        if let Err(why) = overlap.check(*k) {
+            return Ok(Some(format!("beside plan {}: {why}; it must be none, or at least k = {k}", plan.plan)));
         }
     }
-    Ok(None)
+    Ok(together.check().err())
+}
+
+/// A plan beside the new release, and releases of it.
+struct Standing {
+    plan: Plan,
+    /// The greater of its k and that of the new release's plan.
+    k: u64,
+    /// The first are those whose windows share time with the new one's.
+    releases: Vec<VerifiedRelease>,
+    /// How many these are; none of its own plan.
+    shared: usize,
+}
+
+impl Standing {
+    fn texts(&self) -> Vec<&ReleaseText> {
+        self.releases.iter().map(VerifiedRelease::text).collect()
+    }
+
+    fn windows(&self) -> Vec<(Window, [u64; 2])> {
+        self.releases.iter().map(|release| (release.claim().window, sizes(release))).collect()
+    }
+}
+
+/// The new release's plan, and then all others without noise that may tell of its events: those that share time with it, and
+/// those that share time with these, for a week less six of its days tells of the seventh, whoever released them.
+fn standing(site: &mut Site, question: &Question, others: &Others) -> Result<Vec<Standing>, Fault> {
+    let Question { plan, digest, window, .. } = question;
+    let mut apart = BTreeSet::new();
+    let mut around = *window;
+    for (other, of) in others {
+        if privacy::is_apart(site, plan, other)? {
+            apart.insert(*other);
+        } else {
+            around = hull(of.iter().map(|of| of.window), around);
+        }
+    }
+    let mut near = if apart.len() == others.len() { Others::new() } else { sharing(site, plan, around, (None, None))? };
+    let mut own = near.remove(digest).unwrap_or_default();
+    own.retain(|of| of.window != *window);
+    let mut found = vec![standing_of(site, plan, (digest, own), 0)?];
+    for (other, mut of) in near {
+        if apart.contains(&other) || privacy::is_apart(site, plan, &other)? {
+            continue;
+        }
+        let shared = others.get(&other).map_or(&[][..], Vec::as_slice);
+        let is_shared = |of: &Listed| shared.iter().any(|shared| shared.window == of.window);
+        of.sort_by_key(|of| !is_shared(of));
+        let count = of.iter().filter(|of| is_shared(of)).count();
+        found.push(standing_of(site, plan, (&other, of), count)?);
+    }
+    Ok(found)
+}
+
+fn standing_of(
+    site: &Site,
+    plan: &Plan,
+    (digest, releases): (&Digest, Vec<Listed>),
+    shared: usize,
+) -> Result<Standing, Fault> {
+    let k = strictest(site, plan, digest)?;
+    let plan = site.mirror.registry().plan(digest).map_err(refused)?.plan.clone();
+    let releases = releases.iter().map(|of| verified(site, of)).collect::<Result<_, _>>()?;
+    Ok(Standing { plan, k, releases, shared })
+}
+
+/// From the start of the first to the end of the last.
+fn hull(windows: impl Iterator<Item = Window>, first: Window) -> Window {
+    windows.fold(first, |all, window| Window { start: all.start.min(window.start), end: all.end.max(window.end) })
 }
 
 /// What everybody reads as the reason of an abstention that follows from other plans' releases: no more than the plans

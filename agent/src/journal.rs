@@ -30,7 +30,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answer::{aggregate, count_overlap, count_transitions, span};
+pub use answer::{aggregate, count_together, count_transitions, span};
 pub use erase::Found;
 pub(crate) use events::check;
 pub use events::{EventRow, Item, LabelRow, RowResult};

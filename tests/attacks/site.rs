@@ -201,10 +201,18 @@ impl Site {
 
     /// The windows of a plan of whose releases the aggregator gave a receipt.
     pub fn received(&self, plan: &str) -> Vec<String> {
+        self.of_kind(plan, "release")
+    }
+
+    /// Those that it was told are not answered.
+    pub fn abstained(&self, plan: &str) -> Vec<String> {
+        self.of_kind(plan, "abstention")
+    }
+
+    fn of_kind(&self, plan: &str, kind: &str) -> Vec<String> {
         let listed = self.desk.world.agent(SITE, &["release", "list", "--json"]).good().out;
         let listed: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
-        let ours =
-            listed.iter().filter(|of| of["plan"] == plan && of["state"] == "received" && of["kind"] == "release");
+        let ours = listed.iter().filter(|of| of["plan"] == plan && of["state"] == "received" && of["kind"] == kind);
         let time = |of: &Value, key: &str| of["window"][key].as_str().expect("a time").to_owned();
         ours.map(|of| format!("{}/{}", time(of, "start"), time(of, "end"))).collect()
     }

@@ -4,7 +4,7 @@ use super::Journal;
 use super::read::Seen;
 use fedaudit_core::aggregate::{Aggregate, Stratum, Truncation, Truth};
 use fedaudit_core::contract::{Contract, Task};
-use fedaudit_core::disclosure::{Overlap, Transitions};
+use fedaudit_core::disclosure::{Counted, Transitions};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction};
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::plan::Plan;
@@ -74,43 +74,43 @@ pub fn count_transitions(
     new.each(count).map_err(|error| strange(window, &error))
 }
 
-/// Counts into `overlap` the events of a window of one plan, and of windows of another over the same contract, each at the
-/// sizes of predictions and outcomes that its release names.
+/// A window, and the sizes of predictions and outcomes that its release names.
+pub type Measured = (Window, [u64; 2]);
+
+/// Hands every event that some of these windows count to `count`, once: with, by plan, which of its windows counts it, in
+/// which stratum and with which label. The plans are over one contract, and each window is read at the sizes of predictions and
+/// outcomes that its release names.
+///
+/// All windows are in memory at once, as [`aggregate`] holds one: plans that overlap seldom have more than a few that do.
 ///
 /// # Errors
-/// As [`aggregate`].
-pub fn count_overlap(
+/// As [`aggregate`]; what `count` says.
+pub fn count_together(
     journal: &mut Journal,
     contract: &Contract,
-    (new_plan, window, [predictions, outcomes]): (&Plan, Window, [u64; 2]),
-    (old_plan, old): (&Plan, &[(Window, [u64; 2])]),
-    overlap: &mut Overlap,
+    plans: &[(&Plan, Vec<Measured>)],
+    mut count: impl FnMut(&Prediction, &[Option<Counted>]) -> Result<(), String>,
 ) -> Result<(), Fault> {
-    let new = events(journal, new_plan, contract, window, predictions, outcomes, |_| Ok(()))?;
-    let mut met = vec![false; new.positions.len()];
-    let mut event = Prediction::default();
-    let damaged = |error: String| strange(window, &error);
-    for (nth, (window, [predictions, outcomes])) in old.iter().enumerate() {
-        let old = events(journal, old_plan, contract, *window, *predictions, *outcomes, |_| Ok(()))?;
-        for (at, position) in old.positions.iter().enumerate() {
-            let found = new.positions.binary_search(position).ok();
-            let mut counted = None;
-            if let Some(found) = found {
-                let stratum = new.read(found, &mut event).map_err(damaged)?;
-                counted = Some((stratum, new.truth(found).map(|truth| truth.label)));
-                if let Some(met) = met.get_mut(found) {
-                    *met = true;
-                }
-            }
-            let stratum = old.read(at, &mut event).map_err(damaged)?;
-            let label = old.truth(at).map(|truth| truth.label);
-            overlap.add(&event, counted, Some((nth, stratum, label))).map_err(damaged)?;
+    // Of each window: its plan, its number there, its events, and the first of those that are still to come.
+    let mut windows = Vec::new();
+    for (at, (plan, of)) in plans.iter().enumerate() {
+        for (nth, (window, [predictions, outcomes])) in of.iter().enumerate() {
+            let events = events(journal, plan, contract, *window, *predictions, *outcomes, |_| Ok(()))?;
+            windows.push((at, nth, *window, events, 0));
         }
     }
-    for at in met.iter().enumerate().filter(|(_, met)| !**met).map(|(at, _)| at) {
-        let stratum = new.read(at, &mut event).map_err(damaged)?;
-        let label = new.truth(at).map(|truth| truth.label);
-        overlap.add(&event, Some((stratum, label)), None).map_err(damaged)?;
+    let mut event = Prediction::default();
+    while let Some(next) = windows.iter().filter_map(|(.., events, at)| events.positions.get(*at)).min().copied() {
+        let mut counted = vec![None; plans.len()];
+        for (plan, nth, window, events, at) in &mut windows {
+            if events.positions.get(*at) == Some(&next) {
+                let stratum = events.read(*at, &mut event).map_err(|error| strange(*window, &error))?;
+                counted[*plan] = Some((*nth, stratum, events.truth(*at).map(|truth| truth.label)));
+                *at += 1;
+            }
+        }
+        let damaged = |error| Fault::new(Blame::Site, error, "run `fedaudit-agent journal verify`");
+        count(&event, &counted).map_err(damaged)?;
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ pub use overlap::{Counted, Overlap};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 pub use rungs::{Block, Margins, Rung};
+pub use together::{Released, Together};
 
 use crate::aggregate::{Aggregate, SliceTensors};
 use crate::codec;

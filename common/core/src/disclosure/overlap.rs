@@ -4,11 +4,10 @@
 //! that only one of them counts: so these are 0 or at least k for every two cells, both ways, for each window of the other
 //! plan, and for all of its windows that count some of the same events, added (a month less the days that are shown leaves those
 //! that are not). A cell is a count, a total or a fold that is shown, or a bin of a histogram (label, bin); where a
-//! group is withheld there is nothing to subtract. What follows only from all cells of both plans solved together is for
-//! `together.rs` to say. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
+//! group is withheld there is nothing to subtract. Plans are held against each other two by two here; what follows only from
+//! all that they show, solved together, is for [`super::Together`] to say. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
 
 use super::amend::{ANY, Place, Seen, Shown, block_told, label_told, seen_of};
-use super::together::Together;
 use super::{Cell, Release, ReleaseText, SliceNames, detail};
 use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
@@ -22,8 +21,6 @@ pub struct Overlap {
     old: Side,
     /// Events that both of two cells count.
     both: HashMap<(At, At), u64>,
-    /// All of their equations; none where they are too many.
-    together: Option<Together>,
 }
 
 /// One plan's releases.
@@ -67,7 +64,6 @@ impl Overlap {
             new: Side::of(&[new], new_plan, contract)?,
             old: Side::of(old, old_plan, contract)?,
             both: HashMap::new(),
-            together: Together::new([new_plan, old_plan], contract),
         })
     }
 
@@ -81,13 +77,6 @@ impl Overlap {
         new: Option<(Stratum, Option<u64>)>,
         old: Option<Counted>,
     ) -> Result<(), String> {
-        if let Some(together) = &mut self.together {
-            let side = |label| self.new.shape.sides_of(event, label);
-            let sides = [new.map(|of| side(of.1)).transpose()?, old.map(|of| side(of.2)).transpose()?];
-            let now = new.zip(sides[0]).map(|(of, side)| (of.0, side.1));
-            let was = old.zip(sides[1]).map(|(of, side)| (of.0, of.1, side.1));
-            together.add(event, side(None)?.0, now, was);
-        }
         let new = new.map_or(Ok(Vec::new()), |(stratum, label)| self.new.count(event, (0, stratum, label)))?;
         let old = old.map_or(Ok(Vec::new()), |counted| self.old.count(event, counted))?;
         for a in &new {
@@ -96,27 +85,6 @@ impl Overlap {
             }
         }
         Ok(())
-    }
-
-    /// Whether no hidden cell of any of these releases has too few values once they are solved together: the new one, and the
-    /// others in their order. It changes nothing that is shown.
-    ///
-    /// # Errors
-    /// What would be learned, in words for the site's own log.
-    pub fn solve(
-        &self,
-        (new, new_plan): (&ReleaseText, &PlanText),
-        (old, old_plan): (&[&ReleaseText], &PlanText),
-    ) -> Result<(), String> {
-        let Some(together) = &self.together else {
-            return Err("their slices go round in a circle over too many groups to be solved together".to_owned());
-        };
-        let old = old.iter().map(|text| (*text, old_plan));
-        let releases: Vec<_> = std::iter::once((new, new_plan)).chain(old).collect();
-        match together.learned(&releases).first() {
-            None => Ok(()),
-            Some(block) => Err(format!("{block}: what is hidden follows from both plans together")),
-        }
     }
 
     /// Whether what two cells do not share is no event, or at least `k`.

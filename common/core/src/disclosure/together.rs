@@ -1,66 +1,83 @@
-//! What follows from the releases of two plans, all solved together.
+//! What follows from the releases of several plans, all solved together.
 //!
-//! Events are parted into *regions*: by which releases count them, in which stratum, and with which label where the two plans
-//! saw different ones. Unknown is the table of each region over the slices of both plans; each block, fold and public number of
-//! each release is a sum over the tables of the regions that it counts. A hidden cell of any of these releases must keep
-//! the values that the rule promises it ([`super::attack`]) beside all the others. A region without events is taken to be known
-//! as such: whoever knows more learns no less.
+//! Events are parted into *regions*: by plan, which of its releases counts them, in which stratum, and with which label where
+//! it saw another one than the first plan that counts them. Unknown is the table of each region over the slices of all plans;
+//! each block, fold and public number of each release is a sum over the tables of the regions that it counts. A hidden cell of
+//! any of these releases must keep the values that the rule promises it ([`super::attack`]) beside all the others. A region
+//! without events is taken to be known as such: whoever knows more learns no less.
+//!
+//! Two plans are the smallest case. With three, a cell may follow from all of them that no two tell: a week less two plans that
+//! show a part of its days each.
 //!
 //! Blocks that went down for others need no protection. Which did cannot be told where k counts people: there, as everywhere, a
 //! cell is held only against what its own release leaves of it.
 
 use super::attack::{Public, sides};
+use super::overlap::Counted;
 use super::rungs::{Behind, Block, Margins, Rung, rung};
 use super::simplex::Work;
 use super::solve::{Effort, System};
 use super::views::Views;
 use super::{Counts, ReleaseText, ReleasedSlice, SliceNames};
-use crate::aggregate::Stratum;
+use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
 use crate::event::Prediction;
 use crate::plan::{PlanText, Slice};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Who counts an event: the new release, one of the old ones, or both; with the old label where it was another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Region {
-    new: Option<Stratum>,
-    old: Option<(usize, Stratum)>,
-    was: Option<usize>,
-}
+/// By plan: the release and stratum that count an event, and its label there where that is not the region's. The windows of a
+/// plan do not overlap, so it is one release at most.
+type Region = Vec<Option<(usize, Stratum, Option<usize>)>>;
+
+/// A plan and releases of it.
+pub type Released<'a> = (&'a PlanText, Vec<&'a ReleaseText>);
 
 /// The tables of all regions.
-pub(super) struct Together {
+pub struct Together<'a> {
+    plans: Vec<Released<'a>>,
+    /// Says on which sides an event is; nothing is added to it.
+    shape: Aggregate,
     names: Vec<SliceNames>,
     /// Of each slice: where its attributes stand in the contract, and how many codes they have.
     axes: Vec<Vec<(usize, usize)>>,
     /// Where each plan's slices stand among all.
-    slices: [Vec<usize>; 2],
+    slices: Vec<Vec<usize>>,
     tables: BTreeMap<Region, Vec<Vec<Counts>>>,
 }
 
-/// A block of a release: 0 is the new one.
+/// A block of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    release: usize,
+    /// Its plan, and its number among that plan's.
+    release: (usize, usize),
     stratum: usize,
     slice: usize,
     /// Of a fold, its number among what comes after the groups.
     block: usize,
 }
 
-impl Together {
-    /// No events yet; none where slices go round in a circle and their attributes have too large a table.
-    pub fn new(plans: [&PlanText; 2], contract: &ContractText) -> Option<Together> {
-        let whole = Slice { attributes: Vec::new(), reference: Vec::new() };
-        let mut slices = vec![whole];
-        let places = plans.map(|plan| {
-            let own = plan.slices.iter().map(|slice| {
-                slices.push(slice.clone());
-                slices.len() - 1
-            });
-            std::iter::once(0).chain(own.collect::<Vec<_>>()).collect()
-        });
+impl<'a> Together<'a> {
+    /// Releases of plans over one contract, by plan; no events yet.
+    ///
+    /// # Errors
+    /// Why they cannot be solved together, in words for the site's own log: no plan, one that does not belong to the contract, or
+    /// slices that go round in a circle while the table of their attributes is too large.
+    pub fn new(plans: Vec<Released<'a>>, contract: &ContractText) -> Result<Self, String> {
+        let shape = Aggregate::empty(plans.first().ok_or("there are no plans")?.0, contract)?;
+        let mut slices = vec![Slice { attributes: Vec::new(), reference: Vec::new() }];
+        let mut places = Vec::new();
+        for (plan, _) in &plans {
+            let mut own = vec![0];
+            for slice in &plan.slices {
+                // One that several plans have is one table.
+                let same = slices.iter().position(|of| of.attributes == slice.attributes);
+                own.push(same.unwrap_or(slices.len()));
+                if same.is_none() {
+                    slices.push(slice.clone());
+                }
+            }
+            places.push(own);
+        }
         let named = |slices: &[Slice]| -> Vec<SliceNames> {
             slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))).collect()
         };
@@ -71,54 +88,73 @@ impl Together {
             let codes = attributes.iter().filter_map(|name| contract.attribute(name));
             let size = codes.fold(1_usize, |size, at| size.saturating_mul(contract.attributes[at].codes()));
             if size > JOINT_GROUPS {
-                return None;
+                return Err(format!(
+                    "the slices of {} go round in a circle over too many groups to be solved together",
+                    told(&plans)
+                ));
             }
             names.extend(named(&[Slice { attributes, reference: Vec::new() }]));
         }
         let axis = |name: &String| contract.attribute(name).map(|at| (at, contract.attributes[at].codes()));
         let axes = names.iter().map(|(attributes, _)| attributes.iter().filter_map(axis).collect()).collect();
-        Some(Together { names, axes, slices: places, tables: BTreeMap::new() })
+        Ok(Together { plans, shape, names, axes, slices: places, tables: BTreeMap::new() })
     }
 
-    /// Counts one event, on the sides of its decision and of its label in each plan.
-    pub fn add(
-        &mut self,
-        event: &Prediction,
-        decision: usize,
-        new: Option<(Stratum, usize)>,
-        old: Option<(usize, Stratum, usize)>,
-    ) {
-        let label = new.map(|of| of.1).or(old.map(|of| of.2));
-        let was = new.zip(old).map(|(new, old)| (new.1, old.2)).filter(|(now, was)| now != was).map(|of| of.1);
-        let region = Region { new: new.map(|of| of.0), old: old.map(|of| (of.0, of.1)), was };
+    /// Counts one event; by plan, where that counts it.
+    ///
+    /// # Errors
+    /// Codes outside the contract.
+    pub fn add(&mut self, event: &Prediction, counted: &[Option<Counted>]) -> Result<(), String> {
+        let Some(first) = counted.iter().flatten().next() else { return Ok(()) };
+        let (decision, label) = self.shape.sides_of(event, first.2)?;
+        let region = counted.iter().map(|of| {
+            let Some((release, stratum, seen)) = *of else { return Ok(None) };
+            let (_, seen) = self.shape.sides_of(event, seen)?;
+            Ok(Some((release, stratum, (seen != label).then_some(seen))))
+        });
+        let region = region.collect::<Result<Region, String>>()?;
         let names = &self.names;
         let empty = || names.iter().map(|(_, groups)| vec![Counts::default(); groups.len()]).collect();
         let table = self.tables.entry(region).or_insert_with(empty);
         for (axes, counts) in self.axes.iter().zip(table) {
             let code = |at: usize| event.attributes.get(at).map_or(0, |code| usize::from(*code));
             let group = axes.iter().fold(0, |group, (at, codes)| group * codes + code(*at));
-            if let (Some(counts), Some(label)) = (counts.get_mut(group), label) {
+            if let Some(counts) = counts.get_mut(group) {
                 counts[decision][label] += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether no hidden cell of any of these releases has too few values once they are solved together. It changes nothing
+    /// that is shown.
+    ///
+    /// # Errors
+    /// What would be learned, in words for the site's own log.
+    pub fn check(&self) -> Result<(), String> {
+        match self.learned().first() {
+            None => Ok(()),
+            Some(block) => Err(format!("{block}: what is hidden follows from {} together", told(&self.plans))),
         }
     }
 
     /// Slices with a hidden cell that has too few values beside all other releases, and not already in its own.
-    pub fn learned(&self, releases: &[(&ReleaseText, &PlanText)]) -> Vec<String> {
-        let slices = |text: &ReleaseText| text.strata.iter().flat_map(|of| &of.slices).all(|of| of.full().is_some());
-        if releases.iter().all(|(text, _)| slices(text)) {
+    fn learned(&self) -> Vec<String> {
+        let all = || self.plans.iter().enumerate().flat_map(|(at, of)| of.1.iter().enumerate().map(move |of| (at, of)));
+        let full = |text: &ReleaseText| text.strata.iter().flat_map(|of| &of.slices).all(|of| of.full().is_some());
+        if all().all(|(_, (_, text))| full(text)) {
             return Vec::new();
         }
-        let all: Vec<usize> = (0..releases.len()).collect();
-        let found = self.unprotected(releases, &all);
+        let known: Vec<_> = all().map(|(plan, (at, _))| (plan, at)).collect();
+        let found = self.unprotected(&known);
         let mut learned = BTreeSet::new();
-        for (at, (text, _)) in releases.iter().enumerate() {
-            let mut here: Vec<Place> = found.iter().filter(|place| place.release == at).copied().collect();
+        for (plan, (at, text)) in all() {
+            let mut here: Vec<Place> = found.iter().filter(|place| place.release == (plan, at)).copied().collect();
             if here.is_empty() {
                 continue;
             }
             // Each cell is named once.
-            for place in self.unprotected(releases, &[at]) {
+            for place in self.unprotected(&[(plan, at)]) {
                 if let Some(same) = here.iter().position(|of| *of == place) {
                     here.remove(same);
                 }
@@ -126,18 +162,21 @@ impl Together {
             for place in here {
                 let slice = &text.strata[place.stratum].slices[place.slice];
                 let group = (slice.attributes.clone(), slice.groups.iter().map(|of| of.group.clone()).collect());
-                learned.insert(format!("{} ({})", super::amend::block_told(&group, place.block), text.window));
+                let block = super::amend::block_told(&group, place.block);
+                learned.insert(format!("{block} ({}, {})", self.plans[plan].0.plan, text.window));
             }
         }
         learned.into_iter().collect()
     }
 
     /// The blocks of cells with too few values, one for each cell, where these releases are known.
-    fn unprotected(&self, releases: &[(&ReleaseText, &PlanText)], known: &[usize]) -> Vec<Place> {
+    fn unprotected(&self, known: &[(usize, usize)]) -> Vec<Place> {
         let views = Views::new(&self.names);
         let mut system = System::new();
         let mut unknowns = Vec::new();
-        for (region, tables) in &self.tables {
+        let is_counted =
+            |region: &Region| known.iter().any(|(plan, at)| region[*plan].is_some_and(|(release, ..)| release == *at));
+        for (region, tables) in self.tables.iter().filter(|(region, _)| is_counted(region)) {
             let mut tables = tables.clone();
             tables.extend(views.sums(&tables));
             let blocks: Vec<Vec<Option<usize>>> = tables
@@ -147,30 +186,40 @@ impl Together {
             for (coarse, fine, groups) in &views.links {
                 system.add_up(&blocks[*coarse], &blocks[*fine], groups);
             }
-            // Of an event whose label changed, the new one is not the old one.
-            if let Some(was) = region.was {
-                let same = |first: &usize| [0, 3, 6].map(|row| first + row + was);
+            // Of an event that some plan saw with another label, the region's is none of these.
+            let others: BTreeSet<usize> = region.iter().flatten().filter_map(|of| of.2).collect();
+            for other in others {
+                let same = |first: &usize| [0, 3, 6].map(|row| first + row + other);
                 blocks.iter().flatten().flatten().flat_map(same).for_each(|at| system.equate(vec![(at, 1)]));
             }
-            unknowns.push((*region, blocks));
+            unknowns.push((region, blocks));
         }
         let mut attacker = Attacker { together: self, unknowns, system };
-        for at in known {
-            attacker.release(*at, releases[*at]);
-        }
+        known.iter().for_each(|at| attacker.release(*at));
         attacker.system.unprotected(Effort::All, &mut Work::new(WORK))
     }
 }
 
+/// The plans' names.
+fn told(plans: &[Released]) -> String {
+    let names: Vec<String> = plans.iter().map(|(plan, _)| plan.plan.to_string()).collect();
+    match &names[..] {
+        [names @ .., last] if !names.is_empty() => format!("plans {} and {last}", names.join(", ")),
+        _ => names.concat(),
+    }
+}
+
 struct Attacker<'a> {
-    together: &'a Together,
-    unknowns: Vec<(Region, Vec<Vec<Option<usize>>>)>,
+    together: &'a Together<'a>,
+    unknowns: Vec<(&'a Region, Vec<Vec<Option<usize>>>)>,
     system: System<Place>,
 }
 
 impl Attacker<'_> {
     /// What a release says.
-    fn release(&mut self, at: usize, (text, plan): (&ReleaseText, &PlanText)) {
+    fn release(&mut self, at: (usize, usize)) {
+        let (plan, texts) = &self.together.plans[at.0];
+        let text = texts[at.1];
         let public = Public { events: text.events, outcomes: text.outcomes };
         let mut wholes: [Vec<usize>; 9] = Default::default();
         for (stratum, of) in text.strata.iter().enumerate() {
@@ -206,18 +255,14 @@ impl Attacker<'_> {
     }
 
     /// The unknowns that add up to each cell of some groups together.
-    fn cells(&self, release: usize, stratum: Stratum, slice: usize, groups: &[usize]) -> [Vec<usize>; 9] {
-        let is_new = release == 0;
-        let slice = self.together.slices[usize::from(!is_new)][slice];
+    fn cells(&self, at: (usize, usize), stratum: Stratum, slice: usize, groups: &[usize]) -> [Vec<usize>; 9] {
+        let slice = self.together.slices[at.0][slice];
         let mut cells: [Vec<usize>; 9] = Default::default();
         for (region, blocks) in &self.unknowns {
-            let counts = if is_new { region.new == Some(stratum) } else { region.old == Some((release - 1, stratum)) };
-            if !counts {
-                continue;
-            }
+            let Some((_, _, other)) = region[at.0].filter(|of| (of.0, of.1) == (at.1, stratum)) else { continue };
             for first in groups.iter().filter_map(|group| blocks[slice][*group]) {
                 for cell in 0..9 {
-                    let seen = region.was.filter(|_| !is_new).map_or(cell, |was| cell / 3 * 3 + was);
+                    let seen = other.map_or(cell, |label| cell / 3 * 3 + label);
                     cells[seen].push(first + cell);
                 }
             }
@@ -260,7 +305,7 @@ impl Attacker<'_> {
 
 /// Entries of tableaux: what is not seen to be protected before they are written is taken not to be.
 const WORK: u64 = 2_000_000_000;
-/// Most groups of a table of all attributes, where slices of two plans go round in a circle.
+/// Most groups of a table of all attributes, where slices of plans go round in a circle.
 const JOINT_GROUPS: usize = 2_000;
 
 #[cfg(test)]
