@@ -46,7 +46,7 @@ fn release(plan: &PlanText, contract: &Contract, rows: &[Row]) -> ReleaseText {
 }
 
 fn checked(text: &ReleaseText, contract: &Contract) -> Result<(), String> {
-    check_detail(&text.strata[0].slices, contract, text.k).map_err(|refusal| refusal.to_string())
+    check_detail(&text.strata[0].slices, contract, text.k, Step::EXACT).map_err(|refusal| refusal.to_string())
 }
 
 /// Ten people of each sex: five go home as they should, five to the ward instead of intensive care.
