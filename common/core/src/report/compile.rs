@@ -13,7 +13,7 @@ use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
 use crate::contract::Task;
 use crate::disclosure::{
-    Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
+    Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores, Step,
 };
 use crate::event::Tier;
 use crate::fault::Refusal;
@@ -55,7 +55,12 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     let sites = sites(input.registry, plan);
     let absences = Absences::of(input);
     let federation = &input.registry.trust().federation;
-    let terms = Terms { contract, min_coverage: plan.min_coverage, min_site_n: plan.min_site_n };
+    let terms = Terms {
+        contract,
+        min_coverage: plan.min_coverage,
+        min_site_n: plan.min_site_n,
+        step: Step::of(&plan.disclosure),
+    };
     let empty = empty_slices(plan, &terms);
     let all = Part {
         sites: &sites,
@@ -95,7 +100,11 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         retrospective: published.issued_at > plan.windows.start,
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
-        disclosure: DisclosureRef { rule: rule.to_owned(), k: plan.disclosure.k },
+        disclosure: DisclosureRef {
+            rule: rule.to_owned(),
+            k: plan.disclosure.k,
+            moment_step: plan.disclosure.moment_step,
+        },
         min_site_n: plan.min_site_n,
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },

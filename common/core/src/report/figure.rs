@@ -84,6 +84,12 @@ pub(super) fn with_bounds(figure: Figure, bounds: Result<Interval, NotEstimable>
     }
 }
 
+/// A figure that rounding may have moved, with where it must lie.
+pub(super) fn rounded(estimate: Result<st::BoundedEstimate, NotEstimable>, method: &str) -> Figure {
+    let figure = figure(estimate.map(|e| (e.estimate.value, e.estimate.interval)), method);
+    with_bounds(figure, estimate.map(|e| e.bounds))
+}
+
 /// The proportion `x / n` with Wilson's interval.
 pub(super) fn proportion(x: u64, n: u64) -> Figure {
     figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")
