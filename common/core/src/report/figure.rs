@@ -128,7 +128,8 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// How the interval was made, or why there is none.
     pub method: String,
-    /// Where the figure lies for certain, whatever bins or hidden groups hold; absent where nothing is hidden.
+    /// Where the figure lies for certain, whatever bins or hidden groups hold, and rounding took; absent where nothing is
+    /// hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<Interval>,
 }

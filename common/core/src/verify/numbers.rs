@@ -313,3 +313,6 @@ fn around(least: u128, most: u128, step: Multiple) -> RangeInclusive<u128> {
 pub(super) fn total(counts: &Counts) -> u64 {
     counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
 }
+
+#[cfg(test)]
+mod tests;
