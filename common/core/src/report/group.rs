@@ -10,6 +10,7 @@ use super::ranking::RankingFigures;
 use super::regression::RegressionFigures;
 use crate::contract::{ContractText, Task};
 use crate::disclosure::{Counts, Step};
+use crate::plan::PlanText;
 use crate::statistics::{
     self as st, Auc, BoundedEstimate, CalibrationBin, Estimate, Interval, LEVEL, NotEstimable, RoundedBin,
     RoundedScores,
@@ -172,6 +173,13 @@ impl<'a> Scored<'a> {
     pub fn new(histogram: &'a Histogram, counts: &'a Counts) -> Self {
         let [negatives, positives] = histogram.counts();
         Scored { histogram, counts, auc: st::auc(positives, negatives, LEVEL) }
+    }
+}
+
+impl<'a> Terms<'a> {
+    pub fn of(plan: &PlanText, contract: &'a ContractText) -> Self {
+        let (min_coverage, min_site_n) = (plan.min_coverage, plan.min_site_n);
+        Terms { contract, min_coverage, min_site_n, step: Step::of(&plan.disclosure) }
     }
 }
 
