@@ -4,8 +4,9 @@
 #[path = "attacks/site.rs"]
 mod site;
 
+use fedaudit_tests::{figures, run};
 use serde_json::{Value, json};
-use site::{Group, PLAN, Site, WINDOW, block, blocks, folds, full};
+use site::{Group, PLAN, SITE, Site, WINDOW, block, blocks, folds, full};
 
 /// Women and men north and south, enough of everything.
 fn many() -> Vec<Group> {
@@ -106,6 +107,56 @@ fn a_count_times_a_mean() {
     assert_eq!(release["events"], json!(4));
     assert_eq!(release["operations"]["latency_us"], json!("suppressed"));
     assert!(blocks(&release, &["sex"]).iter().all(|block| *block == json!("withheld") || is_empty(block)));
+}
+
+#[test]
+fn all_scores_of_a_sum_but_one() {
+    let mut site = Site::open();
+    // An attacker knows eleven of twelve women of the north who were granted a credit and repaid it, all of score 0.75.
+    let mut rows = site.events("a", &many());
+    let last = rows.iter_mut().find(|row| row["decision"] == "grant" && row["label"] == "repaid").expect("one");
+    last["score"] = json!(0.7469);
+    site.take(&rows);
+    let plan =
+        PLAN.replace("k = 10", "k = 10\nmoment_step = \"0.01\"").replace("[windows]", "min_coverage = 0.5\n[windows]");
+    let release = site.released("credits", &plan);
+    let step = 42_949_673_u128;
+    let sums = |release: &Value, slice: usize, group: usize| -> Vec<u128> {
+        let scores = &release["strata"][0]["slices"][slice]["groups"][group]["scores"]["value"];
+        let bins =
+            scores["histogram"].as_array().expect("labels").iter().flat_map(|bins| bins.as_array().expect("bins"));
+        bins.map(|bin| bin[2].as_str().expect("a sum").parse().expect("a number")).collect()
+    };
+    let known = [0, 1, 2, 3].iter().flat_map(|slice| sums(&release, *slice, 0)).collect::<Vec<_>>();
+    assert!(!known.is_empty() && known.iter().all(|sum| sum % step == 0), "{known:?}");
+    // Exact, the twelve would have 8.9969, and the last one 0.7469. The release says 9.00, as it would of twelve alike.
+    assert!(sums(&release, 3, 0).contains(&(900 * step)), "{:?}", sums(&release, 3, 0));
+    let shown = site.desk.world.agent(SITE, &["release", "show", WINDOW, "--plan", "credits", "--json"]).good().out;
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(sums(&shown["release"], 3, 0), sums(&release, 3, 0), "the desk shows what left");
+    site.desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();
+
+    let out = site.desk.world.scratch("report");
+    site.desk.world.aggregator(&["report", "build", "credits", "--out", &out.to_string_lossy()]).good();
+    let [bundle, trust] = ["bundle.zip", "trust.json"].map(|name| out.join(name).to_string_lossy().into_owned());
+    run("fedaudit-verify", &[bundle.as_str(), "--trust", &trust]).good();
+    let report = figures::json(&out.join("report.json"));
+    assert_eq!(report["disclosure"]["moment_step"], json!("0.01"));
+    let group = &report["scopes"][0]["slices"][0]["groups"][0];
+    // 96 of 192 labelled events have 0.25, one 0.7469, the others 0.75.
+    let mean = &group["pooled"]["scores"]["mean_score"]["estimate"];
+    let exact = (48.0 * 0.25 + 47.0 * 0.75 + 0.7469) / 96.0;
+    let brier = &group["pooled"]["scores"]["brier"]["estimate"];
+    let exact_brier = (24.0 * (0.0625 + 0.5625) + 23.0 * 0.0625 + 24.0 * 0.5625 + 0.2531 * 0.2531) / 96.0;
+    for (figure, exact) in [(mean, exact), (brier, exact_brier)] {
+        let end = |of: &str| figure["bounds"][of].as_f64().expect("a bound");
+        assert!(
+            end("lower") < exact && exact < end("upper") && end("upper") - end("lower") < 0.01,
+            "{exact}: {figure}"
+        );
+        assert_ne!(figure["value"].as_f64(), Some(exact), "the point is that of the rounded sums");
+    }
+    assert_eq!(group["calibration"]["slope"], json!({ "not_estimable": "rounded_sums" }));
 }
 
 #[test]

@@ -9,7 +9,8 @@
 //!    until each count is 0 or at least k; below ten bins they are withheld. All groups of a slice share one resolution, and
 //!    all slices of two or more attributes share the coarsest that any of them needs, or show none. As no histogram stands
 //!    beside a block below full, none can be cut at the decision's threshold to tell its cells.
-//! 4. What only some tasks and journals have is said in `detail.rs`.
+//! 4. Sums of scores and of values are rounded to the plan's step, if it names one (`step.rs`).
+//! 5. What only some tasks and journals have is said in `detail.rs`.
 //!
 //! The numbers of events and outcomes of a window, and what intake counted beside them, are public, by acceptance of the
 //! plan. What is seen of features is said in `quality.rs`, of what events took in `operations.rs`.
@@ -26,6 +27,7 @@ mod rungs;
 mod scores;
 mod simplex;
 mod solve;
+mod step;
 mod together;
 mod views;
 
@@ -38,6 +40,7 @@ pub use overlap::{Counted, Overlap};
 pub(crate) use quality::passes;
 pub use quality::{FeatureQuality, Quality};
 pub use rungs::{Block, Margins, Rung};
+pub use step::{Multiple, Step};
 pub use together::{Released, Together};
 
 use crate::aggregate::{Aggregate, SliceTensors};
@@ -253,7 +256,7 @@ pub fn disclose(
     if plan.disclosure.privacy.is_some() {
         return Err("counts of this plan leave with noise only".to_owned());
     }
-    let k = plan.disclosure.k;
+    let (k, step) = (plan.disclosure.k, Step::of(&plan.disclosure));
     let mut names = vec![(Vec::new(), vec![Vec::new()])];
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
     let behind = aggregate.strata.values().map(|slices| slices.iter().map(Behind::of_slice).collect()).collect();
@@ -264,9 +267,9 @@ pub fn disclose(
         let Some(model_version) = plan.model_versions.get(stratum.0) else { continue };
         let seen = scores::resolutions(slices, ladders, &names, k);
         let parts = names.iter().zip(slices).zip(ladders).zip(&seen);
-        let released = parts.map(|(((names, slice), ladder), bins)| released(names, slice, ladder, *bins));
+        let released = parts.map(|(((names, slice), ladder), bins)| released(names, slice, (ladder, *bins), step));
         let mut released: Vec<_> = released.collect();
-        detail::add(&mut released, slices, k);
+        detail::add(&mut released, slices, k, step);
         reasons.extend(reasons_of(strata.len(), whys));
         strata.push(ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released });
     }
@@ -337,11 +340,16 @@ fn reasons_of(stratum: usize, whys: &[Vec<Option<Why>>]) -> impl Iterator<Item =
 
 type SliceNames = (Vec<String>, Vec<Vec<String>>);
 
-fn released(names: &SliceNames, slice: &SliceTensors, ladder: &Ladder, bins: Option<u32>) -> ReleasedSlice {
+fn released(
+    names: &SliceNames,
+    slice: &SliceTensors,
+    (ladder, bins): (&Ladder, Option<u32>),
+    step: Step,
+) -> ReleasedSlice {
     let (blocks, folds) = ladder.blocks();
     let groups = names.1.iter().zip(blocks).enumerate().map(|(at, (group, block))| {
         let scores = slice.scores.get(at).map(|scores| match bins {
-            Some(bins) => Cell::Value(scores::merged(scores, bins)),
+            Some(bins) => Cell::Value(scores::merged(scores, bins, step)),
             None => Cell::Suppressed,
         });
         ReleasedGroup::new(group.clone(), block, scores)

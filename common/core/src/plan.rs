@@ -97,6 +97,9 @@ pub struct Disclosure {
     /// Counts leave with noise instead, and nothing else does; absent where rule K holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,
+    /// Sums of scores and of values leave as multiples of this share of the score's range; exact where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment_step: Option<Fraction>,
 }
 
 fn default_k() -> u64 {
@@ -278,6 +281,7 @@ impl Rules for PlanText {
         if self.disclosure.k == 0 {
             return Err("`disclosure.k` is 0; at least 1 (1 hides nothing)".to_owned());
         }
+        self.disclosure.check_step()?;
         self.windows.check()?;
         if let Some(window) = self.reference_window.filter(|window| !self.has_window(window)) {
             return Err(format!("`reference_window` is {window}; it must be one of the plan's windows"));

@@ -71,6 +71,7 @@ use crate::envelope::{Attestation, Claim, Head, ReportClaim, seal};
 use crate::event::{IntakeCounts, Tier};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
+use crate::plan::Fraction;
 use crate::time::Window;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,9 @@ pub struct DisclosureRef {
     pub rule: String,
     /// Its k.
     pub k: u64,
+    /// The share of the score's range to whose multiples sums of scores and of values are rounded; absent where exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment_step: Option<Fraction>,
 }
 
 /// A log and a size of it.

@@ -11,7 +11,7 @@
 //! A part that is not seen in every slice is seen in the slice without attributes only: a hidden table is then bounded by two
 //! margins, whose Fréchet bounds meet only at 0 or at a margin.
 
-use super::{Cell, Decimal, ReleaseText, ReleasedGroup, ReleasedSlice, ReleasedStratum, passes};
+use super::{Cell, Decimal, ReleaseText, ReleasedGroup, ReleasedSlice, ReleasedStratum, Step, passes};
 use crate::aggregate::{MomentSums, SliceTensors, SubjectCounts, WeightSums};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ pub struct Subjects {
 pub const PAIR_CELLS: u8 = 9;
 
 /// Adds the parts that a stratum has to its slices.
-pub(super) fn add(released: &mut [ReleasedSlice], slices: &[SliceTensors], k: u64) {
+pub(super) fn add(released: &mut [ReleasedSlice], slices: &[SliceTensors], k: u64, step: Step) {
     let whole = slices.first();
     let has = |part: fn(&SliceTensors) -> bool| whole.is_some_and(part);
     if has(|whole| !whole.detail.classes.is_empty()) {
@@ -102,7 +102,7 @@ pub(super) fn add(released: &mut [ReleasedSlice], slices: &[SliceTensors], k: u6
             |slice, at| {
                 let moments = slice.detail.moments.get(at)?;
                 let rest = labelled(slice, at).checked_sub(moments.events)?;
-                (passes(moments.events, k) && passes(rest, k)).then(|| Moments::of(moments))
+                (passes(moments.events, k) && passes(rest, k)).then(|| Moments::of(moments, step))
             },
             |group, cell| group.moments = Some(cell),
         );
@@ -158,16 +158,18 @@ fn labelled(slice: &SliceTensors, group: usize) -> u64 {
 }
 
 impl Moments {
-    fn of(sums: &MomentSums) -> Self {
+    fn of(sums: &MomentSums, step: Step) -> Self {
+        let rounded = |sum| Decimal(step.sums.round(sum));
+        let squares = |sum| Decimal(step.squares.round(sum));
         Moments {
             events: sums.events,
-            predicted: Decimal(sums.predicted),
-            actual: Decimal(sums.actual),
-            predicted_squares: Decimal(sums.predicted_squares),
-            actual_squares: Decimal(sums.actual_squares),
-            products: Decimal(sums.products),
-            absolute_errors: Decimal(sums.absolute_errors),
-            fourth_powers: Decimal(sums.fourth_powers),
+            predicted: rounded(sums.predicted),
+            actual: rounded(sums.actual),
+            predicted_squares: squares(sums.predicted_squares),
+            actual_squares: squares(sums.actual_squares),
+            products: squares(sums.products),
+            absolute_errors: rounded(sums.absolute_errors),
+            fourth_powers: squares(sums.fourth_powers),
         }
     }
 }

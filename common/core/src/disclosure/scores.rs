@@ -1,7 +1,7 @@
 //! Score histograms: at how many bins they are shown.
 
 use super::rungs::{Ladder, Rung};
-use super::{Bin, Decimal, Scores, SliceNames, passes};
+use super::{Bin, Decimal, Scores, SliceNames, Step, passes};
 use crate::aggregate::{ScoreTensors, SliceTensors};
 
 /// At how many bins the scores of each slice are seen.
@@ -47,8 +47,8 @@ fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
     None
 }
 
-/// Adds neighbouring bins.
-pub(super) fn merged(scores: &ScoreTensors, bins: u32) -> Scores {
+/// Adds neighbouring bins, and rounds their sums.
+pub(super) fn merged(scores: &ScoreTensors, bins: u32, step: Step) -> Scores {
     let width = scores.counts.ncols() / (bins as usize).max(1);
     let histogram = std::array::from_fn(|label| {
         let counts = scores.counts.row(label);
@@ -56,11 +56,12 @@ pub(super) fn merged(scores: &ScoreTensors, bins: u32) -> Scores {
         let merged = counts.exact_chunks(width).into_iter().zip(sums.exact_chunks(width));
         (0..bins)
             .zip(merged)
-            .map(|(bin, (count, sum))| Bin(bin, count.sum(), Decimal(sum.sum())))
+            .map(|(bin, (count, sum))| Bin(bin, count.sum(), Decimal(step.sums.round(sum.sum()))))
             .filter(|bin| bin.1 > 0)
             .collect()
     });
-    Scores { bins, no_score: scores.no_score, square_sums: scores.square_sums.map(Decimal), histogram }
+    let square_sums = scores.square_sums.map(|sum| Decimal(step.squares.round(sum)));
+    Scores { bins, no_score: scores.no_score, square_sums, histogram }
 }
 
 /// Fewest bins of a released histogram.

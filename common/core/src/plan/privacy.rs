@@ -1,6 +1,6 @@
 //! Differential privacy as a plan asks for it.
 
-use super::PlanText;
+use super::{Disclosure, PlanText};
 use crate::contract::ContractText;
 use crate::limits;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -103,6 +103,22 @@ impl Serialize for Fraction {
 impl<'de> Deserialize<'de> for Fraction {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Fraction::parse(&String::deserialize(d)?).map_err(D::Error::custom)
+    }
+}
+
+impl Disclosure {
+    pub(super) fn check_step(&self) -> Result<(), String> {
+        let Some(step) = self.moment_step else { return Ok(()) };
+        if !(Fraction::ONE / 1_000_000..=Fraction::ONE).contains(&step.parts()) {
+            return Err(format!("`disclosure.moment_step` is {step}; a share of the score's range from 0.000001 to 1"));
+        }
+        match (self.k, self.privacy) {
+            (..=1, _) => Err("`disclosure.moment_step` needs a k above 1: k = 1 hides nothing".to_owned()),
+            (_, Some(_)) => {
+                Err("`disclosure.moment_step` stands beside noise, where no sums leave; leave it out".to_owned())
+            }
+            (_, None) => Ok(()),
+        }
     }
 }
 

@@ -25,7 +25,9 @@ pub(super) fn provenance(report: &Report) -> Markup {
             dt { "Plan's log" } dd { (log(&report.log)) }
             dt { "Registry" } dd { (log(&report.registry)) }
             dt { "Disclosure rule" }
-            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) (rule) }
+            dd { code { (plain(&report.disclosure.rule)) } ", k = " (count(report.disclosure.k)) (rule)
+                @if let Some(step) = report.disclosure.moment_step { "; sums of scores and of values are rounded to multiples of " (step.to_string()) " of the score's range" }
+            }
             dt { "Least n to pool" } dd { "min_site_n = " (count(report.min_site_n)) " events a group at a site" }
             @if report.positive_label.is_some() {
                 dt { "Least label coverage" }
@@ -141,6 +143,9 @@ pub(super) fn limits(report: &Report) -> Markup {
         ul.open {
             li { "A signature says who wrote a release, not that what it says is true. What ties a site to its records are the journal checkpoints that its releases name." }
             li { "Figures are made from released counts alone. A group that a site suppressed is missing from every figure about it, at that site and in the pool: a group's figures are over the sites that show it, those of a pair over the sites that show both, gaps over the sites that show every compared group. Pools over the remaining sites may be biased; where something is hidden, bounds say what is certain, and a threshold is met only if they meet it. Tests and intervals say nothing of hidden events." }
+            @if report.disclosure.moment_step.is_some() {
+                li { "Sums of scores and of values were rounded before they left. Figures are those of the rounded sums; their intervals are wide enough for what rounding may have taken, and report.json has the bounds of each. Figures whose error rounding does not bound are not estimable." }
+            }
             li { "Intervals are at " (fixed(LEVEL * 100.0, 0)) " % and assume that events are independent. Repeated events of one person make them too narrow; the tables of weights and people say by how much, where sites know and may say who came back." }
             li { "The interval of a greatest-less-least gap is simultaneous: it allows for having picked the two extremes among all groups. Other intervals and tests are read one at a time; among many groups some will stand out by chance." }
             li { "Odds ratios do not collapse: a crude and an adjusted odds ratio may differ without confounding. Simpson's paradox is therefore told from differences alone." }

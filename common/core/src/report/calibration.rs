@@ -1,9 +1,9 @@
 //! Whether a group's pooled scores are the probabilities that they claim to be.
 
-use super::figure::{Figure, TestFigure, figure, point, test};
+use super::figure::{Figure, TestFigure, figure, point, rounded, test, with_bounds};
 use super::group::{Known, Terms};
 use super::histogram::{FIT_BINS, Histogram};
-use crate::statistics::{self as st, LEVEL, Murphy, NotEstimable};
+use crate::statistics::{self as st, Interval, LEVEL, Murphy, NotEstimable, RoundedScores};
 use serde::{Deserialize, Serialize};
 
 /// Calibration of a group's scores, sites as if they were one. All figures are exact but those that say approximate.
@@ -53,7 +53,11 @@ impl Terms<'_> {
             () if !self.is_probability() => Err(NotEstimable::NotAProbability),
             () => Ok(scored.histogram),
         };
-        Some(figures(usable))
+        let figures = figures(usable);
+        Some(match (usable, scored.histogram.rounded()) {
+            (Ok(_), Some(scores)) => open(figures, &scores),
+            _ => figures,
+        })
     }
 }
 
@@ -90,6 +94,35 @@ fn figures(scores: Result<&Histogram, NotEstimable>) -> CalibrationFigures {
         intercept: figure(fit.map(|f| (f.intercept.value, f.intercept.interval)), APPROXIMATE),
         spiegelhalter_z: point(spiegelhalter.map(|s| s.z), "a test statistic, approximate from bins"),
         spiegelhalter: test(spiegelhalter.map(|s| s.test)),
+    }
+}
+
+/// The figures of rounded sums, with bounds and wider intervals; those whose error rounding does not bound are left out.
+fn open(figures: CalibrationFigures, scores: &RoundedScores) -> CalibrationFigures {
+    let why = NotEstimable::RoundedSums;
+    let lies = |figure: Figure, bounds: Interval| with_bounds(figure, Ok(bounds));
+    let covariance = figures.murphy_within_covariance.value().unwrap_or_default();
+    let skill = match (figures.brier_skill.value(), figures.murphy_uncertainty.value()) {
+        (Some(skill), Some(spread)) => scores.brier_skill((1.0 - skill) * spread),
+        _ => Err(why),
+    };
+    let defined = |figure: Figure| if figure.value().is_some() { Figure::undefined(why) } else { figure };
+    CalibrationFigures {
+        brier_skill: with_bounds(figures.brier_skill, skill),
+        murphy_reliability: lies(figures.murphy_reliability, scores.reliability()),
+        murphy_within_variance: lies(figures.murphy_within_variance, scores.within_variance()),
+        murphy_within_covariance: lies(figures.murphy_within_covariance, scores.within_covariance(covariance)),
+        mce: lies(figures.mce, scores.maximum_calibration_error()),
+        observed_expected: rounded(scores.observed_expected(LEVEL), "normal on the logarithm"),
+        in_the_large: rounded(scores.calibration_in_the_large(LEVEL), "normal"),
+        slope: defined(figures.slope),
+        intercept: defined(figures.intercept),
+        spiegelhalter_z: defined(figures.spiegelhalter_z),
+        spiegelhalter: match figures.spiegelhalter {
+            TestFigure::Test { .. } => test(Err(why)),
+            other => other,
+        },
+        ..figures
     }
 }
 

@@ -55,7 +55,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
     let sites = sites(input.registry, plan);
     let absences = Absences::of(input);
     let federation = &input.registry.trust().federation;
-    let terms = Terms { contract, min_coverage: plan.min_coverage, min_site_n: plan.min_site_n };
+    let terms = Terms::of(plan, contract);
     let empty = empty_slices(plan, &terms);
     let all = Part {
         sites: &sites,
@@ -95,7 +95,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         retrospective: published.issued_at > plan.windows.start,
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
-        disclosure: DisclosureRef { rule: rule.to_owned(), k: plan.disclosure.k },
+        disclosure: disclosure(rule, plan),
         min_site_n: plan.min_site_n,
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
@@ -117,6 +117,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
 
 fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {
     DocumentRef { name: name.clone(), version, title: title.to_owned(), digest }
+}
+
+fn disclosure(rule: &str, plan: &Plan) -> DisclosureRef {
+    DisclosureRef { rule: rule.to_owned(), k: plan.disclosure.k, moment_step: plan.disclosure.moment_step }
 }
 
 /// Figures of each model version: of each tier, and over all tiers where there are several.

@@ -84,6 +84,12 @@ pub(super) fn with_bounds(figure: Figure, bounds: Result<Interval, NotEstimable>
     }
 }
 
+/// A figure that rounding may have moved, with where it must lie.
+pub(super) fn rounded(estimate: Result<st::BoundedEstimate, NotEstimable>, method: &str) -> Figure {
+    let figure = figure(estimate.map(|e| (e.estimate.value, e.estimate.interval)), method);
+    with_bounds(figure, estimate.map(|e| e.bounds))
+}
+
 /// The proportion `x / n` with Wilson's interval.
 pub(super) fn proportion(x: u64, n: u64) -> Figure {
     figure(st::rate(x, n).map(|value| (value, st::wilson(x, n, LEVEL))), "wilson")
@@ -122,7 +128,8 @@ pub struct Estimate {
     pub interval: Option<Interval>,
     /// How the interval was made, or why there is none.
     pub method: String,
-    /// Where the figure lies for certain, whatever bins or hidden groups hold; absent where nothing is hidden.
+    /// Where the figure lies for certain, whatever bins or hidden groups hold, and rounding took; absent where nothing is
+    /// hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounds: Option<Interval>,
 }

@@ -2,15 +2,19 @@
 
 use super::calibration::CalibrationFigures;
 use super::classification::ClassificationFigures;
-use super::figure::{Figure, figure, point, proportion, with_bounds};
+use super::figure::{Figure, figure, point, proportion, rounded, with_bounds};
 use super::histogram::Histogram;
 use super::identified::Identified;
 use super::multiclass::MulticlassFigures;
 use super::ranking::RankingFigures;
 use super::regression::RegressionFigures;
 use crate::contract::{ContractText, Task};
-use crate::disclosure::Counts;
-use crate::statistics::{self as st, Auc, CalibrationBin, LEVEL, NotEstimable};
+use crate::disclosure::{Counts, Step};
+use crate::plan::PlanText;
+use crate::statistics::{
+    self as st, Auc, BoundedEstimate, CalibrationBin, Estimate, Interval, LEVEL, NotEstimable, RoundedBin,
+    RoundedScores,
+};
 use serde::{Deserialize, Serialize};
 
 /// One group, pooled and at each site.
@@ -147,6 +151,7 @@ pub(super) struct Terms<'a> {
     pub contract: &'a ContractText,
     pub min_coverage: f64,
     pub min_site_n: u64,
+    pub step: Step,
 }
 
 /// Counts of a group and, where they are known, its scores.
@@ -168,6 +173,13 @@ impl<'a> Scored<'a> {
     pub fn new(histogram: &'a Histogram, counts: &'a Counts) -> Self {
         let [negatives, positives] = histogram.counts();
         Scored { histogram, counts, auc: st::auc(positives, negatives, LEVEL) }
+    }
+}
+
+impl<'a> Terms<'a> {
+    pub fn of(plan: &PlanText, contract: &'a ContractText) -> Self {
+        let (min_coverage, min_site_n) = (plan.min_coverage, plan.min_site_n);
+        Terms { contract, min_coverage, min_site_n, step: Step::of(&plan.disclosure) }
     }
 }
 
@@ -240,16 +252,33 @@ impl Terms<'_> {
         let over_bins = |of: fn(&[CalibrationBin]) -> Result<f64, NotEstimable>| {
             probability.and_then(|()| of(bins.as_ref().map_err(|why| *why)?))
         };
+        let rounded = scores.rounded();
+        // Bounds of rounded sums; none where they are exact.
+        let open = |figure: Figure, bounds: fn(&RoundedScores, f64) -> Result<Interval, NotEstimable>| match (
+            &rounded,
+            figure.value(),
+        ) {
+            (Some(rounded), Some(value)) => with_bounds(figure, bounds(rounded, value)),
+            _ => figure,
+        };
         ScoreFigures {
             scored: Some(n0 + n1),
             bins: Some(scores.bins()),
             auc: mature.map_or_else(Figure::undefined, |()| auc(area)),
-            brier: point(
-                probability.and_then(|()| st::brier(n0 + n1, n1, scores.square_sum(), sum1)),
-                "fourth powers of scores are not released",
+            brier: open(
+                point(
+                    probability.and_then(|()| st::brier(n0 + n1, n1, scores.square_sum(), sum1)),
+                    "fourth powers of scores are not released",
+                ),
+                |rounded, brier| Ok(rounded.brier(brier)),
             ),
-            ece: point(over_bins(st::expected_calibration_error), "biased upwards; compare with chance"),
-            ece_by_chance: point(over_bins(st::calibration_error_by_chance), "descriptive"),
+            ece: open(
+                point(over_bins(st::expected_calibration_error), "biased upwards; compare with chance"),
+                |rounded, _| Ok(rounded.expected_calibration_error()),
+            ),
+            ece_by_chance: open(point(over_bins(st::calibration_error_by_chance), "descriptive"), |rounded, _| {
+                rounded.calibration_error_by_chance()
+            }),
             mean_score: mature.map_or_else(Figure::undefined, |()| self.mean_score(n0 + n1, sum0 + sum1, scores)),
         }
     }
@@ -257,6 +286,14 @@ impl Terms<'_> {
     fn mean_score(&self, n: u64, sum: f64, scores: &Histogram) -> Figure {
         let (min, max) = self.contract.score.as_ref().map_or((0.0, 1.0), |score| (score.min, score.max));
         let scale = |x: f64| min + x * (max - min);
+        if let Some(scores) = scores.rounded() {
+            let scaled = |i: Interval| Interval { lower: scale(i.lower), upper: scale(i.upper) };
+            let mean = scores.mean_score(LEVEL).map(|mean| {
+                let (value, interval) = (scale(mean.estimate.value), mean.estimate.interval.map(scaled));
+                BoundedEstimate { estimate: Estimate { value, interval }, bounds: scaled(mean.bounds) }
+            });
+            return rounded(mean, "normal");
+        }
         let mean = st::mean_of_sums(n, sum, scores.square_sum(), LEVEL).map(|mean| {
             let scaled = |i: st::Interval| st::Interval { lower: scale(i.lower), upper: scale(i.upper) };
             (scale(mean.value), mean.interval.map(scaled))
@@ -268,6 +305,8 @@ impl Terms<'_> {
     pub fn reliability(&self, known: Known) -> Vec<ReliabilityBin> {
         let Some(scores) = known.scores.filter(|_| self.is_probability()) else { return Vec::new() };
         let bins = scores.histogram.reliability().unwrap_or_default();
+        let rounded = scores.histogram.rounded();
+        let open = |at: usize| rounded.as_ref().and_then(|rounded| rounded.bins.get(at)).map(RoundedBin::mean_score);
         let mature = self.is_mature(scores.counts);
         let edge = |at: usize| at as f64 / bins.len() as f64;
         let row = |(at, bin): (usize, &CalibrationBin)| ReliabilityBin {
@@ -275,9 +314,12 @@ impl Terms<'_> {
             upper: edge(at + 1),
             n: bin.n,
             positives: bin.positives,
-            mean_score: point(
-                if bin.n == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(bin.score_sum / bin.n as f64) },
-                "descriptive",
+            mean_score: with_bounds(
+                point(
+                    if bin.n == 0 { Err(NotEstimable::EmptyDenominator) } else { Ok(bin.score_sum / bin.n as f64) },
+                    "descriptive",
+                ),
+                open(at).unwrap_or(Err(NotEstimable::EmptyDenominator)),
             ),
             observed: if mature { proportion(bin.positives, bin.n) } else { Figure::undefined(NotEstimable::Immature) },
         };
@@ -320,7 +362,7 @@ mod tests {
     #[test]
     fn scores_are_as_mature_as_the_sites_that_gave_them() {
         let contract = from_toml(ADMISSION).expect("valid");
-        let terms = Terms { contract: &contract, min_coverage: 0.8, min_site_n: 10 };
+        let terms = Terms { contract: &contract, min_coverage: 0.8, min_site_n: 10, step: Step::EXACT };
         // One site has 2,000 labelled events and hid its histogram; another has 40 of 400 labelled, and showed it.
         let counts = [[1_000, 20, 180], [20, 1_000, 180], [0; 3]];
         let few = [[20, 0, 180], [0, 20, 180], [0; 3]];
@@ -331,7 +373,7 @@ mod tests {
             square_sums: [Decimal(0); 3],
             histogram: [q(0, 20), q(9, 20), q(5, 360)],
         };
-        let histogram = Histogram::new(&scores);
+        let histogram = Histogram::new(&scores, Step::EXACT);
         let of = |counts: &Counts| {
             let scores = Some(Scored::new(&histogram, &few));
             terms.measures(Known { counts, scores }).scores.expect("scores")

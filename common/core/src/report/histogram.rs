@@ -1,8 +1,8 @@
 //! Score histograms of labelled events, at whatever resolution sites released them, added up.
 
-use crate::disclosure::{Bin, Scores};
+use crate::disclosure::{Bin, Scores, Step};
 use crate::event::SCORE_ONE;
-use crate::statistics::{CalibrationBin, NotEstimable};
+use crate::statistics::{CalibrationBin, NotEstimable, Rounded, RoundedBin, RoundedScores};
 
 /// Bins of a reliability diagram, and of the expected calibration error.
 pub(super) const RELIABILITY_BINS: u32 = 10;
@@ -20,12 +20,17 @@ pub(super) struct Histogram {
     sums: [Vec<u128>; 2],
     /// Sum of q^2, `[label 0, 1]`.
     square_sums: [u128; 2],
+    /// How far sums of q may be off by rounding, `[label 0, 1][bin of a reliability diagram]`.
+    reach: [[u128; RELIABILITY_BINS as usize]; 2],
+    /// How far the sum of q^2 of both labels may be off.
+    square_reach: u128,
 }
 
 impl Histogram {
-    /// The histogram that a site released.
-    pub fn new(scores: &Scores) -> Histogram {
+    /// The histogram that a site released, rounded to `step`.
+    pub fn new(scores: &Scores, step: Step) -> Histogram {
         let size = scores.bins as usize;
+        let mut reach = [[0; RELIABILITY_BINS as usize]; 2];
         let (mut counts, mut sums) = ([vec![0; size], vec![0; size]], [vec![0; size], vec![0; size]]);
         for label in 0..2 {
             for Bin(bin, count, sum) in &scores.histogram[label] {
@@ -33,9 +38,13 @@ impl Histogram {
                 if let (Some(c), Some(s)) = (counts[label].get_mut(*bin as usize), sums[label].get_mut(*bin as usize)) {
                     (*c, *s) = (*count, sum.0);
                 }
+                if let Some(reach) = reach[label].get_mut((bin / (scores.bins / RELIABILITY_BINS).max(1)) as usize) {
+                    *reach += step.sums.reach();
+                }
             }
         }
-        Histogram { bins: scores.bins, counts, sums, square_sums: [0, 1].map(|label| scores.square_sums[label].0) }
+        let square_sums = [0, 1].map(|label| scores.square_sums[label].0);
+        Histogram { bins: scores.bins, counts, sums, square_sums, reach, square_reach: 2 * step.squares.reach() }
     }
 
     /// Adds `other`; the coarser of the two resolutions holds.
@@ -50,7 +59,9 @@ impl Histogram {
                 self.sums[label][at / width] += sum;
             }
             self.square_sums[label] += other.square_sums[label];
+            self.reach[label].iter_mut().zip(&other.reach[label]).for_each(|(reach, part)| *reach += part);
         }
+        self.square_reach += other.square_reach;
     }
 
     /// Merges neighbours until `bins` are left; released resolutions are halvings of one another.
@@ -97,6 +108,17 @@ impl Histogram {
             return Err(NotEstimable::NotFinite);
         }
         Ok(self.calibration_bins(RELIABILITY_BINS))
+    }
+
+    /// The same with how far sums may be off; none where they are exact.
+    pub fn rounded(&self) -> Option<RoundedScores> {
+        let bins = self.reliability().ok().filter(|_| self.square_reach > 0)?;
+        let bins = bins.into_iter().enumerate().map(|(at, bin)| RoundedBin {
+            bin,
+            reach: [0, 1].map(|label| unit(self.reach[label].get(at).copied().unwrap_or_default())),
+        });
+        let reach = unit(self.square_reach) / SCORE_ONE as f64;
+        Some(RoundedScores { bins: bins.collect(), square_sum: Rounded { sum: self.square_sum(), reach } })
     }
 
     /// The same in `bins` bins, or in as many as there are.
@@ -177,13 +199,13 @@ mod tests {
         #[test]
         fn resolutions_merge_in_any_order(a in scores(), b in scores(), i in 0..5_u32, j in 0..5_u32) {
             let (fine, coarse) = (10 << i, 10 << j);
-            let mut ab = Histogram::new(&released(&a, fine));
-            ab.add(&Histogram::new(&released(&b, coarse)));
-            let mut ba = Histogram::new(&released(&b, coarse));
-            ba.add(&Histogram::new(&released(&a, fine)));
+            let mut ab = Histogram::new(&released(&a, fine), Step::EXACT);
+            ab.add(&Histogram::new(&released(&b, coarse), Step::EXACT));
+            let mut ba = Histogram::new(&released(&b, coarse), Step::EXACT);
+            ba.add(&Histogram::new(&released(&a, fine), Step::EXACT));
             prop_assert_eq!(&ab, &ba);
             let both: Vec<_> = a.iter().chain(&b).copied().collect();
-            prop_assert_eq!(&ab, &Histogram::new(&released(&both, fine.min(coarse))));
+            prop_assert_eq!(&ab, &Histogram::new(&released(&both, fine.min(coarse)), Step::EXACT));
             prop_assert_eq!(ab.reliability().map(|bins| bins.len()), Ok(10));
         }
     }

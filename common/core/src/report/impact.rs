@@ -190,7 +190,7 @@ fn scoring(
         counts.iter_mut().zip(&group.counts).for_each(|(sum, count)| *sum += count);
         sums.iter_mut().zip(&group.sums).for_each(|(sum, part)| *sum += part);
     }
-    let median = median(&counts, &sums);
+    let median = median(&counts, Some(&sums[..]).filter(|_| plan.disclosure.moment_step.is_none()));
     let row = |(at, group): (usize, &&ScoredGroup)| {
         let median = median.ok()?;
         let above = group.counts.iter().skip(median.bin + 1).sum::<u64>();

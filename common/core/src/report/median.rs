@@ -18,7 +18,7 @@ pub(super) struct Median {
     pub bounds: Interval,
 }
 
-/// Of events and sums of q by bin, all groups together.
+/// Of events and, where they are exact, sums of q by bin, all groups together.
 ///
 /// None of the bin's scores is above the median where the bin ends with half of all scores, and where its sum says that
 /// all its scores are equal, as on a grid of scores that are edges of bins. For an even number the median may be anything
@@ -26,7 +26,7 @@ pub(super) struct Median {
 ///
 /// # Errors
 /// `EmptyDenominator` without scores.
-pub(super) fn median(counts: &[u64], sums: &[u128]) -> Result<Median, NotEstimable> {
+pub(super) fn median(counts: &[u64], sums: Option<&[u128]>) -> Result<Median, NotEstimable> {
     let (total, bins) = (counts.iter().sum::<u64>(), counts.len() as u32);
     let (mut below, mut bin) = (0, 0);
     while bin + 1 < counts.len() && 2 * (below + counts[bin]) < total {
@@ -45,7 +45,8 @@ pub(super) fn median(counts: &[u64], sums: &[u128]) -> Result<Median, NotEstimab
         let bounds = Interval { upper: end(next + 1), ..bounds };
         return Ok(Median { bin, above: 0.0, exact: true, value: end(bin + 1), bounds });
     }
-    if let Some(q) = only_score(inside, sums.get(bin).copied().unwrap_or_default(), (bin as u64, bins)) {
+    let sum = sums.map(|sums| sums.get(bin).copied().unwrap_or_default());
+    if let Some(q) = sum.and_then(|sum| only_score(inside, sum, (bin as u64, bins))) {
         let value = unit(q);
         return Ok(Median { bin, above: 0.0, exact: true, value, bounds: Interval { lower: value, upper: value } });
     }
@@ -78,7 +79,7 @@ mod tests {
 
     fn of(scores: &[u64], bins: u32) -> Median {
         let (counts, sums) = binned(scores, bins);
-        median(&counts, &sums).expect("scores")
+        median(&counts, Some(&sums)).expect("scores")
     }
 
     #[test]
@@ -98,8 +99,8 @@ mod tests {
         let found = of(&[1, half - 2, SCORE_ONE - 9], 10);
         assert_eq!((found.exact, found.value), (true, (half - 2) as f64 / SCORE_ONE as f64));
         assert_eq!(of(&[0, 0, 0], 10).bounds, Interval { lower: 0.0, upper: 0.0 });
-        assert_eq!(median(&[0; 10], &[0; 10]), Err(NotEstimable::EmptyDenominator));
-        assert_eq!(median(&[], &[]), Err(NotEstimable::EmptyDenominator));
+        assert_eq!(median(&[0; 10], Some(&[0; 10])), Err(NotEstimable::EmptyDenominator));
+        assert_eq!(median(&[], None), Err(NotEstimable::EmptyDenominator));
     }
 
     proptest! {

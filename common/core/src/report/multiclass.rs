@@ -170,10 +170,10 @@ impl<'a> Classes<'a> {
     /// Of all sites; none unless the task is multiclass.
     pub fn of(part: &Part, terms: &'a Terms<'a>) -> Option<Classes<'a>> {
         let tables = Kind {
-            read: read_classes,
+            read: &read_classes,
             add: |sum: &mut Vec<Vec<u64>>, part| sum.iter_mut().zip(part).for_each(|(sum, part)| add_each(sum, part)),
         };
-        let places = Kind { read: read_places, add: |sum: &mut Vec<u64>, part| add_each(sum, part) };
+        let places = Kind { read: &read_places, add: |sum: &mut Vec<u64>, part| add_each(sum, part) };
         (terms.contract.task == Task::Multiclass).then(|| Classes {
             terms,
             tables: Shown::of(part, &tables, |_| ()),

@@ -5,7 +5,7 @@ use super::figure::{Figure, estimated, point, with_bounds};
 use super::group::{Terms, total};
 use super::shown::{Kind, Shown};
 use crate::contract::Task;
-use crate::disclosure::Counts;
+use crate::disclosure::{Counts, Step};
 use crate::event::SCORE_ONE;
 use crate::plan::is_compared;
 use crate::statistics::{self as st, Estimate, Interval, LEVEL, Moments, NotEstimable, Sample};
@@ -92,7 +92,7 @@ impl<'a> Values<'a> {
         terms.contract.label.as_ref()?;
         let unit = (score.max - score.min) / SCORE_ONE as f64;
         let kind = Kind {
-            read: |group| group.moments.as_ref()?.value().map(moments),
+            read: &|group| group.moments.as_ref()?.value().map(|released| moments(released, terms.step)),
             add: |sum: &mut Moments, part| *sum = sum.plus(part),
         };
         let mut sites = Vec::with_capacity(part.sites.len());
@@ -109,24 +109,36 @@ impl<'a> Values<'a> {
     /// The figures of a group.
     pub fn figures(&self, group: usize) -> RegressionFigures {
         let known = self.all.group(group).map(|(sums, counts)| (sums, mature(self.terms, counts)));
-        let of = |method: &str, power: i32, figure: &dyn Fn(&Moments) -> Result<Estimate, NotEstimable>| match known {
+        let of = |method: &str,
+                  power: i32,
+                  figure: &dyn Fn(&Moments) -> Result<Estimate, NotEstimable>,
+                  bounds: &dyn Fn(&Moments) -> Result<Interval, NotEstimable>| match known {
             None => Figure::Suppressed,
             Some((sums, mature)) => {
-                estimated(mature.and_then(|()| figure(sums)).map(|e| scaled(e, self.unit.powi(power))), method)
+                let unit = self.unit.powi(power);
+                let figure = estimated(mature.and_then(|()| figure(sums)).map(|e| scaled(e, unit)), method);
+                open(figure, sums, bounds(sums), unit)
             }
         };
         let mean = |errors: Errors| move |sums: &Moments| errors(sums)?.estimate(LEVEL);
+        let around = |errors: Errors| move |sums: &Moments| errors(sums).map(|sample| sample.bounds());
         RegressionFigures {
             sites: self.all.sites,
             events: known.map(|(sums, _)| sums.events),
-            bias: of(STUDENT, 1, &mean(Moments::errors)),
-            mae: of(STUDENT, 1, &|sums| mean(Moments::absolute_errors)(sums).map(not_negative)),
-            mse: of(ROUNDED, 2, &|sums| sums.mean_squared_error(LEVEL)),
-            rmse: of(ROUNDED, 1, &|sums| sums.root_mean_squared_error(LEVEL)),
+            bias: of(STUDENT, 1, &mean(Moments::errors), &around(Moments::errors)),
+            mae: of(
+                STUDENT,
+                1,
+                &|sums| mean(Moments::absolute_errors)(sums).map(not_negative),
+                &around(Moments::absolute_errors),
+            ),
+            mse: of(ROUNDED, 2, &|sums| sums.mean_squared_error(LEVEL), &Moments::squared_error_bounds),
+            rmse: of(ROUNDED, 1, &|sums| sums.root_mean_squared_error(LEVEL), &Moments::root_bounds),
             r_squared: known.map_or(Figure::Suppressed, |(sums, mature)| {
-                point(mature.and_then(|()| sums.determination()), "joint fourth moments are not released")
+                let figure = point(mature.and_then(|()| sums.determination()), "joint fourth moments are not released");
+                open(figure, sums, sums.determination_bounds(), 1.0)
             }),
-            pearson: of("fisher_z", 0, &|sums| sums.correlation(LEVEL)),
+            pearson: of("fisher_z", 0, &|sums| sums.correlation(LEVEL), &Moments::correlation_bounds),
             at_sites: self.sites.iter().map(|site| site.as_ref()?.get(group).cloned()).collect(),
         }
     }
@@ -136,8 +148,17 @@ impl<'a> Values<'a> {
         let of = |errors: Errors| match (self.sample(group, errors), self.sample(reference, errors)) {
             (None, _) | (_, None) => Figure::Suppressed,
             (Some(one), Some(other)) => {
-                let difference = one.and_then(|one| st::welch(&one, &other?, LEVEL));
-                estimated(difference.map(|e| scaled(e, self.unit)), "welch")
+                let both = one.and_then(|one| Ok([one, other?]));
+                let difference = both.and_then(|[one, other]| st::welch(&one, &other, LEVEL));
+                let figure = estimated(difference.map(|e| scaled(e, self.unit)), "welch");
+                match both {
+                    Ok([one, other]) if one.reach > 0.0 => {
+                        let (value, reach) = (one.mean - other.mean, one.reach + other.reach);
+                        let bounds = Interval { lower: value - reach, upper: value + reach };
+                        with_bounds(figure, Ok(wide(bounds, self.unit)))
+                    }
+                    _ => figure,
+                }
             }
         };
         RegressionContrast { bias: of(Moments::errors), mae: of(Moments::absolute_errors) }
@@ -161,9 +182,13 @@ impl<'a> Values<'a> {
             let difference = immature.and_then(|()| st::max_min_means(&samples(errors)?, LEVEL));
             let difference = difference.map(|e| scaled(e, self.unit));
             let figure = estimated(difference, "welch, Bonferroni over pairs");
-            match hidden.is_empty() {
-                true => figure,
-                false => with_bounds(figure, difference.map(|e| Interval { lower: e.value, upper: most })),
+            let rounded = samples(errors).ok().filter(|samples| samples.iter().any(|sample| sample.reach > 0.0));
+            let rounded = rounded.map(|samples| wide(st::means_bounds(&samples), self.unit));
+            let least = |value: f64| rounded.map_or(value, |rounded| rounded.lower);
+            match (hidden.is_empty(), rounded) {
+                (true, None) => figure,
+                (true, Some(rounded)) => with_bounds(figure, Ok(rounded)),
+                (false, _) => with_bounds(figure, difference.map(|e| Interval { lower: least(e.value), upper: most })),
             }
         };
         let range = self.unit * SCORE_ONE as f64;
@@ -185,7 +210,8 @@ impl<'a> Values<'a> {
 fn site_errors(sums: &Moments, mature: Result<(), NotEstimable>, unit: f64) -> SiteErrors {
     let of = |errors: Errors, held: fn(Estimate) -> Estimate| {
         let mean = mature.and_then(|()| errors(sums)?.estimate(LEVEL));
-        estimated(mean.map(|e| scaled(held(e), unit)), STUDENT)
+        let figure = estimated(mean.map(|e| scaled(held(e), unit)), STUDENT);
+        open(figure, sums, errors(sums).map(|sample| sample.bounds()), unit)
     };
     SiteErrors {
         events: sums.events,
@@ -198,7 +224,7 @@ fn mature(terms: &Terms, counts: &Counts) -> Result<(), NotEstimable> {
     if terms.is_mature(counts) { Ok(()) } else { Err(NotEstimable::Immature) }
 }
 
-fn moments(released: &crate::disclosure::Moments) -> Moments {
+fn moments(released: &crate::disclosure::Moments, step: Step) -> Moments {
     Moments {
         events: released.events,
         predicted: released.predicted.0,
@@ -208,6 +234,7 @@ fn moments(released: &crate::disclosure::Moments) -> Moments {
         products: released.products.0,
         absolute_errors: released.absolute_errors.0,
         fourth_powers: released.fourth_powers.0,
+        reach: [step.sums.reach(), step.squares.reach()],
     }
 }
 
@@ -216,8 +243,19 @@ fn not_negative(estimate: Estimate) -> Estimate {
 }
 
 fn scaled(estimate: Estimate, unit: f64) -> Estimate {
-    let scale = |i: Interval| Interval { lower: i.lower * unit, upper: i.upper * unit };
-    Estimate { value: estimate.value * unit, interval: estimate.interval.map(scale) }
+    Estimate { value: estimate.value * unit, interval: estimate.interval.map(|i| wide(i, unit)) }
+}
+
+fn wide(i: Interval, unit: f64) -> Interval {
+    Interval { lower: i.lower * unit, upper: i.upper * unit }
+}
+
+/// The figure with where it must lie, if its sums are rounded.
+fn open(figure: Figure, sums: &Moments, bounds: Result<Interval, NotEstimable>, unit: f64) -> Figure {
+    match sums.is_rounded() {
+        true => with_bounds(figure, bounds.map(|i| wide(i, unit))),
+        false => figure,
+    }
 }
 
 const STUDENT: &str = "student_t";

@@ -16,15 +16,15 @@ pub(super) struct Shown<T> {
 }
 
 /// How a release shows it, and how two are added.
-pub(super) struct Kind<T> {
+pub(super) struct Kind<'r, T> {
     /// None where it is hidden or absent.
-    pub read: fn(&ReleasedGroup) -> Option<T>,
+    pub read: &'r dyn Fn(&ReleasedGroup) -> Option<T>,
     pub add: fn(&mut T, &T),
 }
 
 impl<T> Shown<T> {
     /// Of all sites; `each` sees what every one of them shows by group, in their order.
-    pub fn of<'a>(part: &Part<'a>, kind: &Kind<T>, mut each: impl FnMut(Option<&Shown<T>>)) -> Shown<T> {
+    pub fn of<'a>(part: &Part<'a>, kind: &Kind<'_, T>, mut each: impl FnMut(Option<&Shown<T>>)) -> Shown<T> {
         let mut all = Shown { sites: 0, sums: Vec::new(), counts: Vec::new() };
         for site in part.sites {
             let own = Shown::at(part, site, kind);
@@ -36,7 +36,7 @@ impl<T> Shown<T> {
         all
     }
 
-    fn at<'a>(part: &Part<'a>, site: &'a Name, kind: &Kind<T>) -> Option<Shown<T>> {
+    fn at<'a>(part: &Part<'a>, site: &'a Name, kind: &Kind<'_, T>) -> Option<Shown<T>> {
         let mut sum = Shown { sites: 0, sums: Vec::new(), counts: Vec::new() };
         for slice in part.slices(site)? {
             let counts = slice.full()?;
@@ -46,7 +46,7 @@ impl<T> Shown<T> {
         Some(Shown { sites: 1, ..sum })
     }
 
-    fn add(&mut self, other: Shown<T>, kind: &Kind<T>) {
+    fn add(&mut self, other: Shown<T>, kind: &Kind<'_, T>) {
         self.sites += other.sites;
         if self.sums.is_empty() {
             (self.sums, self.counts) = (other.sums, other.counts);

@@ -13,7 +13,7 @@ use super::pools::{Pooled, Pools, SiteCounts, add};
 use super::ranking::site_effect;
 use super::regression::Values;
 use super::{PairFigures, SiteState, SliceFigures, State, WindowFigures};
-use crate::disclosure::{Counts, ReleasedSlice};
+use crate::disclosure::{Counts, ReleasedSlice, Step};
 use crate::plan::{Slice, is_compared};
 use crate::statistics::Effect;
 use crate::time::Window;
@@ -28,14 +28,17 @@ struct Scores {
 
 impl Scores {
     /// Of a site that shows all counts and scores in every window: scores are shown of all groups, or of none.
-    fn of(parts: Option<&[&ReleasedSlice]>, counts: &SiteCounts) -> Scores {
+    fn of(parts: Option<&[&ReleasedSlice]>, counts: &SiteCounts, step: Step) -> Scores {
         let all: Vec<usize> = (0..counts.groups.len()).collect();
         let Some((parts, counts)) = parts.zip(counts.all(&all)) else { return Scores::default() };
         let mut sum = Scores { histograms: Vec::new(), counts };
         for part in parts {
             let released: Option<Vec<_>> = part.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
             let Some(released) = released else { return Scores::default() };
-            add_histograms(&mut sum.histograms, released.into_iter().map(Histogram::new).collect());
+            add_histograms(
+                &mut sum.histograms,
+                released.into_iter().map(|scores| Histogram::new(scores, step)).collect(),
+            );
         }
         sum
     }
@@ -86,7 +89,7 @@ fn gather(part: &Part, groups: usize, terms: &Terms) -> Gathered {
     for site in part.sites {
         let parts = part.slices(site);
         let counts = SiteCounts::of(site, parts.as_deref(), groups);
-        let scores = Scores::of(parts.as_deref(), &counts);
+        let scores = Scores::of(parts.as_deref(), &counts, terms.step);
         for (group, row) in all.measures.iter_mut().enumerate() {
             let own = counts.groups[group].as_ref();
             let known = own.map(|counts| Known { counts, scores: scores.scored(group) });
@@ -188,7 +191,7 @@ pub(super) fn window_figures(part: &Part, terms: &Terms) -> Vec<WindowFigures> {
         let (mut pools, mut scores) = (Pools(Vec::new()), Scores::default());
         for (site, slice) in part.sites.iter().filter_map(|site| Some((site, part.slice(site, window)?))) {
             let counts = SiteCounts::of(site, Some(&[slice]), 1);
-            scores.add(Scores::of(Some(&[slice]), &counts));
+            scores.add(Scores::of(Some(&[slice]), &counts, terms.step));
             pools.0.push(counts);
         }
         let Pooled { sites, counts } = pools.sum(&[0]);

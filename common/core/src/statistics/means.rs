@@ -12,6 +12,8 @@ pub struct Sample {
     pub mean: f64,
     /// Unbiased variance of one event; 0 where there is one only.
     pub variance: f64,
+    /// How far the mean may be off because sums are rounded; the variance is then the greatest that it may be.
+    pub reach: f64,
 }
 
 impl Sample {
@@ -23,11 +25,16 @@ impl Sample {
         let interval = match self.n {
             0 | 1 => Err(NotEstimable::TooFewEvents),
             n => {
-                let half = student(level, (n - 1) as f64)? * (self.variance / n as f64).sqrt();
+                let half = student(level, (n - 1) as f64)? * (self.variance / n as f64).sqrt() + self.reach;
                 Interval::around(self.mean, half)
             }
         };
         Ok(Estimate { value: self.mean, interval })
+    }
+
+    /// Where the mean of the exact sums lies.
+    pub fn bounds(&self) -> Interval {
+        Interval { lower: self.mean - self.reach, upper: self.mean + self.reach }
     }
 }
 
@@ -45,8 +52,13 @@ pub fn welch(one: &Sample, other: &Sample, level: f64) -> Result<Estimate, NotEs
         () => {
             // By shares, so that squares of small variances do not vanish.
             let (a, b, sum) = (a / (a + b), b / (a + b), a + b);
-            let dof = (a * a / (one.n - 1) as f64 + b * b / (other.n - 1) as f64).recip();
-            Interval::around(value, student(level, dof)? * sum.sqrt())
+            let reach = one.reach + other.reach;
+            // Of smaller variances the degrees of freedom are others, but never fewer than those of the smaller sample.
+            let dof = match reach > 0.0 {
+                true => (one.n.min(other.n) - 1) as f64,
+                false => (a * a / (one.n - 1) as f64 + b * b / (other.n - 1) as f64).recip(),
+            };
+            Interval::around(value, student(level, dof)? * sum.sqrt() + reach)
         }
     };
     Ok(Estimate { value, interval })
@@ -83,6 +95,16 @@ pub fn max_min_means(samples: &[Sample], level: f64) -> Result<Estimate, NotEsti
     Ok(Estimate { value: max - min, interval })
 }
 
+/// Where [`max_min_means`] of the exact sums lies.
+pub fn means_bounds(samples: &[Sample]) -> Interval {
+    let ends = |of: fn(&Sample) -> f64| {
+        let ends = samples.iter().map(of);
+        ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), end| (min.min(end), max.max(end)))
+    };
+    let (lower, upper) = (ends(|sample| sample.bounds().lower), ends(|sample| sample.bounds().upper));
+    Interval { lower: (lower.1 - upper.0).max(0.0), upper: upper.1 - lower.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,7 +115,7 @@ mod tests {
         let n = values.len() as f64;
         let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum();
-        Sample { n: values.len() as u64, mean, variance: if n > 1.0 { squares / (n - 1.0) } else { 0.0 } }
+        Sample { n: values.len() as u64, mean, variance: if n > 1.0 { squares / (n - 1.0) } else { 0.0 }, reach: 0.0 }
     }
 
     fn near(one: f64, other: f64) -> bool {

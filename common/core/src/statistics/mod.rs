@@ -62,6 +62,7 @@ mod ratio;
 mod recalibration;
 mod regression;
 mod roc;
+mod rounded;
 mod simpson;
 mod split;
 mod tail;
@@ -83,7 +84,7 @@ pub use groups::{
 pub use homogeneity::{BreslowDay, CochranMantelHaenszel, breslow_day, cochran_mantel_haenszel};
 pub use identified::{Possible, identified_difference, identified_rate};
 pub use mantel_haenszel::{MantelHaenszel, Stratum, mantel_haenszel};
-pub use means::{Sample, max_min_means, welch};
+pub use means::{Sample, max_min_means, means_bounds, welch};
 pub use meta::{
     Effect, Heterogeneity, LeftOut, MeanEffect, MetaAnalysis, RandomEffects, leave_one_out, log_odds_ratio_effect,
     log_risk_ratio_effect, meta_analysis, risk_difference_effect,
@@ -98,6 +99,7 @@ pub use ratio::{RatioBounds, RatioEstimate, RatioMethod, katz_ratio, koopman_bou
 pub use recalibration::{Recalibration, Spiegelhalter, recalibration, spiegelhalter};
 pub use regression::Moments;
 pub use roc::{abroca, partial_auc};
+pub use rounded::{Rounded, RoundedBin, RoundedScores};
 pub use simpson::{Simpson, simpson};
 pub use split::{GapSplit, gap_split};
 pub use tail::{chi2_quantile, chi2_upper_tail, normal_quantile, student_quantile};
@@ -151,6 +153,8 @@ pub enum NotEstimable {
     ClassesNotOrdered,
     /// No site shows all groups that are compared.
     NoSiteShowsAllGroups,
+    /// Sums are rounded to steps too coarse for it.
+    RoundedSums,
 }
 
 impl NotEstimable {
@@ -176,6 +180,7 @@ impl NotEstimable {
             NotEstimable::TooNoisy => "too_noisy",
             NotEstimable::ClassesNotOrdered => "classes_not_ordered",
             NotEstimable::NoSiteShowsAllGroups => "no_site_shows_all_groups",
+            NotEstimable::RoundedSums => "rounded_sums",
         }
     }
 }
@@ -303,6 +308,7 @@ mod tests {
             Immature,
             NotAProbability,
             ClassesNotOrdered,
+            RoundedSums,
         ] {
             let text = serde_json::to_string(&reason).unwrap_or_default();
             assert_eq!(text, format!("\"{reason}\""));

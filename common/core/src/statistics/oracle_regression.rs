@@ -18,6 +18,7 @@ fn moments(sums: &Value) -> Moments {
         products: sum(5),
         absolute_errors: sum(6),
         fourth_powers: sum(7),
+        reach: [0; 2],
     }
 }
 

@@ -3,6 +3,8 @@
 //! Values are whole numbers, of which the range holds 2^32; so are the figures' units, and those of their squares. What is
 //! subtracted is subtracted in integers, so that large values with small errors lose nothing.
 
+mod rounded;
+
 use super::{Estimate, Interval, NotEstimable, Sample, normal_quantile};
 
 /// Sums over the events that have a predicted value p and a true one t.
@@ -24,6 +26,8 @@ pub struct Moments {
     pub absolute_errors: u128,
     /// Sum of r^4, r = |p - t| / 2^16 to the nearest whole number.
     pub fourth_powers: u128,
+    /// How far each sum may be off by rounding: of p, t, |p - t|; of squares, products and fourth powers.
+    pub reach: [u128; 2],
 }
 
 impl Moments {
@@ -38,6 +42,7 @@ impl Moments {
             products: self.products.saturating_add(other.products),
             absolute_errors: self.absolute_errors.saturating_add(other.absolute_errors),
             fourth_powers: self.fourth_powers.saturating_add(other.fourth_powers),
+            reach: [0, 1].map(|at| self.reach[at].saturating_add(other.reach[at])),
         }
     }
 
@@ -47,7 +52,7 @@ impl Moments {
     /// `EmptyDenominator` without events; `NotFinite` for sums that no events have.
     pub fn errors(&self) -> Result<Sample, NotEstimable> {
         let sum = signed(self.predicted)?.checked_sub(signed(self.actual)?).ok_or(NotEstimable::NotFinite)?;
-        self.sample(sum)
+        self.sample(sum, 2.0 * self.sum_reach())
     }
 
     /// Their absolute values |p - t|.
@@ -55,15 +60,18 @@ impl Moments {
     /// # Errors
     /// Those of [`Moments::errors`].
     pub fn absolute_errors(&self) -> Result<Sample, NotEstimable> {
-        self.sample(signed(self.absolute_errors)?)
+        self.sample(signed(self.absolute_errors)?, self.sum_reach())
     }
 
-    /// Of numbers whose squares are those of the errors.
-    fn sample(&self, sum: i128) -> Result<Sample, NotEstimable> {
+    /// Of numbers whose squares are those of the errors, and whose sum may be off by `reach`; the variance is then the
+    /// greatest that it may be.
+    fn sample(&self, sum: i128, reach: f64) -> Result<Sample, NotEstimable> {
         let n = self.some()?;
         let around_mean = centred(n, sum, sum, self.squared_errors()?)?;
+        let (size, of) = (n as f64, (sum as f64).abs());
+        let around_mean = around_mean + self.errors_reach() + reach.min(of) * (2.0 * of - reach.min(of)) / size;
         let variance = if n > 1 { around_mean.max(0.0) / (n - 1) as f64 } else { 0.0 };
-        Ok(Sample { n, mean: sum as f64 / n as f64, variance })
+        Ok(Sample { n, mean: sum as f64 / size, variance, reach: reach / size })
     }
 
     /// The mean of (p - t)^2. Normal interval from the variance of the squares, whose fourth powers are known up to
@@ -77,13 +85,14 @@ impl Moments {
         let spread = self.absolute_errors()?.variance;
         let (n, squares) = (self.events as f64, self.squared_errors()? as f64);
         let value = squares / n;
-        let root = (self.fourth_powers as f64).powf(0.25) + n.powf(0.25) / 2.0;
+        let least = (squares - self.errors_reach()).max(0.0);
+        let root = (self.fourth_powers as f64 + self.reach[1] as f64).powf(0.25) + n.powf(0.25) / 2.0;
         let fourth_powers = (root * COARSE).powi(4);
-        let variance = (fourth_powers - squares * value) / (n * (n - 1.0));
+        let variance = (fourth_powers - least * (least / n)) / (n * (n - 1.0));
         let interval = match () {
             () if self.events < 2 => Err(NotEstimable::TooFewEvents),
             () if spread == 0.0 => Err(NotEstimable::ZeroVariance),
-            () => Interval::around(value, z * variance.max(0.0).sqrt()),
+            () => Interval::around(value, z * variance.max(0.0).sqrt() + self.errors_reach() / n),
         };
         Ok(Estimate { value, interval: interval.map(Interval::not_negative) })
     }
@@ -103,8 +112,11 @@ impl Moments {
     ///
     /// # Errors
     /// `EmptyDenominator` without events; `TooFewEvents` for one; `ZeroVariance` where all true values are the same;
-    /// `NotFinite`.
+    /// `RoundedSums` where they may be; `NotFinite`.
     pub fn determination(&self) -> Result<f64, NotEstimable> {
+        if self.is_rounded() {
+            self.determination_bounds()?;
+        }
         let [_, actual, _] = self.spreads()?;
         if actual > 0.0 { Ok(1.0 - self.squared_errors()? as f64 / actual) } else { Err(NotEstimable::ZeroVariance) }
     }
@@ -114,21 +126,25 @@ impl Moments {
     ///
     /// # Errors
     /// `EmptyDenominator` without events; `TooFewEvents` for one; `ZeroVariance` where all predicted, or all true, values
-    /// are the same; `NotFinite`; `InvalidLevel`.
+    /// are the same; `RoundedSums` where they may be; `NotFinite`; `InvalidLevel`.
     pub fn correlation(&self, level: f64) -> Result<Estimate, NotEstimable> {
         let z = normal_quantile(level)?;
         let [predicted, actual, both] = self.spreads()?;
+        let rounded = if self.is_rounded() { Some(self.correlation_bounds()?) } else { None };
         if predicted <= 0.0 || actual <= 0.0 {
             return Err(NotEstimable::ZeroVariance);
         }
         let value = (both / (predicted.sqrt() * actual.sqrt())).clamp(-1.0, 1.0);
         let interval = match () {
             () if self.events < 4 => Err(NotEstimable::TooFewEvents),
-            () if 1.0 - value.abs() < ON_A_LINE => Err(NotEstimable::ZeroVariance),
-            () => Interval::around(value.atanh(), z / ((self.events - 3) as f64).sqrt()),
+            () if rounded.is_none() && 1.0 - value.abs() < ON_A_LINE => Err(NotEstimable::ZeroVariance),
+            () => {
+                let half = z / ((self.events - 3) as f64).sqrt();
+                let Interval { lower, upper } = rounded.unwrap_or(Interval { lower: value, upper: value });
+                Ok(Interval { lower: (lower.atanh() - half).tanh(), upper: (upper.atanh() + half).tanh() })
+            }
         };
-        let back = |i: Interval| Interval { lower: i.lower.tanh(), upper: i.upper.tanh() };
-        Ok(Estimate { value, interval: interval.map(back) })
+        Ok(Estimate { value, interval })
     }
 
     /// Around their means: sum of squares of p, of t, sum of products.
@@ -153,6 +169,8 @@ impl Moments {
     fn squared_errors(&self) -> Result<i128, NotEstimable> {
         let both = signed(self.predicted_squares)?.checked_add(signed(self.actual_squares)?);
         let sum = both.and_then(|both| both.checked_sub(signed(self.products).ok()?.checked_mul(2)?));
+        // Rounding may take a small sum below 0.
+        let sum = sum.map(|sum| if self.is_rounded() { sum.max(0) } else { sum });
         sum.filter(|sum| *sum >= 0).ok_or(NotEstimable::NotFinite)
     }
 }
@@ -197,6 +215,7 @@ mod tests {
                 products: wide_p * wide_t,
                 absolute_errors: u128::from(error),
                 fourth_powers: u128::from((error + (1 << 15)) >> 16).pow(4),
+                ..Moments::default()
             })
         })
     }

@@ -1,9 +1,10 @@
 //! The parts of a release that only some tasks and journals have: shape, rule and sums.
 
-use super::numbers::{check_count, check_remainder, total};
+use super::numbers::{check_count, check_multiple, check_remainder, total};
 use crate::contract::{ContractText, Task};
 use crate::disclosure::{
-    Cell, Classes, Counts, Decimal, LabelWeights, Moments, PAIR_CELLS, Ranks, ReleasedGroup, ReleasedSlice, Subjects,
+    Cell, Classes, Counts, Decimal, LabelWeights, Moments, PAIR_CELLS, Ranks, ReleasedGroup, ReleasedSlice, Step,
+    Subjects,
 };
 use crate::event::{SCORE_ONE, Sides};
 use crate::fault::Refusal;
@@ -11,7 +12,12 @@ use crate::limits::OUTPUTS;
 use crate::roster::same;
 
 /// Checks them in the slices of a stratum.
-pub(super) fn check_detail(slices: &[ReleasedSlice], contract: &ContractText, k: u64) -> Result<(), Refusal> {
+pub(super) fn check_detail(
+    slices: &[ReleasedSlice],
+    contract: &ContractText,
+    k: u64,
+    step: Step,
+) -> Result<(), Refusal> {
     let groups = || slices.iter().flat_map(|slice| &slice.groups);
     let sides = Sides::of(contract);
     let (multiclass, regression) = (contract.task == Task::Multiclass, contract.task == Task::Regression);
@@ -24,14 +30,14 @@ pub(super) fn check_detail(slices: &[ReleasedSlice], contract: &ContractText, k:
             &[group.classes.is_some(), group.ranks.is_some(), group.moments.is_some()],
         )?;
         same("release", &[weighted, named], &[group.label_weights.is_some(), group.subjects.is_some()])?;
-        check_group(group, sides, k)?;
+        check_group(group, sides, k, step)?;
     }
     seen(slices, |group| shown(&group.classes))?;
     seen(slices, |group| shown(&group.ranks))?;
     seen(slices, |group| shown(&group.moments))?;
     seen(slices, |group| shown(&group.label_weights))?;
     seen(slices, |group| shown(&group.subjects))?;
-    slices.iter().try_for_each(|slice| check_sums(slice, slices))
+    slices.iter().try_for_each(|slice| check_sums(slice, slices, step))
 }
 
 fn shown<T>(part: &Option<Cell<T>>) -> Option<bool> {
@@ -50,7 +56,7 @@ fn seen(slices: &[ReleasedSlice], of: impl Fn(&ReleasedGroup) -> Option<bool>) -
     }
 }
 
-fn check_group(group: &ReleasedGroup, sides: Sides, k: u64) -> Result<(), Refusal> {
+fn check_group(group: &ReleasedGroup, sides: Sides, k: u64, step: Step) -> Result<(), Refusal> {
     let Some(counts) = group.counts.full() else {
         let hidden = [
             shown(&group.classes),
@@ -66,7 +72,7 @@ fn check_group(group: &ReleasedGroup, sides: Sides, k: u64) -> Result<(), Refusa
     };
     value(&group.classes).map_or(Ok(()), |classes| check_classes(classes, counts, sides, k))?;
     value(&group.ranks).map_or(Ok(()), |ranks| check_ranks(ranks, counts, k))?;
-    value(&group.moments).map_or(Ok(()), |moments| check_moments(moments, counts, k))?;
+    value(&group.moments).map_or(Ok(()), |moments| check_moments(moments, counts, k, step))?;
     value(&group.label_weights).map_or(Ok(()), |weights| check_weights(weights, counts))?;
     value(&group.subjects).map_or(Ok(()), |subjects| check_subjects(subjects, counts, k))
 }
@@ -106,7 +112,7 @@ fn check_ranks(ranks: &Ranks, counts: &Counts, k: u64) -> Result<(), Refusal> {
 }
 
 /// Sums that as many pairs of values can have.
-fn check_moments(moments: &Moments, counts: &Counts, k: u64) -> Result<(), Refusal> {
+fn check_moments(moments: &Moments, counts: &Counts, k: u64, step: Step) -> Result<(), Refusal> {
     check_remainder(moments.events, labelled(counts), k)?;
     let n = u128::from(moments.events);
     let one = u128::from(SCORE_ONE);
@@ -120,15 +126,20 @@ fn check_moments(moments: &Moments, counts: &Counts, k: u64) -> Result<(), Refus
         moments.fourth_powers,
     ]
     .map(|sum| sum.0);
-    let limits = [(p, one), (t, one), (pp, one * one), (tt, one * one), (pt, one * one), (e, one), (fourth, one * one)];
+    let (once, squared) = ((one, step.sums), (one * one, step.squares));
+    let limits = [(p, once), (t, once), (pp, squared), (tt, squared), (pt, squared), (e, once), (fourth, squared)];
+    limits.iter().try_for_each(|(sum, (_, step))| check_multiple(*sum, *step))?;
     // Within the limits nothing below overflows: n is at most 2^32.
-    let bounded = limits.iter().all(|(sum, most)| *sum <= n * most);
+    let bounded = limits.iter().all(|(sum, (most, step))| *sum <= n * most + step.reach());
+    let (r, rr) = (step.sums.reach(), step.squares.reach());
     let fits = bounded
-        && squares(p, pp, n, one)
-        && squares(t, tt, n, one)
-        && p.abs_diff(t) <= e
-        // The sum of (p - t)^2.
-        && (pp + tt).checked_sub(2 * pt).is_some_and(|errors| squares(e, errors, n, one));
+        && squares((p, r), (pp, rr), n, one)
+        && squares((t, r), (tt, rr), n, one)
+        && p.abs_diff(t) <= e + 3 * r
+        // The sum of (p - t)^2, of which four parts are rounded.
+        && (pp + tt + 4 * rr).checked_sub(2 * pt).is_some_and(|most| {
+            squares((e, r), (most.saturating_sub(4 * rr), 4 * rr), n, one)
+        });
     match fits {
         true => Ok(()),
         false => Err(Refusal::new("release", format!("sums that {n} predicted and true values can have"), "others")),
@@ -137,8 +148,11 @@ fn check_moments(moments: &Moments, counts: &Counts, k: u64) -> Result<(), Refus
 
 /// Whether n values of 0 to `most` can have this sum and this sum of squares: by Cauchy and Schwarz, and as none is beyond
 /// `most`. In floating point where integers end; a sum off by less is none that helps to lie.
-fn squares(sum: u128, squares: u128, n: u128, most: u128) -> bool {
-    squares <= sum.saturating_mul(most) && sum as f64 * sum as f64 <= squares as f64 * n as f64 * (1.0 + 1e-12)
+/// Each may be off by rounding as far as stands beside it.
+fn squares((sum, r): (u128, u128), (squares, rr): (u128, u128), n: u128, most: u128) -> bool {
+    let (least, greatest) = (sum.saturating_sub(r), sum.saturating_add(r));
+    let by_schwarz = least as f64 * least as f64 <= squares.saturating_add(rr) as f64 * n as f64 * (1.0 + 1e-12);
+    squares.saturating_sub(rr) <= greatest.saturating_mul(most) && by_schwarz
 }
 
 /// A label stands for at least one event.
@@ -181,12 +195,14 @@ fn check_subjects(subjects: &Subjects, counts: &Counts, k: u64) -> Result<(), Re
 }
 
 /// What adds up over the groups of a slice: all but people, who may be in several.
-fn check_sums(slice: &ReleasedSlice, slices: &[ReleasedSlice]) -> Result<(), Refusal> {
+fn check_sums(slice: &ReleasedSlice, slices: &[ReleasedSlice], step: Step) -> Result<(), Refusal> {
     let Some(whole) = slices.first().and_then(|slice| slice.groups.first()) else { return Ok(()) };
-    additive(slice, whole, |group| Some(value(&group.classes)?.iter().flatten().map(|n| u128::from(*n)).collect()))?;
-    additive(slice, whole, |group| Some(value(&group.ranks)?.iter().map(|n| u128::from(*n)).collect()))?;
-    additive(slice, whole, |group| value(&group.moments).map(sums))?;
-    additive(slice, whole, |group| {
+    additive(slice, whole, &[], |group| {
+        Some(value(&group.classes)?.iter().flatten().map(|n| u128::from(*n)).collect())
+    })?;
+    additive(slice, whole, &[], |group| Some(value(&group.ranks)?.iter().map(|n| u128::from(*n)).collect()))?;
+    additive(slice, whole, &reaches(step), |group| value(&group.moments).map(sums))?;
+    additive(slice, whole, &[], |group| {
         let LabelWeights { sums, squares } = value(&group.label_weights)?;
         Some(sums.iter().chain(squares).flatten().map(|sum| sum.0).collect())
     })
@@ -197,9 +213,17 @@ fn sums(of: &Moments) -> Vec<u128> {
     std::iter::once(u128::from(of.events)).chain(sums.map(|sum| sum.0)).chain([of.fourth_powers.0]).collect()
 }
 
+/// How far each of [`sums`] may be off by rounding.
+fn reaches(step: Step) -> [u128; 8] {
+    let (r, rr) = (step.sums.reach(), step.squares.reach());
+    [0, r, r, rr, rr, rr, r, rr]
+}
+
+/// Numbers that add up to those of the whole, each as near as rounding leaves them; exactly where `reaches` has none.
 fn additive(
     slice: &ReleasedSlice,
     whole: &ReleasedGroup,
+    reaches: &[u128],
     of: impl Fn(&ReleasedGroup) -> Option<Vec<u128>>,
 ) -> Result<(), Refusal> {
     let Some(parts) = slice.groups.iter().map(&of).collect::<Option<Vec<_>>>() else { return Ok(()) };
@@ -208,7 +232,9 @@ fn additive(
     for part in &parts {
         sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = sum.saturating_add(*part));
     }
-    same("release", &whole, &sum)
+    let most = |at: usize| reaches.get(at).copied().unwrap_or(0) * (1 + parts.len() as u128);
+    let near = whole.iter().zip(&sum).enumerate().all(|(at, (whole, sum))| whole.abs_diff(*sum) <= most(at));
+    if near { Ok(()) } else { same("release", &whole, &sum) }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::detail::check_detail;
 use super::private::check_noisy;
 use crate::contract::ContractText;
 use crate::disclosure::{
-    Bin, Block, Cell, Counts, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
-    Sum, passes,
+    Bin, Block, Cell, Counts, Multiple, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup,
+    ReleasedSlice, Scores, Step, Sum, passes,
 };
 use crate::event::{Tier, edge, log_linear};
 use crate::fault::Refusal;
@@ -14,6 +14,7 @@ use crate::limits;
 use crate::plan::PlanText;
 use crate::roster::same;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// Checks the numbers of a release against its plan and contract.
 pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &ContractText) -> Result<(), Refusal> {
@@ -38,7 +39,7 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
     let (mut events, mut outcomes) = (Some(0_u64), Some(0_u64));
     for stratum in &text.strata {
         check_slices(&stratum.slices, plan, contract, text)?;
-        check_detail(&stratum.slices, contract, text.k)?;
+        check_detail(&stratum.slices, contract, text.k, Step::of(&plan.disclosure))?;
         let whole = whole(&stratum.slices);
         let labelled = whole.and_then(Block::margins).map(|totals| totals.labels[0].saturating_add(totals.labels[1]));
         events = events.zip(whole.and_then(Block::events)).map(|(sum, own)| sum.saturating_add(own));
@@ -158,6 +159,7 @@ fn check_slices(
     if slices.len() != wanted.len() {
         return Err(Refusal::new("release", format!("{} slices", wanted.len()), slices.len()));
     }
+    let step = Step::of(&plan.disclosure);
     let mut intersections = BTreeSet::new();
     for (slice, (attributes, groups)) in slices.iter().zip(&wanted) {
         same("release", attributes, &slice.attributes)?;
@@ -165,7 +167,7 @@ fn check_slices(
         same("release", groups, &found)?;
         check_blocks(slice, text.k)?;
         for group in &slice.groups {
-            check_group(group, contract, text.k)?;
+            check_group(group, contract, text.k, step)?;
         }
         let seen: BTreeSet<_> = slice.groups.iter().map(bins).collect();
         if seen.len() != 1 || slice.full().is_none() && !seen.contains(&None) {
@@ -176,7 +178,7 @@ fn check_slices(
             intersections.extend(seen);
         }
         check_sums(slice, &slices[0].groups[0].counts, text.events)?;
-        check_histograms(slice, &slices[0].groups[0])?;
+        check_histograms(slice, &slices[0].groups[0], step)?;
     }
     if intersections.len() > 1 {
         let expected = "histograms of all slices of two or more attributes at one resolution, or of none";
@@ -191,14 +193,27 @@ fn bins(group: &ReleasedGroup) -> Option<u32> {
 }
 
 /// The histograms of a slice's groups add up to that of the slice without attributes.
-fn check_histograms(slice: &ReleasedSlice, whole: &ReleasedGroup) -> Result<(), Refusal> {
+fn check_histograms(slice: &ReleasedSlice, whole: &ReleasedGroup, step: Step) -> Result<(), Refusal> {
     let scores: Option<Vec<_>> = slice.groups.iter().map(|group| group.scores.as_ref()?.value()).collect();
     let Some(bins) = scores.as_ref().and_then(|scores| scores.first()).map(|scores| scores.bins) else { return Ok(()) };
     let whole = whole.scores.as_ref().and_then(Cell::value).filter(|whole| whole.bins >= bins);
     let Some(whole) = whole else {
         return Err(Refusal::new("release", "a histogram of all events, at least as fine", "none"));
     };
-    same("release", &histogram(&[whole], bins), &histogram(&scores.unwrap_or_default(), bins))
+    let scores = scores.unwrap_or_default();
+    let (whole_sums, sums) = (histogram(&[whole], bins), histogram(&scores, bins));
+    // As many sums as were rounded on both sides, and no further apart.
+    let rounded = |bin: u32| match bin == bins {
+        true => step.squares.reach() * (1 + scores.len() as u128),
+        false => step.sums.reach() * (u128::from(whole.bins / bins.max(1)) + scores.len() as u128),
+    };
+    let near = |(at, (events, sum)): (&(usize, u32), &(u64, u128))| {
+        sums.get(at).is_some_and(|own| own.0 == *events && own.1.abs_diff(*sum) <= rounded(at.1))
+    };
+    match whole_sums.len() == sums.len() && whole_sums.iter().all(near) {
+        true => Ok(()),
+        false => same("release", &whole_sums, &sums),
+    }
 }
 
 /// Events and sums by (label, bin) at `bins` bins, added over groups; the bins beyond hold events without score and q^2.
@@ -219,7 +234,7 @@ fn histogram(groups: &[&Scores], bins: u32) -> BTreeMap<(usize, u32), (u64, u128
     sums
 }
 
-fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result<(), Refusal> {
+fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64, step: Step) -> Result<(), Refusal> {
     same("release", &contract.score.is_some(), &group.scores.is_some())?;
     let Some(counts) = group.counts.full() else {
         return match &group.scores {
@@ -228,7 +243,7 @@ fn check_group(group: &ReleasedGroup, contract: &ContractText, k: u64) -> Result
         };
     };
     match (&group.scores, &contract.score) {
-        (Some(Cell::Value(scores)), Some(score)) => check_scores(scores, counts, score.bins, k),
+        (Some(Cell::Value(scores)), Some(score)) => check_scores(scores, counts, (score.bins, k), step),
         _ => Ok(()),
     }
 }
@@ -248,7 +263,7 @@ pub(super) fn check_count(count: u64, k: u64) -> Result<(), Refusal> {
     Err(Refusal::new("release", format!("counts of 0 or {k} to {}", limits::EVENTS_PER_RELEASE), count))
 }
 
-fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(), Refusal> {
+fn check_scores(scores: &Scores, counts: &Counts, (bins, k): (u32, u64), step: Step) -> Result<(), Refusal> {
     let nested = scores.bins >= 10 && bins.is_multiple_of(scores.bins) && (bins / scores.bins).is_power_of_two();
     if !nested {
         return Err(Refusal::new("release", format!("{bins} bins, halved down to 10"), scores.bins));
@@ -263,7 +278,9 @@ fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(
             let lower = if *bin == 0 { 0 } else { u128::from(edge(u64::from(*bin), scores.bins)) + 1 };
             let upper = u128::from(edge(u64::from(*bin) + 1, scores.bins));
             let n = u128::from(*count);
-            if *bin < next || *bin >= scores.bins || *count == 0 || !(n * lower..=n * upper).contains(&sum.0) {
+            let inside = around(n * lower, n * upper, step.sums);
+            check_multiple(sum.0, step.sums)?;
+            if *bin < next || *bin >= scores.bins || *count == 0 || !inside.contains(&sum.0) {
                 return Err(Refusal::new("release", "ascending bins with events and sums inside their edges", bin));
             }
             next = bin + 1;
@@ -271,7 +288,8 @@ fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(
             squares = (squares.0 + n * lower * lower, squares.1 + n * upper * upper);
         }
         same("release", &counts.iter().map(|row| row[label]).sum::<u64>(), &events)?;
-        if !(squares.0..=squares.1).contains(&scores.square_sums[label].0) {
+        check_multiple(scores.square_sums[label].0, step.squares)?;
+        if !around(squares.0, squares.1, step.squares).contains(&scores.square_sums[label].0) {
             let expected = format!("a sum of squares from {} to {}", squares.0, squares.1);
             return Err(Refusal::new("release", expected, scores.square_sums[label].0));
         }
@@ -279,6 +297,22 @@ fn check_scores(scores: &Scores, counts: &Counts, bins: u32, k: u64) -> Result<(
     Ok(())
 }
 
+/// A sum is rounded as the plan says.
+pub(super) fn check_multiple(sum: u128, step: Multiple) -> Result<(), Refusal> {
+    match step.has(sum) {
+        true => Ok(()),
+        false => Err(Refusal::new("release", "sums rounded to the plan's moment_step", sum)),
+    }
+}
+
+/// Where a sum from `least` to `most` may be after rounding.
+fn around(least: u128, most: u128, step: Multiple) -> RangeInclusive<u128> {
+    least.saturating_sub(step.reach())..=most.saturating_add(step.reach())
+}
+
 pub(super) fn total(counts: &Counts) -> u64 {
     counts.iter().flatten().fold(0, |sum, count| sum.saturating_add(*count))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ fn contract(ordered: bool) -> Contract {
 }
 
 fn with(contract: &Contract, tables: Vec<Vec<Vec<u64>>>, places: Vec<Vec<u64>>, look: impl Fn(&Classes)) {
-    let terms = Terms { contract, min_coverage: 0.5, min_site_n: 10 };
+    let terms = Terms { contract, min_coverage: 0.5, min_site_n: 10, step: crate::disclosure::Step::EXACT };
     let counts: Vec<Counts> = tables.iter().map(|table| against_rest(table, 2)).collect();
     let sites = |shown: bool| u64::from(shown);
     look(&Classes {

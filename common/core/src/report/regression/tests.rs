@@ -46,6 +46,7 @@ fn days(pairs: &[(u64, u64)]) -> Moments {
             products: wide_p * wide_t,
             absolute_errors: error,
             fourth_powers: ((error + (1 << 15)) >> 16).pow(4),
+            ..Moments::default()
         })
     })
 }
@@ -56,7 +57,7 @@ fn contract() -> Contract {
 
 fn with(groups: &[(Moments, u64)], look: impl Fn(&Values)) {
     let contract = contract();
-    let terms = Terms { contract: &contract, min_coverage: 0.5, min_site_n: 10 };
+    let terms = Terms { contract: &contract, min_coverage: 0.5, min_site_n: 10, step: Step::EXACT };
     // The rest of the events have no label.
     let counts: Vec<Counts> = groups.iter().map(|(sums, rest)| [[sums.events, 0, *rest], [0; 3], [0; 3]]).collect();
     let all = Shown { sites: 1, sums: groups.iter().map(|(sums, _)| *sums).collect(), counts };
@@ -144,7 +145,7 @@ fn stays_all_alike_say_so() {
 #[test]
 fn hidden_and_immature_have_no_figures() {
     let contract = contract();
-    let terms = Terms { contract: &contract, min_coverage: 0.5, min_site_n: 10 };
+    let terms = Terms { contract: &contract, min_coverage: 0.5, min_site_n: 10, step: Step::EXACT };
     let all = Shown { sites: 0, sums: Vec::new(), counts: Vec::new() };
     let hidden = Values { terms: &terms, unit: 1.0, all, sites: vec![None, None] };
     let found = hidden.figures(0);
@@ -175,7 +176,11 @@ fn groups_are_compared() {
         (days(&[(12, 10), (19, 20), (34, 30), (39, 40)]), days(&[(10, 10), (23, 20), (33, 30), (42, 40)]));
     let few = (days(&[(3, 1)]), 4);
     let groups = ["Female", "Male", "other", "unknown"].map(|group| vec![group.to_owned()]);
-    let half = st::welch(&Sample { n: 4, mean: 1.0, variance: 6.0 }, &Sample { n: 4, mean: 2.0, variance: 2.0 }, LEVEL);
+    let half = st::welch(
+        &Sample { n: 4, mean: 1.0, variance: 6.0, reach: 0.0 },
+        &Sample { n: 4, mean: 2.0, variance: 2.0, reach: 0.0 },
+        LEVEL,
+    );
     let half = half.and_then(|e| e.interval).expect("an interval").upper + 1.0;
     // scipy 1.17: stats.t.isf(0.025, 4.8) * sqrt(2).
     assert!((half - 3.681_387_224_746_92).abs() < 1e-9, "{half}");

@@ -46,7 +46,7 @@ fn release(plan: &PlanText, contract: &Contract, rows: &[Row]) -> ReleaseText {
 }
 
 fn checked(text: &ReleaseText, contract: &Contract) -> Result<(), String> {
-    check_detail(&text.strata[0].slices, contract, text.k).map_err(|refusal| refusal.to_string())
+    check_detail(&text.strata[0].slices, contract, text.k, Step::EXACT).map_err(|refusal| refusal.to_string())
 }
 
 /// Ten people of each sex: five go home as they should, five to the ward instead of intensive care.
@@ -217,4 +217,32 @@ proptest! {
         prop_assert_eq!(one.clone().merge(&other), Ok(of(&rows)));
         prop_assert_eq!(other.merge(&one), Ok(of(&rows)));
     }
+}
+
+#[test]
+fn rounded_sums_of_values_pass_and_others_do_not() {
+    let (mut plan, contract) = documents(VALUES, 2);
+    plan.disclosure.moment_step = Some(crate::plan::Fraction::of_parts(crate::plan::Fraction::ONE / 100));
+    let step = Step::of(&plan.disclosure);
+    let row = |n: u64| {
+        let (p, t) = (n * SCORE_ONE / 50, (n + 1) * SCORE_ONE / 50);
+        (u8::from(n >= 10), Some(p), (n % 2) as u16, Some(t), 1, None, 0)
+    };
+    let rows: Vec<Row> = (0..40).map(row).collect();
+    let good = release(&plan, &contract, &rows);
+    let check = |text: &ReleaseText| {
+        check_detail(&text.strata[0].slices, &contract, text.k, step).map_err(|refusal| refusal.to_string())
+    };
+    assert_eq!(check(&good), Ok(()));
+    let changed = |change: fn(&mut Moments, u128)| {
+        let mut text = good.clone();
+        let Some(Cell::Value(moments)) = &mut text.strata[0].slices[0].groups[0].moments else { panic!("seen") };
+        change(moments, 42_949_673);
+        check(&text)
+    };
+    let wanted = "release: expected sums rounded to the plan's moment_step";
+    for said in [changed(|of, _| of.predicted.0 += 1), changed(|of, step| of.products.0 -= step)] {
+        assert!(said.as_ref().is_err_and(|said| said.starts_with(wanted)), "{said:?}");
+    }
+    assert!(changed(|of, step| of.actual.0 += 9 * step).is_err(), "beyond the groups' sums");
 }
