@@ -27,7 +27,7 @@ fn line(seed: u64) -> Value {
     let verified = verify::release(&made.envelope, &made.artifacts[0], &federation.registry);
     verified.unwrap_or_else(|refusal| panic!("table {seed}: {refusal:?}"));
     let release: Value = serde_json::from_slice(&made.artifacts[0]).expect("JSON");
-    json!({ "seed": seed, "table": counted, "release": release })
+    json!({ "seed": seed, "hide_zeros": table.hide_zeros, "table": counted, "release": release })
 }
 
 fn write(name: &str, lines: impl Iterator<Item = Value>) -> PathBuf {
@@ -64,7 +64,7 @@ fn by_hand(events: [u64; 2], shown: [Value; 2]) -> Value {
         { "attributes": ["a"], "groups": groups }
     ]);
     let release = json!({ "k": 5, "events": all, "outcomes": all, "strata": [{ "slices": slices }] });
-    json!({ "seed": 0, "table": table, "release": release })
+    json!({ "seed": 0, "hide_zeros": false, "table": table, "release": release })
 }
 
 #[test]
@@ -79,4 +79,17 @@ fn the_attacker_can_win() {
     assert!(!n.content && n.said.contains("are needed"), "{}", n.said);
     let wrong = said("wrong.jsonl", [json!({ "n": 4 }), json!("withheld")]);
     assert!(!wrong.content && wrong.said.contains("the release is not of its table"), "{}", wrong.said);
+    // A group of nobody, shown, hidden beside the other, and hidden with it.
+    let zero = |name: &str, shown: [Value; 2]| {
+        let mut line = by_hand([0, 30], shown);
+        line["hide_zeros"] = json!(true);
+        attack(&write(name, std::iter::once(line)))
+    };
+    let [nobody, all] = [0, 30].map(|n| json!({ "full": [[0, 0, 0], [n, 0, 0], [0, 0, 0]] }));
+    let shown = zero("zero.jsonl", [nobody, all.clone()]);
+    assert!(!shown.content && shown.said.contains("table 0: ['a']: {'full'"), "{}", shown.said);
+    let one = zero("zero-one.jsonl", [json!("withheld"), all]);
+    assert!(!one.content && one.said.contains("[0] alone, 4 are needed"), "{}", one.said);
+    let both = zero("zero-both.jsonl", [json!("withheld"), json!("withheld")]);
+    assert!(both.content, "{}", both.said);
 }

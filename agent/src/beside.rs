@@ -186,6 +186,7 @@ pub(crate) fn check(
         own.insert(0, &answer.release);
         at.insert(0, (*window, answer.sizes));
     }
+    let own = released.first().map(|(_, own)| own.clone()).unwrap_or_default();
     let mut together = match Together::new(released, contract) {
         Ok(together) => together,
         Err(why) => return Ok(Some(why)),
@@ -193,13 +194,12 @@ pub(crate) fn check(
     let mut pairs = Vec::new();
     for (at, (of, texts)) in plans.iter().zip(&texts).enumerate().filter(|(_, (of, _))| of.shared > 0 && of.k > 1) {
         let shared = (&texts[..of.shared], &*of.plan);
-        pairs.push((at, Overlap::new((&answer.release, plan), shared, contract).map_err(misfit)?));
+        pairs.push((at, Overlap::new((&own, plan), shared, contract).map_err(misfit)?));
     }
     thaw.need(site, contract, hull(windows.iter().flat_map(|(_, of)| of.iter().map(|of| of.0)), *window))?;
     count_together(&mut site.journal, contract, &windows, |event, counted| {
-        let new = counted[0].filter(|(release, ..)| *release == 0).map(|(_, stratum, label)| (stratum, label));
         for (at, overlap) in &mut pairs {
-            overlap.add(event, new, counted[*at].filter(|(release, ..)| *release < plans[*at].shared))?;
+            overlap.add(event, counted[0], counted[*at].filter(|(release, ..)| *release < plans[*at].shared))?;
         }
         together.add(event, counted)
     })?;

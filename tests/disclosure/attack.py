@@ -6,7 +6,8 @@ Each line is a release and the table behind it. Unknown is the joint table of al
 label); every number of the release is an equation over sums of it, written down here from `release.json` alone. A block that
 fails by itself (a cell of 1 to below k) is hidden: each of its nine cells must be possible at min(k - 1, what the public numbers
 leave) integers, each with a whole table of integers that solves all equations (HiGHS), or can be 0 alone, as zeros are
-published. The table behind the release says which blocks fail, must solve the equations, and says what other rules would show.
+published. Where the plan hides zeros (`hide_zeros` of the line), a 0 fails, too, but for decisions and labels that nobody of
+the stratum has: then 0 alone is not enough, and no such 0 may stand in the release. The table behind the release says which blocks fail, must solve the equations, and says what other rules would show.
 Exit code 1: a promise does not hold.
 """
 
@@ -157,13 +158,40 @@ class Attacker:
         return values, False
 
 
-def failing(equations, truth, k):
-    """The cells of blocks with counts of 1 to below k."""
+def structural(equations, truth, hide_zeros):
+    """By stratum, the cells of which a 0 says nothing of a group; all of them where zeros are published."""
+    seen = {}
+    for (s, i, _), of in equations.blocks.items():
+        if i == 0:
+            table = np.array(counts_of(truth, of)).reshape(3, 3)
+            nobody = [table.sum(axis=1) == 0, table.sum(axis=0) == 0]
+            seen[s] = [not hide_zeros or bool(nobody[0][d] or nobody[1][l]) for d, l in CELLS], nobody
+    return seen
+
+
+def failing(equations, truth, k, zeros):
+    """The cells of blocks with counts of 1 to below k, or a 0 that is hidden; and whether each may be 0 alone."""
     for place, of in equations.blocks.items():
         cells = [np.array(of) + cell for cell in range(9)]
         counts = [truth[cell].sum() for cell in cells]
-        if any(0 < count < k for count in counts):
-            yield from ((place, at, cell, count) for at, (cell, count) in enumerate(zip(cells, counts)))
+        may = zeros[place[0]][0]
+        if any(count < k and not (count == 0 and zero) for count, zero in zip(counts, may)):
+            yield from ((place, at, cell, count, may[at]) for at, (cell, count) in enumerate(zip(cells, counts)))
+
+
+def shown_zeros(release, zeros):
+    """Each 0 in a release that hides them, and is not of what nobody has."""
+    for s, stratum in enumerate(release["strata"]):
+        may, nobody = zeros[s]
+        for part in stratum["slices"]:
+            for shown in [group["counts"] for group in part["groups"]] + part.get("folds", []):
+                [(rung, numbers)] = shown.items() if isinstance(shown, dict) else [("withheld", None)]
+                found = {"full": lambda: [not n and not may[at] for at, n in enumerate(np.ravel(numbers))],
+                         "margins": lambda: [not n and not no for side, of in zip(("decisions", "labels"), nobody)
+                                             for n, no in zip(numbers[side], of)],
+                         "n": lambda: [not numbers and not all(may)]}.get(rung, list)()
+                if any(found):
+                    yield f"{part['attributes']}: {shown}"
 
 
 def attack(line, tally):
@@ -177,19 +205,22 @@ def attack(line, tally):
         assert truth[unknowns].sum() == known, (line["seed"], "the release is not of its table")
     attacker = Attacker(equations)
     labelled = release["outcomes"], release["events"] - release["outcomes"]
-    hidden = [(place, at, attacker.at(cell), count) for place, at, cell, count in failing(equations, truth, k)]
-    never_above_0(attacker, [cell for _, _, cell, _ in hidden if len(cell)])
-    fails = []
-    for place, at, cell, count in hidden:
+    zeros = structural(equations, truth, line["hide_zeros"])
+    found = failing(equations, truth, k, zeros)
+    hidden = [(place, at, attacker.at(cell), count, may) for place, at, cell, count, may in found]
+    never_above_0(attacker, [cell for _, _, cell, _, _ in hidden if len(cell)])
+    fails = [f"table {line['seed']}: {at}" for at in shown_zeros(release, zeros)] if line["hide_zeros"] else []
+    for place, at, cell, count, may_be_0 in hidden:
         need = min(k - 1, labelled[CELLS[at][1] == 2] + 1)
         tally["hidden"] += 1
+        tally["hidden zeros"] += count == 0 and not may_be_0
         if len(cell) == 0:
             assert count == 0
-            tally["only 0"] += 1
-            continue
-        values, zero = attacker.possible(cell, need)
+            values, zero = {0}, True
+        else:
+            values, zero = attacker.possible(cell, need)
         tally["only 0"] += zero
-        if not zero and len(values) < need:
+        if not (zero and may_be_0) and len(values) < need:
             fails.append(f"table {line['seed']}: block {place}, cell {CELLS[at]}: {sorted(values)} alone, {need} are needed")
     tally["solves"] += attacker.solves
     return equations, truth, fails
@@ -289,7 +320,8 @@ def main():
         minimum_cell(equations, truth, line["release"], tally)
         fails += found
         tables += 1
-    print(f"{tables} tables, {tally['hidden']} cells of hidden blocks ({tally['only 0']} can be 0 alone), {tally['solves']} programs")
+    print(f"{tables} tables, {tally['hidden']} cells of hidden blocks ({tally['only 0']} can be 0 alone; "
+          f"{tally['hidden zeros']} are zeros that a plan hides), {tally['solves']} programs")
     print("| rule | rows | cells | of what it hides, follows by subtraction |\n|---|---|---|---|")
     share = lambda of, rule: f"{100 * tally[of, rule] / max(tally[of], 1):.1f} %"
     subtracted = f"{100 * tally['minimum cell, subtracted'] / max(tally['minimum cell hides'], 1):.1f} %"

@@ -70,6 +70,8 @@ pub struct Table {
     pub contract: String,
     /// `plan.toml`.
     pub plan: String,
+    /// Whether the plan hides zeros.
+    pub hide_zeros: bool,
     codes: Vec<usize>,
     versions: usize,
     tiers: bool,
@@ -86,6 +88,7 @@ impl Table {
         let k = numbers.one_of(&[3, 5, 5, 10, 10, 20]);
         let tiers = numbers.below(4) == 0;
         let events = numbers.one_of(&[0, 1, 30, 100, 300, 300, 1_000, 1_000, 3_000, 3_000, 10_000]);
+        let hide_zeros = numbers.below(3) == 0;
         let mut contract = "contract = \"t\"\nversion = 1\ntitle = \"t\"\ntask = \"binary\"\nmodel = \"t\"\n\
             [decision]\nvalues = [\"0\", \"1\"]\nfavourable = \"1\"\n[label]\nvalues = [\"0\", \"1\"]\npositive = \"1\"\n"
             .to_owned();
@@ -97,14 +100,14 @@ impl Table {
         let mut plan = format!(
             "plan = \"t\"\nversion = 1\ntitle = \"t\"\ncontract = \"t\"\nmodel_versions = {versioned:?}\n\
              required_sites = [\"s\"]\n[windows]\nstart = \"2026-01-01T00:00:00Z\"\nend = \"2026-02-01T00:00:00Z\"\n\
-             release_after_hours = 0\n[disclosure]\nk = {k}\n"
+             release_after_hours = 0\n[disclosure]\nk = {k}\nhide_zeros = {hide_zeros}\n"
         );
         for slice in slices {
             let attributes: Vec<&str> = slice.iter().map(|at| NAMES[*at]).collect();
             let reference = vec!["0"; slice.len()];
             let _ = write!(plan, "[[slice]]\nattributes = {attributes:?}\nreference = {reference:?}\n");
         }
-        Table { contract, plan, codes, versions, tiers, events }
+        Table { contract, plan, hide_zeros, codes, versions, tiers, events }
     }
 
     /// Its events, and how many there are of each kind: stratum, attributes, decision, label.

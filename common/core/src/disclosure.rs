@@ -30,6 +30,7 @@ mod solve;
 mod step;
 mod together;
 mod views;
+mod zeros;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
@@ -42,6 +43,7 @@ pub use quality::{FeatureQuality, Quality};
 pub use rungs::{Block, Margins, Rung};
 pub use step::{Multiple, Step};
 pub use together::{Released, Together};
+pub(crate) use zeros::{Zeros, told};
 
 use crate::aggregate::{Aggregate, SliceTensors};
 use crate::codec;
@@ -261,15 +263,19 @@ pub fn disclose(
     names.extend(plan.slices.iter().map(|slice| (slice.attributes.clone(), slice.groups(contract))));
     let behind = aggregate.strata.values().map(|slices| slices.iter().map(Behind::of_slice).collect()).collect();
     let public = Public { events: aggregate.events, outcomes: aggregate.outcomes };
-    let (ladders, whys) = protect(&Views::new(&names), behind, public, k);
+    let hide_zeros = plan.disclosure.hide_zeros;
+    let (ladders, whys) = protect(&Views::new(&names), behind, public, (k, hide_zeros));
     let (mut strata, mut reasons) = (Vec::new(), Vec::new());
     for (((stratum, slices), ladders), whys) in aggregate.strata.iter().zip(&ladders).zip(&whys) {
         let Some(model_version) = plan.model_versions.get(stratum.0) else { continue };
-        let seen = scores::resolutions(slices, ladders, &names, k);
+        let seen = scores::resolutions(slices, ladders, &names);
         let parts = names.iter().zip(slices).zip(ladders).zip(&seen);
         let released = parts.map(|(((names, slice), ladder), bins)| released(names, slice, (ladder, *bins), step));
         let mut released: Vec<_> = released.collect();
         detail::add(&mut released, slices, k, step);
+        if hide_zeros {
+            zeros::hide_details(&mut released);
+        }
         reasons.extend(reasons_of(strata.len(), whys));
         strata.push(ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released });
     }

@@ -94,6 +94,9 @@ pub struct Disclosure {
     /// Least count that may be seen, 0 apart.
     #[serde(default = "default_k")]
     pub k: u64,
+    /// Whether a 0 of a group is hidden like a number from 1 to k - 1; absent where zeros are published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hide_zeros: bool,
     /// Counts leave with noise instead, and nothing else does; absent where rule K holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Privacy>,

@@ -6,6 +6,7 @@ mod numbered;
 mod numbers;
 mod order;
 mod private;
+mod zeros;
 
 pub use numbered::{Numbered, numbered};
 pub use order::{Conflict, PlanState};

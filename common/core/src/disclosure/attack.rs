@@ -7,7 +7,7 @@
 //! round (A x B, B x C, C x A), [`Views::circle`] names them, and some are withheld.
 //!
 //! A cell is protected if at least k - 1 integers remain possible for it, or as many as the public numbers alone leave, or if
-//! it can only be 0: zeros are published. Cells of a block that is full by the rule, and went down for others, need no
+//! it can only be 0 and zeros are published (`zeros.rs` says which are, where a plan hides them). Cells of a block that is full by the rule, and went down for others, need no
 //! protection: nothing in it is below k.
 //!
 //! Values are looked for among what is near a cell first, as if all else were known, and among all only where the equations are
@@ -21,6 +21,7 @@ use super::rungs::{Ladder, Margins, Rung};
 use super::simplex::Work;
 use super::solve::{Effort, System};
 use super::views::Views;
+use super::zeros::Zeros;
 
 /// A group of a slice, or its fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,14 +123,14 @@ impl Attacker<'_> {
             for (group, (rung, behind)) in ladder.rungs.iter().zip(&ladder.behind).enumerate() {
                 let place = Place { stratum, slice, group: Some(group) };
                 let place = (ladder.own[group] != Rung::Full).then_some(place);
-                own.push((*rung != Rung::Full).then(|| self.block(place, *rung, &behind.counts)));
+                own.push((*rung != Rung::Full).then(|| self.block(place, *rung, &behind.counts, ladder.rule.zeros)));
             }
             if let Some((rung, counts)) = ladder.fold() {
                 let hidden = own.iter().zip(&ladder.rungs).filter(|(_, rung)| **rung == Rung::Hidden);
                 let hidden: Vec<usize> = hidden.filter_map(|(block, _)| *block).collect();
                 let place = Place { stratum, slice, group: None };
                 let place = (ladder.fold_alone() != Rung::Full).then_some(place);
-                let fold = (rung != Rung::Full).then(|| self.block(place, rung, &counts));
+                let fold = (rung != Rung::Full).then(|| self.block(place, rung, &counts, ladder.rule.zeros));
                 self.system.sum(fold, &hidden);
             }
             blocks.push(own);
@@ -143,10 +144,16 @@ impl Attacker<'_> {
     }
 
     /// A block's unknowns, targets of the place if there is one, with what its rung says.
-    fn block(&mut self, place: Option<Place>, rung: Rung, counts: &Counts) -> usize {
+    fn block(&mut self, place: Option<Place>, rung: Rung, counts: &Counts, zeros: Zeros) -> usize {
         let first = self.system.unknowns(counts);
         if let Some(place) = place.filter(|of| self.among.is_none_or(|among| among.binary_search(of).is_ok())) {
-            (0..9).for_each(|cell| self.system.target(place, first + cell, self.public.need(cell, self.k)));
+            for (cell, is_seen) in zeros.cells().into_iter().enumerate() {
+                let need = self.public.need(cell, self.k);
+                match is_seen {
+                    true => self.system.target(place, first + cell, need),
+                    false => self.system.target_zero_too(place, first + cell, need),
+                }
+            }
         }
         let of = |cells: &[usize]| cells.iter().map(|cell| (first + cell, 1)).collect::<Vec<_>>();
         match rung {

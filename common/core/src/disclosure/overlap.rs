@@ -2,10 +2,11 @@
 //!
 //! Two plans may count the same events in other windows or slices. Subtracting one's cell from the other's leaves the events
 //! that only one of them counts: so these are 0 or at least k for every two cells, both ways, for each window of the other
-//! plan, and for all of its windows that count some of the same events, added (a month less the days that are shown leaves those
-//! that are not). A cell is a count, a total or a fold that is shown, or a bin of a histogram (label, bin); where a
-//! group is withheld there is nothing to subtract. Plans are held against each other two by two here; what follows only from
-//! all that they show, solved together, is for [`super::Together`] to say. What is neither is withheld beside other plans ([`Release::hide_beside_others`]).
+//! plan, and for all windows of either plan that count some of the same events, added (a month less the days that are shown
+//! leaves those that are not, whichever came first). A cell is a count, a total or a fold that is shown, or a bin of a histogram
+//! (label, bin); where a group is withheld there is nothing to subtract. Plans are held against each other two by two here; what
+//! follows only from all that they show, solved together, is for [`super::Together`] to say. What is neither is withheld beside
+//! other plans ([`Release::hide_beside_others`]).
 
 use super::amend::{ANY, Place, Seen, Shown, block_told, label_told, seen_of};
 use super::{Cell, Release, ReleaseText, SliceNames, detail};
@@ -51,17 +52,18 @@ struct At {
 pub type Counted = (usize, Stratum, Option<u64>);
 
 impl Overlap {
-    /// A new release, and those of another plan over the same contract.
+    /// A new release and, behind it, those of its plan that it may be added to; and those of another plan over the same
+    /// contract.
     ///
     /// # Errors
     /// Plans that do not belong to the contract.
     pub fn new(
-        (new, new_plan): (&ReleaseText, &PlanText),
+        (new, new_plan): (&[&ReleaseText], &PlanText),
         (old, old_plan): (&[&ReleaseText], &PlanText),
         contract: &ContractText,
     ) -> Result<Self, String> {
         Ok(Overlap {
-            new: Side::of(&[new], new_plan, contract)?,
+            new: Side::of(new, new_plan, contract)?,
             old: Side::of(old, old_plan, contract)?,
             both: HashMap::new(),
         })
@@ -71,13 +73,8 @@ impl Overlap {
     ///
     /// # Errors
     /// Codes outside the contract.
-    pub fn add(
-        &mut self,
-        event: &Prediction,
-        new: Option<(Stratum, Option<u64>)>,
-        old: Option<Counted>,
-    ) -> Result<(), String> {
-        let new = new.map_or(Ok(Vec::new()), |(stratum, label)| self.new.count(event, (0, stratum, label)))?;
+    pub fn add(&mut self, event: &Prediction, new: Option<Counted>, old: Option<Counted>) -> Result<(), String> {
+        let new = new.map_or(Ok(Vec::new()), |counted| self.new.count(event, counted))?;
         let old = old.map_or(Ok(Vec::new()), |counted| self.old.count(event, counted))?;
         for a in &new {
             for b in old.iter().filter(|b| (b.bins > 0) == (a.bins > 0)) {

@@ -5,14 +5,17 @@
 //! the finest slices; with the fewest events; all events together last. Rungs only go down, so this ends, if need be where
 //! nothing is shown but what is public. Then what went down in vain is put back. Groups without events hide nothing and stay.
 //!
+//! Where zeros are hidden, groups show cells or totals only beside the totals of all events, which say what nobody has.
+//!
 //! The search is bounded by work that is counted, not by time, so that it ends alike on every machine. What is left then is
 //! hidden in large steps, which costs more of what could be shown, and no safety: a cell counts as protected only once it was
 //! seen to be.
 
 use super::attack::{Place, Public, perhaps_unprotected, unprotected};
-use super::rungs::{Behind, Ladder, Rung};
+use super::rungs::{Behind, Ladder, Margins, Rule, Rung};
 use super::simplex::Work;
 use super::views::Views;
+use super::zeros::Zeros;
 use crate::event::Why;
 use std::cmp::Reverse;
 
@@ -24,24 +27,34 @@ pub(super) fn protect(
     views: &Views,
     strata: Blocks<Behind>,
     public: Public,
-    k: u64,
+    (k, hide_zeros): (u64, bool),
 ) -> (Vec<Vec<Ladder>>, Blocks<Option<Why>>) {
-    let alone = |behind: &Behind| super::rungs::rung(&behind.counts, &behind.people, k);
-    let first: Blocks<Rung> =
-        strata.iter().map(|slices| slices.iter().map(|slice| slice.iter().map(alone).collect()).collect()).collect();
-    let mut ladders: Vec<Vec<Ladder>> =
-        strata.into_iter().map(|slices| slices.into_iter().map(|slice| Ladder::new(slice, k)).collect()).collect();
-    let mut whys: Blocks<Option<Why>> = (first.iter().zip(&ladders))
-        .map(|(first, ladders)| first.iter().zip(ladders).map(|(first, ladder)| whys(first, ladder)).collect())
-        .collect();
+    protect_within(views, strata, public, (k, hide_zeros), BOUNDS)
+}
+
+/// The same, with so much work.
+fn protect_within(
+    views: &Views,
+    strata: Blocks<Behind>,
+    public: Public,
+    (k, hide_zeros): (u64, bool),
+    bounds: Bounds,
+) -> (Vec<Vec<Ladder>>, Blocks<Option<Why>>) {
+    let ladders = |slices: Vec<Vec<Behind>>| {
+        let whole = slices.first().and_then(|slice| slice.first()).map(|whole| Margins::of(&whole.counts));
+        let zeros = if hide_zeros { Zeros::structural(whole) } else { Zeros::ALL };
+        slices.into_iter().map(|slice| Ladder::new(slice, Rule { k, zeros })).collect()
+    };
+    let mut ladders: Vec<Vec<Ladder>> = strata.into_iter().map(ladders).collect();
+    let mut whys: Blocks<Option<Why>> = ladders.iter().map(|ladders| ladders.iter().map(whys).collect()).collect();
     for (slices, whys) in ladders.iter_mut().zip(&mut whys) {
         break_circles(views, slices, whys);
     }
-    let mut work = Work::new(SEARCH);
+    let mut work = Work::new(bounds.search);
     search(views, &mut ladders, &mut whys, (public, k), &mut work);
     if work.is_spent() {
-        sweep(views, &mut ladders, &mut whys, (public, k));
-        work = Work::new(SEARCH);
+        sweep(views, &mut ladders, &mut whys, (public, k), bounds);
+        work = Work::new(bounds.search);
     }
     // Once more, because a fold that shrinks may free what was tried before.
     (0..2).for_each(|_| restore(views, &mut ladders, &mut whys, (public, k), &mut work));
@@ -85,12 +98,18 @@ fn search(
 
 /// Where that takes too long: every unprotected block hides one in its own line, all in one round, unless one there has just
 /// gone; and after some rounds whole slices go, the finest first.
-fn sweep(views: &Views, ladders: &mut [Vec<Ladder>], whys: &mut Blocks<Option<Why>>, (public, k): (Public, u64)) {
+fn sweep(
+    views: &Views,
+    ladders: &mut [Vec<Ladder>],
+    whys: &mut Blocks<Option<Why>>,
+    (public, k): (Public, u64),
+    bounds: Bounds,
+) {
     for round in 0.. {
-        let mut left = perhaps_unprotected(views, ladders, public, k, None, &mut Work::new(ROUND));
+        let mut left = perhaps_unprotected(views, ladders, public, k, None, &mut Work::new(bounds.round));
         left.dedup();
         let Some(first) = left.first().copied() else { return };
-        if round < ROUNDS {
+        if round < bounds.rounds {
             let mut gone: Vec<Place> = Vec::new();
             for place in left {
                 if gone.iter().any(|at| *at != place && views.in_line(place, *at)) {
@@ -167,7 +186,10 @@ fn restore(
             }
             let mut tried = strata.to_vec();
             tried[stratum][slice].rungs[group] = rung;
-            if tried[stratum][slice].is_whole() && unprotected(views, &tried, public, k, work).is_empty() {
+            if tried[stratum][slice].is_whole()
+                && says_its_zeros(&tried[stratum])
+                && unprotected(views, &tried, public, k, work).is_empty()
+            {
                 strata[stratum][slice].rungs[group] = rung;
                 if rung == Rung::Full {
                     whys[stratum][slice][group] = None;
@@ -178,14 +200,24 @@ fn restore(
     }
 }
 
-fn whys(first: &[Rung], ladder: &Ladder) -> Vec<Option<Why>> {
+/// Whether the totals of all events stand beside those of groups, which else could show a 0 that nobody knows to be theirs.
+fn says_its_zeros(slices: &[Ladder]) -> bool {
+    let has_totals = |slice: &Ladder| {
+        let fold = slice.fold().map(|(rung, _)| rung);
+        slice.rungs.iter().copied().chain(fold).any(|rung| rung <= Rung::Margins)
+    };
+    let hides = |slice: &Ladder| slice.rule.zeros != Zeros::ALL && !has_totals(slice);
+    !slices.first().is_some_and(hides) || !slices.iter().any(has_totals)
+}
+
+fn whys(ladder: &Ladder) -> Vec<Option<Why>> {
     let of = |(first, now): (&Rung, &Rung)| match (first, now) {
         (Rung::Full, Rung::Full) => None,
         (Rung::Hidden, _) => Some(Why::Few),
         (_, Rung::Hidden) => Some(Why::Fold),
         _ => Some(Why::Few),
     };
-    first.iter().zip(&ladder.rungs).map(of).collect()
+    ladder.own.iter().zip(&ladder.rungs).map(of).collect()
 }
 
 /// Withholds the smallest slices that overlap in a circle, until none does, where anything is hidden in one of them.
@@ -231,12 +263,19 @@ fn neighbours(views: &Views, strata: &[Vec<Ladder>], place: Place) -> Vec<Place>
 
 /// Most neighbours that are tried for one block.
 const TRIES: usize = 100;
-/// Entries of tableaux that the search for the least harm may write, and again what puts blocks back: some tenths of a second.
-const SEARCH: u64 = 1_200_000_000;
-/// The same of one look at all blocks together.
-const ROUND: u64 = 600_000_000;
-/// Rounds before whole slices go.
-const ROUNDS: usize = 16;
+/// How much work is done.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Entries of tableaux that the search for the least harm may write, and again what puts blocks back.
+    search: u64,
+    /// The same of one look at all blocks together.
+    round: u64,
+    /// Rounds before whole slices go.
+    rounds: usize,
+}
+
+/// Some tenths of a second.
+const BOUNDS: Bounds = Bounds { search: 1_200_000_000, round: 600_000_000, rounds: 16 };
 
 #[cfg(test)]
 mod tests;

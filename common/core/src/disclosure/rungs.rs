@@ -8,9 +8,10 @@
 //!   pass, they are withheld.
 //!
 //! k counts distinct people where events come with subjects, and events else. A person may be in several groups, so a fold
-//! counts those who are in one group only: no more than there are.
+//! counts those who are in one group only: no more than there are. Where a plan hides zeros, only those of `zeros.rs` pass.
 
 use super::Counts;
+use super::zeros::Zeros;
 use crate::aggregate::{People, SliceTensors};
 use serde::{Deserialize, Serialize};
 
@@ -171,20 +172,32 @@ impl Behind {
     }
 }
 
-/// The highest rung that a block passes. A block without events is full.
-pub(super) fn rung(counts: &Counts, people: &People, k: u64) -> Rung {
-    let fits = |(count, people): (&u64, &u64)| *count == 0 || *people >= k;
-    let margins = Margins::of(counts);
-    if counts.iter().flatten().zip(people.cells.iter().flatten()).all(fits) {
-        return Rung::Full;
-    }
-    if !fits((&margins.total(), &people.n)) {
-        return Rung::Hidden;
-    }
-    let rows = margins.decisions.iter().zip(&people.decisions);
-    match rows.chain(margins.labels.iter().zip(&people.labels)).all(fits) {
-        true => Rung::Margins,
-        false => Rung::N,
+/// What is asked of a number for it to be seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    pub k: u64,
+    pub zeros: Zeros,
+}
+
+impl Rule {
+    /// The highest rung that a block passes. One without events is full where zeros are published.
+    pub fn rung(&self, counts: &Counts, people: &People) -> Rung {
+        let fits = |((count, people), zero): ((&u64, &u64), bool)| match count {
+            0 => zero,
+            _ => *people >= self.k,
+        };
+        let margins = Margins::of(counts);
+        if counts.iter().flatten().zip(people.cells.iter().flatten()).zip(self.zeros.cells()).all(fits) {
+            return Rung::Full;
+        }
+        if !fits(((&margins.total(), &people.n), self.zeros.number())) {
+            return Rung::Hidden;
+        }
+        let rows = margins.decisions.iter().zip(&people.decisions);
+        match rows.chain(margins.labels.iter().zip(&people.labels)).zip(self.zeros.totals()).all(fits) {
+            true => Rung::Margins,
+            false => Rung::N,
+        }
     }
 }
 
@@ -197,14 +210,14 @@ pub(super) struct Ladder {
     pub own: Vec<Rung>,
     /// The fold is shown at this rung at best.
     pub fold_at_best: Rung,
-    k: u64,
+    pub rule: Rule,
 }
 
 impl Ladder {
     /// By the rule alone: no neighbour is hidden for another yet.
-    pub fn new(behind: Vec<Behind>, k: u64) -> Ladder {
-        let rungs: Vec<Rung> = behind.iter().map(|group| rung(&group.counts, &group.people, k)).collect();
-        let mut ladder = Ladder { behind, own: rungs.clone(), rungs, fold_at_best: Rung::Full, k };
+    pub fn new(behind: Vec<Behind>, rule: Rule) -> Ladder {
+        let rungs: Vec<Rung> = behind.iter().map(|group| rule.rung(&group.counts, &group.people)).collect();
+        let mut ladder = Ladder { behind, own: rungs.clone(), rungs, fold_at_best: Rung::Full, rule };
         ladder.fill();
         ladder
     }
@@ -278,7 +291,7 @@ impl Ladder {
             add(&mut sum.counts, &group.counts);
             sum.people.add(&group.alone);
         }
-        (sum.counts, rung(&sum.counts, &sum.people, self.k))
+        (sum.counts, self.rule.rung(&sum.counts, &sum.people))
     }
 
     /// The groups' blocks, and the folds.
@@ -303,7 +316,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ladder(groups: &[Counts], k: u64) -> Ladder {
-        Ladder::new(groups.iter().map(|counts| Behind::of_events(*counts)).collect(), k)
+        Ladder::new(groups.iter().map(|counts| Behind::of_events(*counts)).collect(), Rule { k, zeros: Zeros::ALL })
     }
 
     fn n(events: u64) -> Counts {
@@ -337,7 +350,7 @@ mod tests {
         // Nine events of two people are few, whatever their number.
         let mut group = Behind::of_events(n(9));
         group.people = People { cells: n(2), decisions: [0, 2, 0], labels: [0, 0, 2], n: 2 };
-        let ladder = Ladder::new(vec![group, Behind::of_events(n(5))], 5);
+        let ladder = Ladder::new(vec![group, Behind::of_events(n(5))], Rule { k: 5, zeros: Zeros::ALL });
         assert_eq!(ladder.rungs, [Rung::Hidden; 2]);
         assert_eq!(ladder.fold(), Some((Rung::Full, n(14))));
     }

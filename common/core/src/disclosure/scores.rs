@@ -1,20 +1,17 @@
 //! Score histograms: at how many bins they are shown.
 
-use super::rungs::{Ladder, Rung};
+use super::rungs::{Ladder, Rule, Rung};
 use super::{Bin, Decimal, Scores, SliceNames, Step, passes};
 use crate::aggregate::{ScoreTensors, SliceTensors};
 
 /// At how many bins the scores of each slice are seen.
-pub(super) fn resolutions(
-    slices: &[SliceTensors],
-    ladders: &[Ladder],
-    names: &[SliceNames],
-    k: u64,
-) -> Vec<Option<u32>> {
+pub(super) fn resolutions(slices: &[SliceTensors], ladders: &[Ladder], names: &[SliceNames]) -> Vec<Option<u32>> {
     let is_full = |ladder: &Ladder| ladder.rungs.iter().all(|rung| *rung == Rung::Full);
-    let both = slices.iter().zip(ladders);
-    let mut seen: Vec<Option<u32>> =
-        both.map(|(slice, ladder)| finest_bins(&slice.scores, k).filter(|_| is_full(ladder))).collect();
+    let whole = slices.first().and_then(|slice| slice.scores.first());
+    let of = |(slice, ladder): (&SliceTensors, &Ladder)| {
+        whole.filter(|_| is_full(ladder)).and_then(|whole| finest_bins(&slice.scores, whole, ladder.rule))
+    };
+    let mut seen: Vec<Option<u32>> = slices.iter().zip(ladders).map(of).collect();
     let many: Vec<usize> = (0..seen.len()).filter(|&at| names[at].0.len() >= 2).collect();
     let bins = many.iter().map(|&at| seen[at]).min().flatten();
     many.into_iter().for_each(|at| seen[at] = bins);
@@ -23,23 +20,23 @@ pub(super) fn resolutions(
     seen.into_iter().map(|bins| bins.filter(|bins| whole.is_some_and(|whole| whole >= *bins))).collect()
 }
 
-/// The finest number of bins at which every count of every group is 0 or at least k.
-fn finest_bins(groups: &[ScoreTensors], k: u64) -> Option<u32> {
-    let passes = |count: &u64| passes(*count, k);
-    if !groups.iter().all(|group| group.no_score.iter().all(passes)) {
+/// The finest number of bins at which every count of every group is at least k, or a 0 that may be seen.
+fn finest_bins(groups: &[ScoreTensors], whole: &ScoreTensors, rule: Rule) -> Option<u32> {
+    let passes = |(count, zero): (u64, bool)| passes(count, rule.k) && (count > 0 || zero);
+    let unscored = rule.zeros.of_scores(whole, 0..0).0;
+    if !groups.iter().all(|group| group.no_score.into_iter().zip(unscored).all(passes)) {
         return None;
     }
     let full = groups.first()?.counts.ncols();
     let mut width = 1;
     while full / width >= FEWEST_BINS as usize {
-        let fits = |group: &ScoreTensors| {
-            group
-                .counts
-                .rows()
-                .into_iter()
-                .all(|row| row.exact_chunks(width).into_iter().all(|merged| passes(&merged.sum())))
+        let fits = |first: usize| {
+            let bins = first..first + width;
+            let zeros = rule.zeros.of_scores(whole, bins.clone()).1;
+            let of = |group: &ScoreTensors, label: usize| bins.clone().map(|bin| group.counts[[label, bin]]).sum();
+            groups.iter().all(|group| (0..3).map(|label| (of(group, label), zeros[label])).all(passes))
         };
-        if groups.iter().all(fits) {
+        if full.is_multiple_of(width) && (0..full).step_by(width).all(fits) {
             return u32::try_from(full / width).ok();
         }
         width *= 2;

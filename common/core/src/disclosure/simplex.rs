@@ -79,10 +79,10 @@ impl<'a> Simplex<'a> {
         greatest - least + 1 >= need
     }
 
-    /// Whether an unknown may be one of `need` integers, or can only be 0.
-    pub fn is_free(&mut self, unknown: usize, need: i64) -> Result<bool, Unsolved> {
+    /// Whether an unknown may be one of `need` integers, or can only be 0 where that is enough.
+    pub fn is_free(&mut self, unknown: usize, need: i64, or_zero: bool) -> Result<bool, Unsolved> {
         let most = self.greatest(unknown, need)?;
-        if most.is_none_or(|most| most == 0) {
+        if most.is_none_or(|most| most == 0 && or_zero) {
             return Ok(true);
         }
         self.least(unknown, need)?;

@@ -20,6 +20,8 @@ struct Target<T> {
     of: T,
     unknown: usize,
     need: i64,
+    /// Whether it may be known to be 0.
+    or_zero: bool,
 }
 
 /// How hard to look for values before a count is said to have too few.
@@ -86,23 +88,29 @@ impl<T: Copy + Ord> System<T> {
         coarse.iter().zip(&parts).for_each(|(whole, parts)| self.sum(*whole, parts));
     }
 
-    /// An unknown needs so many values.
+    /// An unknown needs so many values, or to be 0 alone.
     pub fn target(&mut self, of: T, unknown: usize, need: i64) {
-        self.targets.push(Target { of, unknown, need });
+        self.targets.push(Target { of, unknown, need, or_zero: true });
+    }
+
+    /// An unknown needs so many values, also where it is 0.
+    pub fn target_zero_too(&mut self, of: T, unknown: usize, need: i64) {
+        self.targets.push(Target { of, unknown, need, or_zero: false });
     }
 
     /// Whom the counts are told of that have too few values, one for each count, in order. Of those that were not got to
     /// before the work is spent, nothing is known: they are named.
     pub fn unprotected(mut self, effort: Effort, work: &mut Work) -> Vec<T> {
-        self.drop_zeros();
+        let mut found = self.drop_zeros();
         self.drop_known();
-        let mut found: Vec<T> = self.parts().into_iter().flat_map(|part| part.unprotected(effort, work)).collect();
+        found.extend(self.parts().into_iter().flat_map(|part| part.unprotected(effort, work)));
         found.sort();
         found
     }
 
-    /// Leaves out what can only be 0 as a part of a total of 0: most of a table without absent decisions or labels.
-    fn drop_zeros(&mut self) {
+    /// Leaves out what can only be 0 as a part of a total of 0: most of a table without absent decisions or labels. Whom it is
+    /// told of that needs more than that.
+    fn drop_zeros(&mut self) -> Vec<T> {
         let mut zero = vec![false; self.table.len()];
         loop {
             let before = self.equations.len();
@@ -123,7 +131,10 @@ impl<T: Copy + Ord> System<T> {
                 break;
             }
         }
+        let few = self.targets.iter().filter(|of| zero[of.unknown] && !of.or_zero && of.need > 1).map(|of| of.of);
+        let few = few.collect();
         self.targets.retain(|target| !zero[target.unknown]);
+        few
     }
 
     /// Leaves out what an equation of its own says, but for targets.
@@ -215,7 +226,9 @@ impl<T: Copy> Part<T> {
     fn solve(&self, work: &mut Work) -> Vec<Target<T>> {
         match Simplex::new(&self.equations, &self.table, work) {
             Ok(mut simplex) => {
-                let few = |target: &&Target<T>| !simplex.is_free(target.unknown, target.need).unwrap_or(false);
+                let few = |target: &&Target<T>| {
+                    !simplex.is_free(target.unknown, target.need, target.or_zero).unwrap_or(false)
+                };
                 self.targets.iter().filter(few).copied().collect()
             }
             Err(Unsolved) => self.targets.clone(),

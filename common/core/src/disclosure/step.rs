@@ -56,12 +56,12 @@ mod tests {
 
     fn step(text: &str) -> Step {
         let moment_step = Some(Fraction::parse(text).expect("a decimal"));
-        Step::of(&Disclosure { k: 10, privacy: None, moment_step })
+        Step::of(&Disclosure { k: 10, privacy: None, hide_zeros: false, moment_step })
     }
 
     #[test]
     fn a_step_is_a_share_of_the_range() {
-        assert_eq!(Step::of(&Disclosure { k: 10, privacy: None, moment_step: None }), Step::EXACT);
+        assert_eq!(Step::of(&Disclosure { k: 10, privacy: None, hide_zeros: false, moment_step: None }), Step::EXACT);
         assert_eq!((Step::EXACT.sums.round(7), Step::EXACT.sums.reach()), (7, 0));
         // A quarter of 2^32, and of 2^64.
         let quarter = step("0.25");
@@ -80,7 +80,7 @@ mod tests {
             millionths in 1..=1_000_000_u64,
         ) {
             let moment_step = Some(Fraction::of_parts(millionths * 1_000_000));
-            let Step { sums, squares } = Step::of(&Disclosure { k: 2, privacy: None, moment_step });
+            let Step { sums, squares } = Step::of(&Disclosure { k: 2, privacy: None, hide_zeros: false, moment_step });
             for step in [sums, squares] {
                 let rounded: Vec<u128> = parts.iter().map(|sum| step.round(*sum)).collect();
                 for (exact, rounded) in parts.iter().zip(&rounded) {

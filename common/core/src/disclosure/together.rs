@@ -14,10 +14,11 @@
 
 use super::attack::{Public, sides};
 use super::overlap::Counted;
-use super::rungs::{Behind, Block, Margins, Rung, rung};
+use super::rungs::{Behind, Block, Margins, Rule, Rung};
 use super::simplex::Work;
 use super::solve::{Effort, System};
 use super::views::Views;
+use super::zeros::Zeros;
 use super::{Counts, ReleaseText, ReleasedSlice, SliceNames};
 use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
@@ -228,8 +229,11 @@ impl Attacker<'_> {
             let key = (version, of.tier);
             let whole = self.cells(at, key, 0, &[0]);
             wholes.iter_mut().zip(whole).for_each(|(all, own)| all.extend(own));
+            let totals = of.slices.first().and_then(|slice| slice.groups.first()).and_then(|of| of.counts.margins());
+            let zeros = if plan.disclosure.hide_zeros { Zeros::structural(totals) } else { Zeros::ALL };
+            let rule = Rule { k: text.k, zeros };
             for (slice, released) in of.slices.iter().enumerate() {
-                self.slice(Place { release: at, stratum, slice, block: 0 }, key, released, (public, text.k));
+                self.slice(Place { release: at, stratum, slice, block: 0 }, key, released, (public, rule));
             }
         }
         for cells in sides() {
@@ -237,7 +241,7 @@ impl Attacker<'_> {
         }
     }
 
-    fn slice(&mut self, place: Place, stratum: Stratum, slice: &ReleasedSlice, of: (Public, u64)) {
+    fn slice(&mut self, place: Place, stratum: Stratum, slice: &ReleasedSlice, of: (Public, Rule)) {
         let hidden = |fold: usize| {
             let inside = |(at, group): (usize, &super::ReleasedGroup)| match group.counts {
                 Block::Folded(number) if number as usize == fold => Some(at),
@@ -271,8 +275,8 @@ impl Attacker<'_> {
     }
 
     /// What a block says, and that its cells are to be protected where it hides them.
-    fn block(&mut self, place: Place, cells: &[Vec<usize>; 9], shown: &Block, of: ((Public, u64), bool)) {
-        let ((public, k), subjects) = of;
+    fn block(&mut self, place: Place, cells: &[Vec<usize>; 9], shown: &Block, of: ((Public, Rule), bool)) {
+        let ((public, rule), subjects) = of;
         let counts: Counts = std::array::from_fn(|d| {
             std::array::from_fn(|l| cells[d * 3 + l].iter().map(|at| self.system.count(*at)).sum())
         });
@@ -289,7 +293,7 @@ impl Attacker<'_> {
             // Releases with noise are not held against others.
             Block::Folded(_) | Block::Withheld | Block::Noisy(_) => {}
         }
-        let fails = rung(&counts, &Behind::of_events(counts).people, k) != Rung::Full;
+        let fails = rule.rung(&counts, &Behind::of_events(counts).people) != Rung::Full;
         if shown.rung() == Rung::Full || !(fails || subjects && Margins::of(&counts).total() > 0) {
             return;
         }
@@ -298,7 +302,10 @@ impl Attacker<'_> {
                 [one] => one,
                 _ => self.system.total(parts),
             };
-            self.system.target(place, unknown, public.need(cell, k));
+            match rule.zeros.cell(cell / 3, cell % 3) {
+                true => self.system.target(place, unknown, public.need(cell, rule.k)),
+                false => self.system.target_zero_too(place, unknown, public.need(cell, rule.k)),
+            }
         }
     }
 }

@@ -124,6 +124,9 @@ impl Disclosure {
 
 impl Privacy {
     pub(super) fn check(&self, plan: &PlanText) -> Result<(), String> {
+        if plan.disclosure.hide_zeros {
+            return Err("`disclosure.hide_zeros` is for exact counts: noise hides zeros; leave it out".to_owned());
+        }
         let epsilon = self.epsilon.parts();
         let range = Fraction::ONE / 1_000..=100 * Fraction::ONE;
         if !range.contains(&epsilon) || !epsilon.is_multiple_of(1_000_000) {

@@ -61,6 +61,11 @@ fn errors_name_the_key_and_what_would_be_right() {
     let cases = [
         ("[windows]", "min_coverage = 80.0\n[windows]", "`min_coverage` is 80; a share from 0 to 1"),
         ("k = 5", "k = 0", "`disclosure.k` is 0; at least 1"),
+        (
+            "k = 5",
+            "k = 5\nhide_zeros = true\nprivacy = { mechanism = \"discrete_laplace\", epsilon = \"1\", events_per_subject = 1 }",
+            "`disclosure.hide_zeros` is for exact counts",
+        ),
         ("T00:00:00Z\"\nend", "T00:30:00Z\"\nend", "windows begin and end on whole hours"),
         ("\"2026-03-01", "\"2026-03-02", "the window that holds it ends 2026-04-01T00:00:00Z"),
         ("\"2026-03-01", "\"2025-03-01", "must be before `windows.end`"),

@@ -3,6 +3,7 @@
 use super::blocks::{check_blocks, check_sums};
 use super::detail::check_detail;
 use super::private::check_noisy;
+use super::zeros::check_zeros;
 use crate::contract::ContractText;
 use crate::disclosure::{
     Bin, Block, Cell, Counts, Multiple, Quality, RELEASE_FORMAT, RULE, Range, ReleaseText, ReleasedGroup,
@@ -40,6 +41,9 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
     for stratum in &text.strata {
         check_slices(&stratum.slices, plan, contract, text)?;
         check_detail(&stratum.slices, contract, text.k, Step::of(&plan.disclosure))?;
+        if plan.disclosure.hide_zeros {
+            check_zeros(&stratum.slices)?;
+        }
         let whole = whole(&stratum.slices);
         let labelled = whole.and_then(Block::margins).map(|totals| totals.labels[0].saturating_add(totals.labels[1]));
         events = events.zip(whole.and_then(Block::events)).map(|(sum, own)| sum.saturating_add(own));

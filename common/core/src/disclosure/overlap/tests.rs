@@ -34,10 +34,10 @@ fn verdict(rows: &[Row], days: usize) -> Result<(), String> {
             release(&rows.iter().filter(|row| row.0 == day).map(|row| (row.1, row.2, row.4)).collect::<Vec<_>>())
         })
         .collect();
-    let mut overlap = Overlap::new((&release(&all), &plan), (&daily.iter().collect::<Vec<_>>(), &plan), &contract)?;
+    let mut overlap = Overlap::new((&[&release(&all)], &plan), (&daily.iter().collect::<Vec<_>>(), &plan), &contract)?;
     let code = |label: u8| truth(label).map(|truth| truth.label);
     for (day, decision, before, after, attributes) in rows {
-        let new = (*day < days).then(|| (FULL, code(*after)));
+        let new = (*day < days).then(|| (0, FULL, code(*after)));
         overlap.add(&event(*decision, Q, *attributes), new, Some((*day, FULL, code(*before))))?;
     }
     overlap.check(plan.disclosure.k)
@@ -112,4 +112,19 @@ fn what_nothing_bounds_is_withheld() {
             .is_some_and(|of| of.latency_us == Cell::Suppressed && of.cost_micros == Cell::Suppressed)
     );
     assert!(group(&release).counts.full().is_some() && group(&release).scores.is_some());
+}
+
+#[test]
+fn days_that_leave_behind_their_week_are_added_too() {
+    // A week of 103 left first. Six of its days left with 50 and 50; the seventh had 3 people.
+    let (plan, contract) = documents();
+    let day = |n: usize| release(&vec![(1, 1, [0, 0]); n]);
+    let [week, first, second] = [103, 50, 50].map(day);
+    let mut overlap = Overlap::new((&[&second, &first], &plan), (&[&week], &plan), &contract).expect("fits");
+    for at in 0..103 {
+        let own = (at < 100).then_some((usize::from(at < 50), FULL, Some(1)));
+        overlap.add(&event(1, Q, [0, 0]), own, Some((0, FULL, Some(1)))).expect("inside the contract");
+    }
+    let why = overlap.check(plan.disclosure.k).expect_err("three are left");
+    assert!(why.contains("3 events that only the other counts"), "{why}");
 }

@@ -206,11 +206,11 @@ fn one_day_follows_from_three_plans_and_from_no_two() {
     // No two cells of two plans differ by fewer than 5.
     for (old, windows) in [(&texts[1..3], 1..3), (&texts[3..], 3..4)] {
         let old: Vec<&ReleaseText> = old.iter().map(|of| &of.1).collect();
-        let mut pair = Overlap::new((&texts[0].1, &plan), (&old, &plan), &tiny()).expect("fits");
+        let mut pair = Overlap::new((&[&texts[0].1], &plan), (&old, &plan), &tiny()).expect("fits");
         each(&days, |day, a, label| {
             let label = Some(u64::from(label));
             let counted = windows.clone().position(|window| window == day + 1).map(|at| (at, FULL, label));
-            pair.add(&one(a), Some((FULL, label)), counted).expect("inside the contract");
+            pair.add(&one(a), Some((0, FULL, label)), counted).expect("inside the contract");
         });
         assert_eq!(pair.check(5), Ok(()));
     }

@@ -1,5 +1,6 @@
 //! What disclosure control lets out passes; what was changed on the way does not.
 
+use super::super::zeros::check_zeros;
 use super::*;
 use crate::aggregate::{Aggregate, Truth};
 use crate::contract::{Contract, from_toml, tests::CLASSES, tests::VALUES};
@@ -174,6 +175,66 @@ fn other_numbers_are_refused() {
     refused(&|of| of.fourth_powers.0 = u128::MAX);
 }
 
+/// A release of a plan that hides zeros.
+fn hiding(plan: &PlanText, contract: &Contract, rows: &[Row]) -> ReleaseText {
+    let mut plan = plan.clone();
+    plan.disclosure.hide_zeros = true;
+    release(&plan, contract, rows)
+}
+
+fn zeros(text: &ReleaseText) -> Result<(), String> {
+    check_zeros(&text.strata[0].slices).map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn zeros_of_groups_are_refused_where_the_plan_hides_them() {
+    let (plan, contract) = documents(VALUES, 2);
+    let unit = SCORE_ONE / 30;
+    // Of each sex, two stay for many days, and two for more, as foretold.
+    let of = |sex: u16, p: u64| [(u8::from(p >= 10), Some(p * unit), sex, Some(p * unit), 1, None, 0); 2];
+    let rows = |last: u64| -> Vec<Row> {
+        (0..4).flat_map(|sex| [of(sex, 12), of(sex, if sex == 3 { last } else { 20 })]).flatten().collect()
+    };
+    let last = |text: &ReleaseText| text.strata[0].slices[1].groups[3].clone();
+    let alike = hiding(&plan, &contract, &rows(20));
+    assert_eq!((zeros(&alike), &alike), (Ok(()), &release(&plan, &contract, &rows(20))), "nobody has the other bins");
+    assert!(
+        last(&alike).scores.is_some_and(|scores| scores.value().is_some())
+            && shown(&last(&alike).moments) == Some(true)
+    );
+    // One group alone is in a bin, or on one side only: it is shown where zeros are, and refused where they are hidden.
+    for (at, found) in [(27, "an empty score bin"), (3, "a 0 of a group")] {
+        let error = zeros(&release(&plan, &contract, &rows(at))).expect_err("zeros are published");
+        assert!(error.contains(found), "{error}");
+        let text = hiding(&plan, &contract, &rows(at));
+        assert!(zeros(&text).is_ok() && last(&text).scores == Some(Cell::Suppressed), "{:?}", zeros(&text));
+    }
+    let mut text = alike;
+    text.strata[0].slices[0].groups[0].counts = Block::N(16);
+    assert!(zeros(&text).is_err(), "nobody knows which zeros are of everybody");
+}
+
+#[test]
+fn zeros_of_details_are_refused_where_the_plan_hides_them() {
+    let (plan, contract) = documents(CLASSES, 2);
+    // Nobody goes home, two of each sex to the ward; the last two may go to intensive care instead. No count tells.
+    let all = |class: u8| -> Vec<Row> {
+        let row = |sex: u16| if sex == 3 { class } else { 1 };
+        (0..4).flat_map(|sex| [(row(sex), None, sex, Some(u64::from(row(sex))), 1, Some(Some(0)), 0); 2]).collect()
+    };
+    let seen = |text: &ReleaseText| {
+        let of = |slice: &ReleasedSlice| [shown(&slice.groups[0].classes), shown(&slice.groups[0].ranks)];
+        text.strata[0].slices.iter().flat_map(of).map(|seen| seen == Some(true)).collect::<Vec<_>>()
+    };
+    let (open, text) = (release(&plan, &contract, &all(1)), hiding(&plan, &contract, &all(1)));
+    assert_eq!((zeros(&open), &text), (Ok(()), &open));
+    assert_eq!(seen(&text), [true; 4]);
+    let (open, text) = (release(&plan, &contract, &all(2)), hiding(&plan, &contract, &all(2)));
+    assert_eq!((seen(&open), seen(&text)), (vec![true; 4], vec![false, true, false, true]));
+    assert!(zeros(&text).is_ok() && text.strata[0].slices[1].full().is_some());
+    assert!(zeros(&open).is_err_and(|error| error.contains("details with a 0")));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -190,12 +251,16 @@ proptest! {
         let rows: Vec<Row> = rows.into_iter().map(|row| (if row.0 == 3 { ABSENT } else { row.0 }, None, row.2, row.3, row.4, row.5, row.6)).collect();
         let text = release(&plan, &contract, &rows);
         prop_assert_eq!(checked(&text, &contract), Ok(()));
+        let text = hiding(&plan, &contract, &rows);
+        prop_assert_eq!((checked(&text, &contract), zeros(&text)), (Ok(()), Ok(())));
         let (plan, contract) = documents(VALUES, k);
         let rows: Vec<Row> = rows.into_iter().map(|row| {
             let q = u64::from(row.0) * 16_777_213;
             (row.0.min(1), (row.4 > 1).then_some(q), row.2, row.3.map(|label| label * 123_456_789), row.4, None, row.6)
         }).collect();
         prop_assert_eq!(checked(&release(&plan, &contract, &rows), &contract), Ok(()));
+        let text = hiding(&plan, &contract, &rows);
+        prop_assert_eq!((checked(&text, &contract), zeros(&text)), (Ok(()), Ok(())));
     }
 
     #[test]
