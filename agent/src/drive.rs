@@ -116,8 +116,7 @@ pub(crate) fn log_of(site: &Site, origin: &str) -> String {
 pub(crate) fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>, Fault> {
     let origin = plan_origin(&site.enrolment.federation, plan);
     let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
-    let key = site.mirror.log_key().map_err(refused)?;
-    let opened = Checkpoint::open(note.as_bytes(), &origin, &key);
+    let opened = site.mirror.registry().open_checkpoint(note.as_bytes(), &origin);
     let hint = "outbox.sqlite is damaged: restore this home as a whole from its newest backup";
     opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), hint))
 }

@@ -3,17 +3,16 @@
 use fedaudit_core::codec::Valid;
 use fedaudit_core::envelope::Seen;
 use fedaudit_core::fault::Refusal;
-use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::merkle::{Frontier, leaf_hash};
-use fedaudit_core::note::{Checkpoint, NoteError, VerifierKey};
-use fedaudit_core::roster::{Party, Registry, Trust, registry_origin};
+use fedaudit_core::ids::Digest;
+use fedaudit_core::merkle::empty_root;
+use fedaudit_core::note::{Checkpoint, NoteError};
+use fedaudit_core::roster::{Registry, Trust, registry_origin};
 use fedaudit_link::protocol::Document;
 
 /// A verified copy of the registry.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     registry: Registry,
-    tree: Frontier,
 }
 
 impl Mirror {
@@ -22,7 +21,7 @@ impl Mirror {
     /// # Errors
     /// An entry that does not pass.
     pub fn of(trust: &Valid<Trust>, entries: &[Document]) -> Result<Mirror, Refusal> {
-        let mut mirror = Mirror { registry: Registry::new(trust.clone()), tree: Frontier::new() };
+        let mut mirror = Mirror { registry: Registry::new(trust.clone()) };
         mirror.take(entries)?;
         Ok(mirror)
     }
@@ -30,7 +29,6 @@ impl Mirror {
     fn take(&mut self, entries: &[Document]) -> Result<(), Refusal> {
         for (envelope, artifact) in entries {
             self.registry.apply(envelope, artifact)?;
-            self.tree.push(leaf_hash(envelope));
         }
         Ok(())
     }
@@ -54,9 +52,8 @@ impl Mirror {
         let trust = self.registry.trust();
         let origin = registry_origin(&trust.federation);
         let bad = |e: NoteError| Refusal::new("checkpoint", format!("the signed checkpoint of {origin}"), e);
-        let key = VerifierKey::parse(&trust.registry).map_err(bad)?.key;
-        let checkpoint = Checkpoint::open(note.as_bytes(), &origin, &key).map_err(bad)?;
-        let (size, root) = (self.tree.size(), self.tree.root());
+        let checkpoint = self.registry.open_checkpoint(note.as_bytes(), &origin).map_err(bad)?;
+        let (size, root) = (self.registry.size(), self.root());
         if checkpoint.size < size || (checkpoint.size == size && checkpoint.root != root) {
             let found = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
             return Err(Refusal::new("fork", format!("{origin} to continue {size} entries, root {root}"), found));
@@ -72,14 +69,10 @@ impl Mirror {
     /// The checkpoint that documents signed here name as seen.
     pub fn seen(&self) -> Option<Seen> {
         let origin = registry_origin(&self.registry.trust().federation);
-        (self.tree.size() > 0).then(|| Seen { origin, size: self.tree.size(), root: self.tree.root() })
+        (self.registry.size() > 0).then(|| Seen { origin, size: self.registry.size(), root: self.root() })
     }
 
-    /// The key that signs the aggregator's logs.
-    ///
-    /// # Errors
-    /// `signer`: the registry does not name the aggregator yet.
-    pub fn log_key(&self) -> Result<PublicKey, Refusal> {
-        self.registry.party(&Party::Aggregator)?.key(KeyUse::Log)
+    fn root(&self) -> Digest {
+        self.registry.root_at(self.registry.size()).unwrap_or_else(empty_root)
     }
 }

@@ -241,7 +241,7 @@ impl Shipper {
 
     /// Whether the verified registry holds this site: an aggregator that does not know it any more lost entries.
     fn enrolled(&self, mirror: &Mirror) -> bool {
-        mirror.registry().owner(&self.note_key.id()).is_some()
+        mirror.registry().member(&self.note_key.id()).is_some_and(|member| member.ended.is_none())
     }
 
     fn greeted(&mut self, welcome: &Welcome, own: &mut RootAt, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
@@ -332,9 +332,10 @@ fn receipt_of(
 ) -> Result<Keep, Judged> {
     let untrue =
         |what: String| Judged::Later(Fault::new(Blame::Aggregator, what, "the release stays in the outbox; report it"));
-    let key = mirror.log_key().map_err(|refusal| untrue(refusal.to_string()))?;
     let proof = LogProof::parse(&receipt.proof).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
-    let checkpoint = proof.verify(envelope, origin, &key).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
+    let opened = mirror.registry().open_checkpoint(proof.checkpoint.as_bytes(), origin);
+    let checkpoint = opened.and_then(|checkpoint| proof.verify_in(envelope, &checkpoint).map(|()| checkpoint));
+    let checkpoint = checkpoint.map_err(|e| untrue(format!("a bad receipt: {e}")))?;
     if let Some(seen) = seen {
         verify_consistency(seen.size, &seen.root, checkpoint.size, &checkpoint.root, &receipt.consistency).map_err(
             |e| {

@@ -13,7 +13,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
-use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_core::note::LogProof;
 use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox, Outcome, Receipts, RegistryText};
 use fedaudit_core::plan::Plan;
 use fedaudit_core::roster::{Party, describe};
@@ -245,11 +245,9 @@ pub(crate) fn claimed_plan(document: &Document) -> Option<Digest> {
 
 /// Sizes of our logs at the checkpoints of ours that a site has verified.
 fn seen_sizes(centre: &Centre, notes: &[String]) -> BTreeMap<String, u64> {
-    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
-    let Ok(key) = key else { return BTreeMap::new() };
     let opened = notes.iter().filter_map(|note| {
         let origin = note.lines().next()?;
-        Checkpoint::open(note.as_bytes(), origin, &key).ok()
+        centre.registry().open_checkpoint(note.as_bytes(), origin).ok()
     });
     opened.map(|checkpoint| (checkpoint.origin, checkpoint.size)).collect()
 }

@@ -13,7 +13,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Registry, plan_origin, registry_origin};
-use fedaudit_core::verify::{self, Entry, PlanState, VerifiedAbstention, VerifiedRelease};
+use fedaudit_core::verify::{self, At, Entry, PlanState, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::{Lock, write_atomic};
 use std::collections::BTreeMap;
 
@@ -112,18 +112,19 @@ impl Centre {
         plan.log.refresh()?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
+            let at = At { registry: &self.registry, index: plan.read };
             let artifact = || self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?);
             match verify::entry(&envelope, &self.registry).map_err(refused)? {
-                Entry::Report(_) => {}
+                Entry::Report(claim, signer) => PlanState::check_report(&claim, &signer, at).map_err(refused)?,
                 Entry::Release => {
                     let release = verify::release(&envelope, &artifact()?, &self.registry).map_err(refused)?;
-                    plan.state.admit(&release).map_err(|conflict| refused(conflict.refusal))?;
+                    plan.state.admit(&release, at).map_err(|conflict| refused(conflict.refusal))?;
                     note_journal(&mut self.journals, &release);
                     plan.releases.push((plan.read, release));
                 }
                 Entry::Abstention => {
                     let abstention = verify::abstention(&envelope, &artifact()?, &self.registry).map_err(refused)?;
-                    plan.state.admit_abstention(&abstention).map_err(|conflict| refused(conflict.refusal))?;
+                    plan.state.admit_abstention(&abstention, at).map_err(|conflict| refused(conflict.refusal))?;
                     plan.abstentions.push((plan.read, abstention));
                 }
             }

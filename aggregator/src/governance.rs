@@ -138,7 +138,7 @@ impl Governance {
             ));
         }
         let request = find_join(&waiting, site, &token)?;
-        let text = RosterText { format: roster::FORMAT, party: Party::Site(site.clone()), keys: request.keys };
+        let text = RosterText::of(Party::Site(site.clone()), request.keys);
         let entry = RosterEntry::new(text).map_err(operator)?;
         roster::attest_entry(&entry, self.head(basis, now, None), &[&self.key]).map(Some).map_err(refused)
     }

@@ -220,11 +220,8 @@ fn first_entry(
     governance: &SigningKey,
     keys: &[(KeyUse, SigningKey); 3],
 ) -> Result<(), Fault> {
-    let text = RosterText {
-        format: roster::FORMAT,
-        party: Party::Aggregator,
-        keys: keys.iter().map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) }).collect(),
-    };
+    let public = keys.iter().map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) }).collect();
+    let text = RosterText::of(Party::Aggregator, public);
     let entry = RosterEntry::new(text).map_err(operator)?;
     let head = Head { federation: trust.federation.clone(), issued_at: now(), seen: None, replaces: None };
     let attestation = roster::attest_entry(&entry, head, &[governance]).map_err(refused)?;

@@ -8,9 +8,8 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::merkle::verify_consistency;
-use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
-use fedaudit_core::verify::{self, Entry, VerifiedRelease};
+use fedaudit_core::verify::{self, At, Entry, VerifiedRelease};
 use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
 
 /// What a request comes to.
@@ -36,6 +35,11 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
     let site = centre.registry().site_of(peer).cloned();
     match (request, site) {
         (Request::Join(request), site) => join(centre, peer, request, site.as_ref()),
+        (_, None) if centre.registry().member(&peer.id()).is_some() => Decision::Reply(refused(
+            Blame::Operator,
+            Refusal::new("key", "a transport key that holds", format!("{}, which has ended", peer.id().short())),
+            "this key was replaced or revoked: use the one that took its place, or ask governance",
+        )),
         (_, None) => Decision::Reply(refused(
             Blame::Operator,
             Refusal::new("signer", "a transport key in the roster", peer.id()),
@@ -50,7 +54,7 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
 fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: Option<&Name>) -> Decision {
     let federation = &centre.home.trust.federation;
     let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport);
-    let text = RosterText { format: 1, party: Party::Site(request.site.clone()), keys: request.keys.clone() };
+    let text = RosterText::of(Party::Site(request.site.clone()), request.keys.clone());
     let check = || {
         if request.federation != *federation {
             return Err(Refusal::new("federation", federation, &request.federation));
@@ -105,9 +109,8 @@ fn future(centre: &Centre, note: &str) -> Option<String> {
     let registry = Some(centre.registry_log()).filter(|log| log.origin() == origin);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
     let log = registry.or_else(|| plans().find(|log| log.origin() == origin))?;
-    let key = centre.registry().party(&Party::Aggregator).ok()?.key(KeyUse::Log).ok()?;
     // Only a checkpoint that we signed can stop us.
-    let seen = Checkpoint::open(note.as_bytes(), origin, &key).ok()?;
+    let seen = centre.registry().open_checkpoint(note.as_bytes(), origin).ok()?;
     let behind = seen.size > log.size() || (seen.size == log.size() && seen.root != log.root());
     behind.then(|| {
         format!(
@@ -147,11 +150,18 @@ fn release(centre: &Centre, submission: &Submission, site: &Name) -> Result<Dige
     let release = verify::release(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
     let claim = release.claim();
     check_sender(&claim.site, site)?;
-    if claim.epoch != 1 {
-        let refusal = Refusal::new("epoch", 1, claim.epoch);
-        return Err(refuse_site(refusal, "a new epoch needs a governance document"));
+    // It held when it was signed; since then the journal behind it was lost.
+    let epoch = centre.registry().epoch(&claim.site);
+    if claim.epoch != epoch {
+        let refusal = Refusal::new("epoch", epoch, claim.epoch);
+        return Err(refuse_site(
+            refusal,
+            "governance began a new epoch: what was signed before and not received is lost",
+        ));
     }
-    plan_log(centre, &claim.plan)?.state.check(&release).map_err(conflict)?;
+    let plan = plan_log(centre, &claim.plan)?;
+    let at = At { registry: centre.registry(), index: plan.log.size() };
+    plan.state.check(&release, at).map_err(conflict)?;
     check_journal(centre, &release, submission)?;
     Ok(claim.plan)
 }
@@ -161,7 +171,9 @@ fn abstention(centre: &Centre, submission: &Submission, site: &Name) -> Result<D
     let abstention =
         verify::abstention(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
     check_sender(&abstention.claim().site, site)?;
-    plan_log(centre, &abstention.claim().plan)?.state.check_abstention(&abstention).map_err(conflict)?;
+    let plan = plan_log(centre, &abstention.claim().plan)?;
+    let at = At { registry: centre.registry(), index: plan.log.size() };
+    plan.state.check_abstention(&abstention, at).map_err(conflict)?;
     Ok(abstention.claim().plan)
 }
 

@@ -118,7 +118,7 @@ fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
             Entry::Release | Entry::Abstention => take(centre, envelope, &mut part)?,
             // A report travels by its own files, or is an earlier one that this bundle does not need.
-            Entry::Report(_) => part.entries.push(envelope),
+            Entry::Report(..) => part.entries.push(envelope),
         }
     }
     Ok(part)
@@ -145,10 +145,7 @@ fn conveniences(centre: &Centre, report: &Report) -> Result<BTreeMap<String, Vec
     let parties = centre.registry().sites().map(|site| Party::Site(site.clone())).chain([Party::Aggregator]);
     for party in parties {
         let entry = centre.registry().party(&party).map_err(refused)?;
-        let name = match &party {
-            Party::Site(site) => site.as_str(),
-            Party::Aggregator => "aggregator",
-        };
+        let name = party.name().map_err(refused)?;
         for key in &entry.keys {
             files.insert(format!("keys/{name}-{}.pem", key.usage), key.key.pem().into_bytes());
         }
@@ -193,12 +190,11 @@ fn counts(measures: Option<&Measures>) -> String {
 /// # Errors
 /// A log or a file that cannot be read, or was altered.
 pub fn verify_files(centre: &Centre) -> Result<(), Fault> {
-    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Attest));
-    let key = key.map_err(refused)?;
+    let keys = centre.registry().keys_of(&Party::Aggregator, KeyUse::Attest);
     for report in list(centre)? {
         let Some(plan) = centre.plan(&report.claim.plan) else { continue };
         let envelope = plan.log.entry(report.index)?;
-        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&[key], 1)).map_err(refused)?;
+        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&keys, 1)).map_err(refused)?;
         for subject in &statement.subject {
             let of = format!("{} of the report at entry {} of plan {}", subject.name, report.index, report.plan);
             centre.artifact(&subject.digest.sha256).map_err(|fault| fault.while_(of))?;
@@ -226,7 +222,9 @@ pub fn list(centre: &Centre) -> Result<Vec<Listed>, Fault> {
     for (digest, published) in centre.registry().plans() {
         let Some(plan) = centre.plan(digest) else { continue };
         for index in 0..plan.log.size() {
-            if let Entry::Report(claim) = verify::entry(&plan.log.entry(index)?, centre.registry()).map_err(refused)? {
+            if let Entry::Report(claim, _) =
+                verify::entry(&plan.log.entry(index)?, centre.registry()).map_err(refused)?
+            {
                 listed.push(Listed { plan: published.plan.plan.clone(), index, claim });
             }
         }

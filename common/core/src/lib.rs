@@ -19,6 +19,7 @@ pub mod aggregate;
 pub mod disclosure;
 pub mod envelope;
 pub mod absence;
+pub mod continuity;
 pub mod merkle;
 pub mod note;
 pub mod log;

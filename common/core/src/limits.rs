@@ -22,6 +22,8 @@ pub const NOTE_BYTES: usize = 64 << 10;
 pub const NOTE_SIGNATURES: usize = 64;
 /// Records of a journal block; checkpoints leave a site only on its multiples.
 pub const BLOCK_RECORDS: u64 = 1_024;
+/// Logs of a journal: two a contract, and the ledger.
+pub const JOURNAL_LOGS: usize = 1_000;
 /// Classes of a multiclass task.
 pub const CLASSES: usize = 20;
 /// Outputs of an event that are kept, the likeliest.

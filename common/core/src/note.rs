@@ -60,6 +60,12 @@ pub enum NoteError {
         /// The log that the checkpoint is of.
         found: String,
     },
+    /// Signed by a key of the aggregator that had ended before.
+    #[error("signed by a key that had ended: {why}")]
+    Ended {
+        /// The key and what ended it.
+        why: String,
+    },
     /// An inclusion proof that does not hold.
     #[error(transparent)]
     Proof(#[from] ProofError),

@@ -11,8 +11,8 @@ use crate::codec::{self, Rules, Valid};
 use crate::fault::{Blame, Refusal};
 use crate::ids::{Digest, Name};
 use crate::limits;
-use crate::merkle::{Frontier, leaf_hash};
-use crate::note::{Checkpoint, VerifierKey};
+use crate::merkle::empty_root;
+use crate::note::Checkpoint;
 use crate::roster::{Registry, Trust, registry_origin};
 use crate::time::Time;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -178,16 +178,15 @@ impl RegistryText {
             let check = if matches!(e, crate::note::NoteError::UnknownSigner { .. }) { "signer" } else { "checkpoint" };
             Refusal::new(check, format!("the signed checkpoint of {origin}"), e)
         };
-        let key = VerifierKey::parse(&trust.registry).map_err(bad)?.key;
-        let checkpoint = Checkpoint::open(self.checkpoint.as_bytes(), &origin, &key).map_err(bad)?;
-        let (mut registry, mut tree) = (Registry::new(trust.clone()), Frontier::new());
+        let mut registry = Registry::new(trust.clone());
         for Document { envelope, artifact } in &self.entries {
             registry.apply(&envelope.0, &artifact.0)?;
-            tree.push(leaf_hash(&envelope.0));
         }
-        if (tree.size(), tree.root()) != (checkpoint.size, checkpoint.root) {
+        let checkpoint = registry.open_checkpoint(self.checkpoint.as_bytes(), &origin).map_err(bad)?;
+        let root = registry.root_at(registry.size()).unwrap_or_else(empty_root);
+        if (registry.size(), root) != (checkpoint.size, checkpoint.root) {
             let expected = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
-            return Err(Refusal::new("checkpoint", expected, format!("{}, root {}", tree.size(), tree.root())));
+            return Err(Refusal::new("checkpoint", expected, format!("{}, root {root}", registry.size())));
         }
         Ok((registry, checkpoint))
     }

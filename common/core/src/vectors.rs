@@ -13,7 +13,7 @@ use crate::key::PublicKey;
 use crate::parcel;
 use crate::plan::Plan;
 use crate::roster::{Registry, RosterEntry, Trust};
-use crate::verify::{self, Entry, PlanState};
+use crate::verify::{self, At, Entry, PlanState};
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -90,21 +90,24 @@ fn envelope(input: &Value) -> Result<(), String> {
 /// As the aggregator's intake and the verifier do: the document itself, then its place after those before it.
 fn said(kind: Entry, input: &Value, registry: &Registry) -> Result<(), String> {
     let mut state = PlanState::default();
+    let mut at = At { registry, index: 0 };
     for before in input["after"].as_array().into_iter().flatten() {
         let kind = verify::entry(&bytes(before, "envelope"), registry).expect("what came before is good");
-        admit(&kind, before, registry, &mut state).expect("and in order");
+        admit(&kind, before, at, &mut state).expect("and in order");
+        at.index += 1;
     }
-    admit(&kind, input, registry, &mut state)
+    admit(&kind, input, at, &mut state)
 }
 
-fn admit(kind: &Entry, entry: &Value, registry: &Registry, state: &mut PlanState) -> Result<(), String> {
+fn admit(kind: &Entry, entry: &Value, at: At, state: &mut PlanState) -> Result<(), String> {
+    let registry = at.registry;
     let (envelope, artifact) = (bytes(entry, "envelope"), bytes(entry, "artifact"));
     let admitted = match kind {
         Entry::Abstention => {
             let abstention = verify::abstention(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
-            state.admit_abstention(&abstention)
+            state.admit_abstention(&abstention, at)
         }
-        _ => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?),
+        _ => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?, at),
     };
     admitted.map_err(|conflict| conflict.refusal.to_string())
 }

@@ -412,7 +412,7 @@ def registry():
     yield case("plan-next", "a later plan", published(
         "plan", "parity", document({**PLAN, "version": 2}), "plan.json", version=2, replaces=digest_of(PLAN_ENTRY)))
     yield case("site-again", "a site is enrolled twice", published(
-        "roster", "site-a", document(SITE_A), "roster-entry.json"), "roster: expected a party that is not yet in the roster")
+        "roster", "site-a", document(SITE_A), "roster-entry.json"), "roster: expected version 2, found Site(site-a) again, as version 1")
     shared = changed(SITE_B, ["keys", 1, "key"], KEYS["site-a-note"].text)
     yield case("shared-key", "a key that another party has", published(
         "roster", "site-b", document(shared), "roster-entry.json"), "roster: expected keys that no other party has")

@@ -8,9 +8,8 @@ use crate::codec::{self, Valid};
 use crate::envelope::ReportClaim;
 use crate::fault::Refusal;
 use crate::ids::Digest;
-use crate::key::{KeyUse, PublicKey};
 use crate::merkle::{Frontier, leaf_hash};
-use crate::note::{Checkpoint, NoteError, VerifierKey};
+use crate::note::NoteError;
 use crate::render;
 use crate::report::{self, Input, METHOD, Report};
 use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
@@ -119,17 +118,18 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, workers: NonZeroUsize, ve
     for (folder, part) in [("registry", &bundle.registry), ("plan", &bundle.plan)] {
         check_artifacts(folder, part, verdict);
     }
-    let registry_key = VerifierKey::parse(&trust.registry).ok()?;
-    let origin = registry_origin(&trust.federation);
-    check_log("registry", &bundle.registry, &origin, &registry_key.key, verdict)?;
-    check_policy("registry", &bundle.registry, &trust.policy(&origin, &registry_key.key), verdict);
-    let registry = replay(&bundle.registry, bundle.registry.entries.len(), trust, verdict)?;
+    // Entries are signed by governance: what they say of the log's key holds before the log is looked at.
+    let replayed = replay(&bundle.registry, bundle.registry.entries.len(), trust);
+    let before = Registry::new(trust.clone());
+    let known = replayed.as_ref().unwrap_or(&before);
+    check_log("registry", &bundle.registry, &registry_origin(&trust.federation), known, verdict)?;
+    let registry = judged(replayed, bundle.registry.entries.len(), verdict)?;
     let claim = check_report_signature(bundle, &registry, verdict)?;
-    let log_key = registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
-    let log_key = log_key.map_err(|refusal| verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal)).ok()?;
-    let origin = plan_origin(&trust.federation, &claim.plan);
-    check_log("plan", &bundle.plan, &origin, &log_key, verdict)?;
-    check_policy("plan", &bundle.plan, &trust.policy(&origin, &log_key), verdict);
+    if let Err(refusal) = registry.party(&Party::Aggregator) {
+        verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal);
+        return None;
+    }
+    check_log("plan", &bundle.plan, &plan_origin(&trust.federation, &claim.plan), &registry, verdict)?;
     let logged = entries::check(bundle, &registry, &claim, workers, verdict)?;
     let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= bundle.registry.entries.len());
     let Some(as_of) = as_of else {
@@ -143,8 +143,7 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, workers: NonZeroUsize, ve
         );
         return None;
     };
-    let registry =
-        replay(&bundle.registry, as_of, trust, &mut Verdict { checks: vec![], not_evidence: vec![], report: None })?;
+    let registry = replay(&bundle.registry, as_of, trust).ok()?;
     check_report(bundle, &registry, &claim, &logged, verdict)
 }
 
@@ -177,9 +176,10 @@ fn check_policy(folder: &str, part: &LogPart, expected: &str, verdict: &mut Verd
 }
 
 /// The checkpoint's signature, then the root of the entries.
-fn check_log(folder: &str, part: &LogPart, origin: &str, key: &PublicKey, verdict: &mut Verdict) -> Option<()> {
+fn check_log(folder: &str, part: &LogPart, origin: &str, registry: &Registry, verdict: &mut Verdict) -> Option<()> {
     let subject = format!("{folder}/checkpoint");
-    let checkpoint = match Checkpoint::open(&part.checkpoint, origin, key) {
+    let keys = registry.log_keys().ok()?;
+    let checkpoint = match registry.open_checkpoint(&part.checkpoint, origin) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
             let outcome = match error {
@@ -187,7 +187,8 @@ fn check_log(folder: &str, part: &LogPart, origin: &str, key: &PublicKey, verdic
                 NoteError::Malformed { .. } => Outcome::Malformed,
                 _ => Outcome::Fail,
             };
-            let expected = format!("a checkpoint of {origin} signed by {}", key.id().short());
+            let known: Vec<_> = keys.iter().map(|key| key.id().short()).collect();
+            let expected = format!("a checkpoint of {origin} signed by {}", known.join(" or "));
             verdict.push(&format!("{folder}-checkpoint"), subject, outcome, expected, error.to_string());
             return None;
         }
@@ -199,22 +200,41 @@ fn check_log(folder: &str, part: &LogPart, origin: &str, key: &PublicKey, verdic
     let found = format!("{} entries, root {}", tree.size(), tree.root());
     let outcome = if expected == found { Outcome::Pass } else { Outcome::Fail };
     verdict.push(&format!("{folder}-log"), format!("{folder}/entries"), outcome, expected, found);
+    if let Some(key) = keys.first() {
+        check_policy(folder, part, &registry.trust().policy(origin, key), verdict);
+    }
     (outcome == Outcome::Pass).then_some(())
 }
 
+/// An entry of the registry that does not follow from those before it.
+struct Stray {
+    index: usize,
+    refusal: Refusal,
+}
+
 /// The registry's first `size` entries, each checked against the roster before it.
-fn replay(part: &LogPart, size: usize, trust: &Valid<Trust>, verdict: &mut Verdict) -> Option<Registry> {
+fn replay(part: &LogPart, size: usize, trust: &Valid<Trust>) -> Result<Registry, Stray> {
     let mut registry = Registry::new(trust.clone());
     for (index, envelope) in part.entries.iter().take(size).enumerate() {
         let applied = artifact_of(envelope, part).and_then(|artifact| registry.apply(envelope, artifact));
-        if let Err(refusal) = applied {
+        applied.map_err(|refusal| Stray { index, refusal })?;
+    }
+    Ok(registry)
+}
+
+fn judged(replayed: Result<Registry, Stray>, size: usize, verdict: &mut Verdict) -> Option<Registry> {
+    match replayed {
+        Ok(registry) => {
+            let sites = registry.sites().count();
+            let found = format!("{size} entries signed by governance, {sites} sites");
+            verdict.pass("registry-entry", "registry/entries", found);
+            Some(registry)
+        }
+        Err(Stray { index, refusal }) => {
             verdict.refuse("registry-entry", format!("registry/entries/{index}"), &refusal);
-            return None;
+            None
         }
     }
-    let sites = registry.sites().count();
-    verdict.pass("registry-entry", "registry/entries", format!("{size} entries signed by governance, {sites} sites"));
-    Some(registry)
 }
 
 /// The artifact that an envelope names; found before the signature is checked, so nothing follows from it alone.

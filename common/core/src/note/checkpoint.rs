@@ -62,10 +62,19 @@ impl Checkpoint {
     /// # Errors
     /// What [`open_note`] and [`Self::parse_text`] refuse, and a checkpoint of another origin.
     pub fn open(note: &[u8], origin: &str, key: &PublicKey) -> Result<Self, NoteError> {
-        let note = open_note(note, &[VerifierKey { name: origin.to_owned(), key: *key }])?;
+        Checkpoint::open_by(note, origin, &[*key]).map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The same by at least one of `keys`, and those that signed.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_by(note: &[u8], origin: &str, keys: &[PublicKey]) -> Result<(Self, Vec<PublicKey>), NoteError> {
+        let keys: Vec<_> = keys.iter().map(|key| VerifierKey { name: origin.to_owned(), key: *key }).collect();
+        let note = open_note(note, &keys)?;
         let checkpoint = Checkpoint::parse_text(&note.text)?;
         if checkpoint.origin == origin {
-            return Ok(checkpoint);
+            return Ok((checkpoint, note.signers.into_iter().map(|signer| signer.key).collect()));
         }
         Err(NoteError::Origin { expected: origin.to_owned(), found: checkpoint.origin })
     }
@@ -135,9 +144,16 @@ impl LogProof {
     /// What [`Checkpoint::open`] refuses, and an entry that does not reach the checkpoint's root.
     pub fn verify(&self, entry: &[u8], origin: &str, key: &PublicKey) -> Result<Checkpoint, NoteError> {
         let checkpoint = Checkpoint::open(self.checkpoint.as_bytes(), origin, key)?;
+        self.verify_in(entry, &checkpoint).map(|()| checkpoint)
+    }
+
+    /// Checks that `entry` is in the log at this index, by the proof's checkpoint once it was opened.
+    ///
+    /// # Errors
+    /// An entry that does not reach the checkpoint's root.
+    pub fn verify_in(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<(), NoteError> {
         let leaf = merkle::leaf_hash(entry);
-        merkle::verify_inclusion(&leaf, self.index, checkpoint.size, &self.hashes, &checkpoint.root)?;
-        Ok(checkpoint)
+        Ok(merkle::verify_inclusion(&leaf, self.index, checkpoint.size, &self.hashes, &checkpoint.root)?)
     }
 }
 

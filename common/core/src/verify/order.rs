@@ -9,8 +9,10 @@
 //! The very bytes of a logged document, sent again, are answered with its receipt before any of this is asked.
 
 use super::{VerifiedAbstention, VerifiedRelease};
+use crate::envelope::ReportClaim;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
+use crate::roster::{Position, Registry, plan_origin};
 use crate::time::Window;
 use std::collections::BTreeMap;
 
@@ -37,13 +39,44 @@ pub struct Conflict {
     pub against: Option<Digest>,
 }
 
+/// Where in its plan's log a document stands, or would stand, and who was who there.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// The registry.
+    pub registry: &'a Registry,
+    /// Index in the plan's log.
+    pub index: u64,
+}
+
+impl At<'_> {
+    /// Whether a key held here.
+    fn holds(&self, key: &Digest, plan: Digest, sequence: Option<u64>) -> Result<(), Conflict> {
+        let origin = plan_origin(&self.registry.trust().federation, &plan);
+        let number = sequence.map(|sequence| (plan, sequence));
+        let held = self.registry.holds(key, Position { origin: &origin, index: self.index, number });
+        held.map_err(|refusal| Conflict { refusal, against: None })
+    }
+}
+
 impl PlanState {
+    /// Whether the key that signed a report held where it stands.
+    ///
+    /// # Errors
+    /// `key`: it had ended.
+    pub fn check_report(claim: &ReportClaim, signer: &Digest, at: At) -> Result<(), Refusal> {
+        at.holds(signer, claim.plan, None).map_err(|conflict| conflict.refusal)
+    }
+
     /// Whether `release` may come next.
     ///
     /// # Errors
-    /// A broken sequence, a second release for a window that does not amend the first, a wrong previous digest.
-    pub fn check(&self, release: &VerifiedRelease) -> Result<(), Conflict> {
+    /// A broken sequence, a second release for a window that does not amend the first, a wrong previous digest, a key that
+    /// had ended.
+    pub fn check(&self, release: &VerifiedRelease, at: At) -> Result<(), Conflict> {
         let claim = release.claim();
+        for key in std::iter::once(&release.signer).chain(&release.notes) {
+            at.holds(key, claim.plan, Some(claim.sequence))?;
+        }
         let amended = claim.amends.as_ref().map(|amends| amends.envelope);
         let current = self.current(&claim.site, &claim.window);
         if current != amended {
@@ -57,9 +90,10 @@ impl PlanState {
     /// Whether `abstention` may come next.
     ///
     /// # Errors
-    /// A window with a release or another abstention; a broken sequence, a wrong previous digest.
-    pub fn check_abstention(&self, abstention: &VerifiedAbstention) -> Result<(), Conflict> {
+    /// A window with a release or another abstention; a broken sequence, a wrong previous digest, a key that had ended.
+    pub fn check_abstention(&self, abstention: &VerifiedAbstention, at: At) -> Result<(), Conflict> {
         let claim = abstention.claim();
+        at.holds(&abstention.signer, claim.plan, Some(claim.sequence))?;
         let said = |what: &str, envelope: Digest| {
             let wanted = format!("a window of {} without {what}", claim.site);
             conflict("window", wanted, format!("{what} {envelope}"), Some(envelope))
@@ -89,8 +123,8 @@ impl PlanState {
     ///
     /// # Errors
     /// As [`PlanState::check`]; then nothing has changed.
-    pub fn admit(&mut self, release: &VerifiedRelease) -> Result<(), Conflict> {
-        self.check(release)?;
+    pub fn admit(&mut self, release: &VerifiedRelease, at: At) -> Result<(), Conflict> {
+        self.check(release, at)?;
         let state = self.advance(&release.claim().site, release.envelope());
         state.windows.insert(release.claim().window, release.envelope());
         Ok(())
@@ -100,8 +134,8 @@ impl PlanState {
     ///
     /// # Errors
     /// As [`PlanState::check_abstention`]; then nothing has changed.
-    pub fn admit_abstention(&mut self, abstention: &VerifiedAbstention) -> Result<(), Conflict> {
-        self.check_abstention(abstention)?;
+    pub fn admit_abstention(&mut self, abstention: &VerifiedAbstention, at: At) -> Result<(), Conflict> {
+        self.check_abstention(abstention, at)?;
         let state = self.advance(&abstention.claim().site, abstention.envelope());
         state.abstained.insert(abstention.claim().window, abstention.envelope());
         Ok(())

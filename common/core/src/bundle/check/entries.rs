@@ -4,8 +4,9 @@ use super::{Verdict, artifact_of};
 use crate::bundle::{Bundle, LogPart};
 use crate::envelope::ReportClaim;
 use crate::fault::Refusal;
+use crate::ids::Digest;
 use crate::roster::{Registry, same};
-use crate::verify::{self, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
 use std::num::NonZeroUsize;
 
 /// What sites said below the report's log size, each with its index.
@@ -17,7 +18,7 @@ pub(super) struct Logged {
 
 /// What an entry is, and whether it is good by itself; its place among the others is not looked at.
 enum Judged {
-    Report,
+    Report(ReportClaim, Digest),
     Release(Box<VerifiedRelease>),
     Abstention(Box<VerifiedAbstention>),
     /// The heading of the check that it did not pass.
@@ -36,9 +37,11 @@ pub(super) fn check(
     let mut good = true;
     for (index, judged) in (0..).zip(judge_all(&bundle.plan, registry, workers)) {
         let (check, taken) = match judged {
-            Judged::Report => continue,
-            Judged::Release(release) => ("release", replay.release(index, *release)),
-            Judged::Abstention(abstention) => ("abstention", replay.abstention(index, *abstention)),
+            Judged::Report(report, signer) => {
+                ("report", PlanState::check_report(&report, &signer, At { registry, index }))
+            }
+            Judged::Release(release) => ("release", replay.release(At { registry, index }, *release)),
+            Judged::Abstention(abstention) => ("abstention", replay.abstention(At { registry, index }, *abstention)),
             Judged::Refused(check, refusal) => (check, Err(refusal)),
         };
         if let Err(refusal) = taken {
@@ -97,7 +100,7 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
             }
         }
         Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
-            Ok(Entry::Report(_)) => Judged::Report,
+            Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
             Err(refusal) => Judged::Refused("release", refusal),
         },
@@ -112,24 +115,24 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn release(&mut self, index: u64, release: VerifiedRelease) -> Result<(), Refusal> {
+    fn release(&mut self, at: At, release: VerifiedRelease) -> Result<(), Refusal> {
         same("plan", &self.claim.plan, &release.claim().plan)?;
         if let Some(state) = &mut self.state {
-            state.admit(&release).map_err(|conflict| conflict.refusal)?;
+            state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
         }
-        if index < self.claim.log_size {
-            self.logged.releases.push((index, release));
+        if at.index < self.claim.log_size {
+            self.logged.releases.push((at.index, release));
         }
         Ok(())
     }
 
-    fn abstention(&mut self, index: u64, abstention: VerifiedAbstention) -> Result<(), Refusal> {
+    fn abstention(&mut self, at: At, abstention: VerifiedAbstention) -> Result<(), Refusal> {
         same("plan", &self.claim.plan, &abstention.claim().plan)?;
         if let Some(state) = &mut self.state {
-            state.admit_abstention(&abstention).map_err(|conflict| conflict.refusal)?;
+            state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
         }
-        if index < self.claim.log_size {
-            self.logged.abstentions.push((index, abstention));
+        if at.index < self.claim.log_size {
+            self.logged.abstentions.push((at.index, abstention));
         }
         Ok(())
     }

@@ -286,7 +286,7 @@ fn key(party: u8, number: u8) -> SigningKey {
 
 fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
     let keys = uses.iter().zip(0..).map(|(usage, at)| RosterKey { usage: *usage, key: PublicKey::of(&key(seed, at)) });
-    Valid::new(RosterText { format: FORMAT, party, keys: keys.collect() }).expect("an entry")
+    Valid::new(RosterText::of(party, keys.collect())).expect("an entry")
 }
 
 /// What a site gave of one tier: the slice without attributes, and the one of both categories.
