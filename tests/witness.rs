@@ -13,8 +13,11 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// Longest that a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(90);
 const SITES: [&str; 3] = ["dept-a", "dept-b", "dept-c"];
 
 /// A witness with a home and an address of its own, running or not.
@@ -145,14 +148,25 @@ fn sites_take_no_registry_without_a_quorum() {
     agent(&["join", token.trim()]).good();
     let said = world.aggregator(&["site", "approve", site.as_str()]).good();
     assert!(said.err.contains("not cosigned yet"), "{said:#?}");
-    let (_, file) = world.dataset.sites.iter().find(|(of, _)| *of == site).expect("data");
-    let said = agent(&["import", &file.display().to_string()]);
-    assert!(said.code != Some(0) && said.err.contains("not witnessed"), "{said:#?}");
-    a.start(&trust(&world));
-    world.logged("not cosigned");
-    world.agent(SITES[0], &["status"]).good();
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while agent(&["import", &file.display().to_string()]).code != Some(0) {
-        assert!(std::time::Instant::now() < until, "the site never took the registry: {}", world.log());
+    let log = world.scratch("agent.log");
+    let mut command = Command::new(program("fedaudit-agent"));
+    command.args(["--home", &home, "run", "--once"]).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("starts");
+    let until = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&log).expect("reads").contains("not witnessed") {
+        assert!(Instant::now() < until, "{:?}", std::fs::read_to_string(&log));
+        std::thread::sleep(Duration::from_millis(20));
     }
+    let status = || agent(&["status"]).good().out;
+    assert!(status().contains("registry: 0 entries"), "{}", status());
+    // It comes up; the daemon has the registry cosigned, and the site goes on by itself.
+    a.start(&trust(&world));
+    while child.try_wait().expect("waits").is_none() {
+        if Instant::now() > until {
+            let _ = child.kill();
+            panic!("{:?}\n{}", std::fs::read_to_string(&log), world.log());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(child.wait().expect("waits").success() && status().contains("registry: 4 entries"), "{}", status());
 }
