@@ -3,7 +3,7 @@
 use fedaudit_core::codec::{self, CodecError};
 use fedaudit_core::fault::{Blame, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::{PublicKey, sign};
+use fedaudit_core::key::sign;
 use fedaudit_core::roster::{RosterKey, Trust};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -279,6 +279,7 @@ mod tests {
     use super::*;
     use ed25519_dalek::SigningKey;
     use fedaudit_core::key::KeyUse;
+    use fedaudit_core::key::PublicKey;
 
     fn name(text: &str) -> Name {
         Name::new(text).expect("a name")
