@@ -93,7 +93,7 @@ pub(crate) fn check_trust(bytes: &[u8], joined: &Enrolment, governance: Digest) 
     let hint = "the aggregator is not the one that governance meant, or the token is old; ask governance";
     let wrong = |what: String| Fault::new(Blame::Aggregator, what, hint);
     let trust: Valid<Trust> = codec::from_json(bytes).map_err(|e| wrong(format!("trust.json is {e}")))?;
-    let fingerprint = governance_fingerprint(trust.governance.threshold, &trust.governance.keys);
+    let fingerprint = governance_fingerprint(&trust);
     if fingerprint != governance {
         return Err(wrong(format!("governance fingerprint {fingerprint}; the token says {governance}")));
     }

@@ -47,7 +47,7 @@ impl Mirror {
     ///
     /// # Errors
     /// A checkpoint that the registry's key did not sign; one with fewer entries than this copy, or with as many and
-    /// another root: the aggregator went back in time, or shows different registries.
+    /// another root: the aggregator went back in time, or shows different registries. `witnesses`: too few cosigned it.
     pub fn check(&self, note: &str) -> Result<Checkpoint, Refusal> {
         let trust = self.registry.trust();
         let origin = registry_origin(&trust.federation);
@@ -58,6 +58,10 @@ impl Mirror {
             let found = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
             return Err(Refusal::new("fork", format!("{origin} to continue {size} entries, root {root}"), found));
         }
+        // Without them somebody else may be shown another registry; with time they may come.
+        let enough = trust.check_quorum(note.as_bytes());
+        let few = |e| Refusal::new("witnesses", format!("a checkpoint of {origin} that enough witnesses cosigned"), e);
+        enough.map_err(few)?;
         Ok(checkpoint)
     }
 

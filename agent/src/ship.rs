@@ -314,6 +314,11 @@ enum Judged {
 }
 
 fn went_back(refusal: Refusal) -> Judged {
+    if refusal.check == "witnesses" {
+        let hint = "nothing is sent until they did: the aggregator's operator looks after them; this agent tries again";
+        let what = format!("the aggregator's registry is not witnessed: {refusal}");
+        return Judged::Later(Fault::new(Blame::Aggregator, what, hint));
+    }
     let hint = "keep this home as it is: its signed checkpoints are evidence; tell governance";
     Judged::Never(Fault::new(
         Blame::Aggregator,

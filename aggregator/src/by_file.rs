@@ -25,14 +25,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 impl Centre {
-    /// The registry as of now, with the joins that wait.
+    /// The registry, as far as it is shown to others, with the joins that wait.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn registry_text(&self) -> Result<RegistryText, Fault> {
         let log = self.registry_log();
+        let (size, note) = self.shown(log);
         let mut entries = Vec::new();
-        for index in 0..log.size() {
+        for index in 0..size {
             let envelope = log.entry(index)?;
             let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(refused)?;
             entries.push(Document::new(envelope, self.artifact(&subject)?));
@@ -42,7 +43,7 @@ impl Centre {
             joins.push(Bytes(std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?));
         }
         let (trust, address) = (self.home.trust.clone(), self.home.config.address.clone());
-        Ok(RegistryText { trust, address, checkpoint: log.note().to_owned(), entries, joins })
+        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins })
     }
 
     /// Whether an artifact stands in the registry.

@@ -5,7 +5,7 @@
 //! nothing that counts; a crash after it leaves a whole entry, and the sender's retry is answered with its receipt.
 
 use crate::home::{Home, operator, refused};
-use crate::store::LogDir;
+use crate::store::{Head, LogDir};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
 use fedaudit_core::fault::Fault;
@@ -142,6 +142,30 @@ impl Centre {
     /// The registry's log.
     pub fn registry_log(&self) -> &LogDir {
         &self.registry_log
+    }
+
+    /// All logs.
+    pub fn logs(&self) -> impl Iterator<Item = &LogDir> {
+        std::iter::once(&self.registry_log).chain(self.plans.values().map(|plan| &plan.log))
+    }
+
+    /// Reads what witnesses cosigned since, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Centre::refresh`].
+    pub fn refresh_cosigned(&mut self) -> Result<(), Fault> {
+        let plans = self.plans.values_mut().map(|plan| &mut plan.log);
+        std::iter::once(&mut self.registry_log).chain(plans).try_for_each(LogDir::refresh_cosigned)
+    }
+
+    /// The checkpoint of a log as others are shown it, and its size: the last one that enough witnesses cosigned. There may
+    /// be none yet; then, and where no witness is asked for, the last one.
+    pub fn shown<'a>(&self, log: &'a LogDir) -> (u64, &'a str) {
+        let trust = &self.home.trust;
+        let enough = |head: &&Head| trust.check_quorum(head.note.as_bytes()).is_ok();
+        let asked = trust.witnesses.threshold > 0;
+        let cosigned = log.cosigned().filter(enough).filter(|head| asked || head.checkpoint.size == log.size());
+        cosigned.map_or((log.size(), log.note()), |head| (head.checkpoint.size, &head.note))
     }
 
     /// A plan's log.

@@ -1,11 +1,12 @@
 //! The command line of the aggregator.
 
 mod carried;
+mod report;
 
 use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::governance::{Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, init, operator, operator_hint};
+use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -16,6 +17,7 @@ use fedaudit_core::time::HOUR_NS;
 use fedaudit_link::home::{now, write_atomic};
 use fedaudit_link::protocol::governance_fingerprint;
 use fedaudit_link::say;
+use report::ReportCommand;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +50,13 @@ enum Command {
         /// host:port at which sites reach it.
         #[arg(long)]
         address: String,
+        /// KEY@URL of a witness: the verifier key that it prints, and its http:// or https:// address; may be given several
+        /// times. trust.json names them for good.
+        #[arg(long)]
+        witness: Vec<WitnessAt>,
+        /// How many of the witnesses must have cosigned a checkpoint; all of them by default.
+        #[arg(long)]
+        witness_threshold: Option<usize>,
     },
     /// Serve until stopped.
     Run,
@@ -132,24 +141,6 @@ enum PublishCommand {
 }
 
 #[derive(Subcommand)]
-enum ReportCommand {
-    /// Build, log and write the report on a plan, over all its windows that are due.
-    Build {
-        /// The plan's name.
-        plan: Name,
-        /// Folder for report.json, report.html, report.dsse.json, bundle.zip, trust.json.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// List the reports logged.
-    List {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Subcommand)]
 enum LogCommand {
     /// Check every document in every log again.
     Verify,
@@ -186,10 +177,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(cli: Cli) -> Result<(), Fault> {
     let open = || Centre::open(Home::open(&cli.home)?);
     match cli.command {
-        Command::Init { federation, listen, address } => {
-            let trust = init(&cli.home, &cli.governance, &federation, &Config { listen, address })?;
+        Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
+            let threshold = witness_threshold.unwrap_or(witnesses.len());
+            let config = Config { listen, address, witnesses };
+            let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
-            let fingerprint = governance_fingerprint(trust.governance.threshold, &trust.governance.keys);
+            let fingerprint = governance_fingerprint(&trust);
             say!("governance fingerprint {fingerprint}");
             Ok(())
         }
@@ -201,7 +194,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Contract(command) => publish("contract", command, open, &cli.governance),
         Command::Plan(command) => publish("plan", command, open, &cli.governance),
         Command::Waiver { wanted, by_file } => waiver(&wanted, by_file, open, &cli.governance),
-        Command::Report(command) => report(command, &mut open()?),
+        Command::Report(command) => report::run(command, &mut open()?),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
@@ -220,6 +213,12 @@ fn run(cli: Cli) -> Result<(), Fault> {
 
 fn say(lines: impl IntoIterator<Item = String>) -> Result<(), Fault> {
     lines.into_iter().for_each(|line| say!("{line}"));
+    Ok(())
+}
+
+/// Asks witnesses to cosign what was published. It is published without them too, and asked for again: a warning, no fault.
+fn cosigned(centre: &mut Centre) -> Result<(), Fault> {
+    centre.ask_witnesses()?.iter().for_each(|fault| eprintln!("not cosigned yet: {fault}"));
     Ok(())
 }
 
@@ -243,6 +242,7 @@ fn publish(
         "plan" => governance.publish_plan(&mut centre, &file, now())?,
         _ => governance.publish_contract(&mut centre, &file, now())?,
     };
+    cosigned(&mut centre)?;
     say([format!("{what} {digest} {}", if already { "was published before" } else { "published" })])
 }
 
@@ -265,6 +265,7 @@ fn waiver(
     }
     let mut centre = open()?;
     let waived = Governance::open(governance, &centre)?.waive(&mut centre, wanted, now())?;
+    cosigned(&mut centre)?;
     let before = if waived.is_empty() { ": all were waived before" } else { "" };
     say([format!("{} windows waived{before}", waived.len())])
 }
@@ -300,6 +301,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         SiteCommand::Approve { site, .. } => {
             let mut centre = open()?;
             Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
+            cosigned(&mut centre)?;
             say!("site {site} is enrolled");
             Ok(())
         }
@@ -324,43 +326,6 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
     }
 }
 
-fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
-    match command {
-        ReportCommand::Build { plan, out } => {
-            let built = reports::build(centre, &plan, &out, now())?;
-            let released = built.report.releases.len();
-            say!(
-                "report on {plan}: {released} releases, entry {} of the plan's log, bundle.zip {} bytes, in {}",
-                built.index,
-                built.bundle_bytes,
-                out.display()
-            );
-            say(built.missing().into_iter().chain(conflicts::line(&centre.conflicts_kept()?)))
-        }
-        ReportCommand::List { json } => {
-            let listed = reports::list(centre)?;
-            if json {
-                let rows: Vec<_> = listed
-                    .iter()
-                    .map(|r| serde_json::json!({ "plan": r.plan, "index": r.index, "windows": r.claim.windows, "log_size": r.claim.log_size, "method": r.claim.method }))
-                    .collect();
-                say!("{}", serde_json::Value::from(rows));
-            } else {
-                for r in listed {
-                    say!(
-                        "{}\tentry {}\t{} windows\t{} log entries",
-                        r.plan,
-                        r.index,
-                        r.claim.windows.len(),
-                        r.claim.log_size
-                    );
-                }
-            }
-            Ok(())
-        }
-    }
-}
-
 fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
     let trust = &centre.home.trust;
     let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
@@ -369,7 +334,7 @@ fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
         None => say!("{}", String::from_utf8_lossy(&json).trim_end()),
     }
     eprintln!("federation {}", trust.federation);
-    eprintln!("governance fingerprint {}", governance_fingerprint(trust.governance.threshold, &trust.governance.keys));
+    eprintln!("governance fingerprint {}", governance_fingerprint(trust));
     eprintln!("registry log {}", trust.registry);
     Ok(())
 }

@@ -97,11 +97,10 @@ impl Governance {
             return Err(operator_hint(format!("site {site} is enrolled"), "choose another name"));
         }
         let transport = basis.registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Transport));
-        let governance = &self.trust.governance;
         let token = Token {
             federation: self.trust.federation.clone(),
             site: site.clone(),
-            governance: governance_fingerprint(governance.threshold, &governance.keys),
+            governance: governance_fingerprint(&self.trust),
             address: basis.address.clone(),
             transport: transport.map_err(refused)?.id(),
             expires_unix_s: expires.unix_seconds(),

@@ -5,7 +5,7 @@
 //! | `config.toml` | addresses | nobody reaches the aggregator |
 //! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
 //! | `trust.json` | what relying parties need | this daemon trusts another governance |
-//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read |
+//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
 //! | `joins/` | join requests that wait for governance | a site must join again |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
@@ -17,7 +17,7 @@ use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::note::VerifierKey;
+use fedaudit_core::note::{Cosigner, VerifierKey};
 use fedaudit_core::roster::{
     self, Governance, Party, PublishedPlan, Registry, RosterEntry, RosterKey, RosterText, Trust, Witnesses,
     registry_origin,
@@ -47,15 +47,60 @@ pub struct Config {
     pub listen: String,
     /// `host:port` at which sites reach it; join tokens carry it.
     pub address: String,
+    /// Who is asked to cosign the logs' checkpoints; who must have, `trust.json` says.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessAt>,
+}
+
+/// A witness and where it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessAt {
+    /// What stands before `/add-checkpoint`, `http://` or `https://`.
+    pub url: String,
+    /// Its verifier key.
+    pub key: String,
+}
+
+impl std::str::FromStr for WitnessAt {
+    type Err = String;
+
+    /// Reads `KEY@URL`, the key as the witness prints it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = text.rfind("@http://").or_else(|| text.rfind("@https://"));
+        let at =
+            at.ok_or("write KEY@URL: the verifier key that the witness prints, and its http:// or https:// address")?;
+        let witness = WitnessAt { key: text[..at].to_owned(), url: text[at + 1..].to_owned() };
+        witness.check().map(|()| witness)
+    }
+}
+
+impl WitnessAt {
+    fn check(&self) -> Result<(), String> {
+        Cosigner::parse(&self.key).map_err(|e| format!("`key`: {e}"))?;
+        let host = self.url.strip_prefix("http://").or_else(|| self.url.strip_prefix("https://"));
+        let plain = host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#', ' ']));
+        if plain { Ok(()) } else { Err(format!("`url` is {:?}: write http:// or https://, host and path", self.url)) }
+    }
 }
 
 impl Config {
     fn to_toml(&self) -> String {
-        format!(
+        let mut text = format!(
             "# Address and UDP port that the daemon listens on.\nlisten = {:?}\n\n\
-             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n",
+             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n\n\
+             # Witnesses that are asked to cosign the logs' checkpoints, a table each: `key`, the verifier key that the\n\
+             # witness prints, and `url`, its http:// or https:// address. Who must have cosigned, trust.json says.\n",
             self.listen, self.address
-        )
+        );
+        for WitnessAt { url, key } in &self.witnesses {
+            text += &format!("\n[[witnesses]]\nkey = {key:?}\nurl = {url:?}\n");
+        }
+        text
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.witnesses.iter().try_for_each(WitnessAt::check).map_err(|e| format!("[[witnesses]]: {e}"))
     }
 }
 
@@ -75,8 +120,9 @@ impl Home {
         let text = read_text(&dir.join("config.toml")).map_err(|fault| {
             Fault::new(Blame::Operator, fault.what, "name a home with --home, or make one: fedaudit-aggregator init")
         })?;
-        let config =
-            toml::from_str(&text).map_err(|e| operator(format!("{}: {e}", dir.join("config.toml").display())))?;
+        let bad = |e: String| operator_hint(format!("{}: {e}", dir.join("config.toml").display()), "mend that key");
+        let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
+        config.check().map_err(bad)?;
         let trust = read_trust(&dir.join("trust.json"))?;
         Ok(Home { dir: dir.to_owned(), config, trust })
     }
@@ -150,6 +196,11 @@ impl Home {
         self.dir.join("run.lock")
     }
 
+    /// Lock that a process holds while it asks witnesses: they see no two requests of this home at once.
+    pub fn witness_lock(&self) -> PathBuf {
+        self.dir.join("witness.lock")
+    }
+
     /// Lock that every process holds while it appends to a log.
     pub fn lock_path(&self) -> PathBuf {
         self.dir.join("logs.lock")
@@ -161,8 +212,16 @@ impl Home {
 /// Both folders are made under another name and renamed when they are whole.
 ///
 /// # Errors
-/// A folder that exists, or cannot be written.
-pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -> Result<Valid<Trust>, Fault> {
+/// A folder that exists, or cannot be written; witnesses that the rules of `trust.json` refuse.
+pub fn init(
+    dir: &Path,
+    governance: &Path,
+    federation: &Name,
+    config: &Config,
+    witness_threshold: usize,
+) -> Result<Valid<Trust>, Fault> {
+    let keys = config.witnesses.iter().map(|witness| witness.key.clone()).collect();
+    let witnesses = Witnesses { threshold: witness_threshold, keys };
     for (folder, what) in [(dir, "home"), (governance, "governance folder")] {
         if folder.exists() {
             return Err(operator_hint(
@@ -189,7 +248,7 @@ pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -
     });
     let [attest, log, transport] = keys;
     let keys = [attest?, log?, transport?];
-    let trust = make_trust(federation, &governance_key, &keys[1].1)?;
+    let trust = make_trust(federation, &governance_key, &keys[1].1, witnesses)?;
     let json = codec::to_json(&trust).map_err(|e| operator(e.to_string()))?;
     create_new(&partial[0].join("trust.json"), &json, 0o644)?;
     create_new(&partial[1].join("trust.json"), &json, 0o644)?;
@@ -201,7 +260,12 @@ pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -
     Ok(trust)
 }
 
-fn make_trust(federation: &Name, governance: &SigningKey, log: &SigningKey) -> Result<Valid<Trust>, Fault> {
+fn make_trust(
+    federation: &Name,
+    governance: &SigningKey,
+    log: &SigningKey,
+    witnesses: Witnesses,
+) -> Result<Valid<Trust>, Fault> {
     let registry = VerifierKey { name: registry_origin(federation), key: PublicKey::of(log) };
     let text = Trust {
         format: roster::FORMAT,
@@ -209,9 +273,9 @@ fn make_trust(federation: &Name, governance: &SigningKey, log: &SigningKey) -> R
         federation: federation.clone(),
         governance: Governance { threshold: 1, keys: vec![PublicKey::of(governance)] },
         registry: registry.to_string(),
-        witnesses: Witnesses { threshold: 0, keys: Vec::new() },
+        witnesses,
     };
-    Valid::new(text).map_err(operator)
+    Valid::new(text).map_err(|e| operator_hint(e, "mend --witness and --witness-threshold; nothing was made"))
 }
 
 fn first_entry(

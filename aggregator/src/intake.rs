@@ -98,7 +98,7 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
     Decision::Reply(Response::Hello(Welcome {
         protocol: PROTOCOL,
         software: SOFTWARE.to_owned(),
-        registry: centre.registry_log().note().to_owned(),
+        registry: centre.shown(centre.registry_log()).1.to_owned(),
         seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
     }))
 }

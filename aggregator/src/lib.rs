@@ -2,7 +2,7 @@
 //!
 //! The way of the data: [`serve`] (QUIC) -> [`intake`] (what to do with a request; pure) -> [`centre`] (what follows
 //! from the logs, and the one place that appends) -> [`store`] (tlog-tiles folders) -> [`reports`]. What is carried by file
-//! comes in by [`by_file`], through the same intake.
+//! comes in by [`by_file`], through the same intake. [`witnesses`] are asked to cosign what the logs came to.
 
 #![forbid(unsafe_code)]
 
@@ -18,3 +18,4 @@ pub mod reports;
 pub mod serve;
 pub mod status;
 pub mod store;
+pub mod witnesses;

@@ -44,8 +44,10 @@ impl Built {
 /// Builds the report on the latest version of `plan` over its windows that are due, logs it, and writes it to `out`.
 ///
 /// # Errors
-/// No such plan, no window due, a folder that cannot be written.
+/// No such plan, no window due, too few witnesses, a folder that cannot be written.
 pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<Built, Fault> {
+    // Before the report is logged: without them there would be an entry more and no bundle.
+    centre.check_witnesses()?;
     let lock = centre.lock()?;
     let (digest, published) = plan_named(centre.registry(), plan)?;
     let windows: Vec<Window> =
@@ -77,6 +79,9 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
     let key = centre.home.key(KeyUse::Attest)?;
     let attestation = report::attest(json.clone(), html.clone(), claim, head, &key).map_err(refused)?;
     let index = centre.append(&digest, &attestation, &lock)?;
+    // Witnesses take their time, and sites go on sending: the bundle holds what was logged meanwhile too.
+    drop(lock);
+    centre.need_witnesses()?;
     let bundle = pack(&Bundle {
         report_json: json.clone(),
         report_html: html.clone(),
@@ -103,7 +108,8 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
 
 fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
     let log = centre.registry_log();
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
+    let mut part =
+        LogPart { checkpoint: centre.shown(log).1.into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         take(centre, log.entry(index)?, &mut part)?;
     }
@@ -112,7 +118,8 @@ fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
 
 fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
     let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
+    let mut part =
+        LogPart { checkpoint: centre.shown(log).1.into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {

@@ -3,6 +3,7 @@
 use crate::centre::Centre;
 use crate::home::operator;
 use crate::intake::{Decision, decide, frame_limit};
+use crate::witnesses::Sender;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
@@ -22,6 +23,11 @@ use tokio::sync::{Mutex, Notify};
 const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// Connections held at once; a federation has at most one a site.
 const CONNECTIONS: usize = 10_000;
+
+/// How often the daemon looks whether a log grew that witnesses have not cosigned.
+const WITNESS_TIME: Duration = Duration::from_millis(500);
+/// Longest time for what is under way when the daemon stops.
+const STOP_TIME: Duration = Duration::from_secs(1);
 
 /// Why the daemon must stop serving.
 #[derive(Debug)]
@@ -98,9 +104,10 @@ impl Centre {
 
     fn registry_part(&self, from: u64) -> Result<Response, Fault> {
         let log = self.registry_log();
+        let (size, note) = self.shown(log);
         let mut entries = Vec::new();
         let mut bytes = 0;
-        for index in from..log.size() {
+        for index in from..size {
             let envelope = log.entry(index)?;
             let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(crate::home::refused)?;
             let artifact = self.artifact(&subject)?;
@@ -111,7 +118,7 @@ impl Centre {
             }
             entries.push((envelope, artifact));
         }
-        Ok(Response::Registry(RegistryPart { checkpoint: log.note().to_owned(), from, entries }))
+        Ok(Response::Registry(RegistryPart { checkpoint: note.to_owned(), from, entries }))
     }
 
     fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {
@@ -153,7 +160,11 @@ pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> 
         Fault::new(fault.blame, fault.what, hint)
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|e| operator(format!("no runtime: {e}")))?.block_on(serve(centre, ready))
+    let runtime = runtime.map_err(|e| operator(format!("no runtime: {e}")))?;
+    let served = runtime.block_on(serve(centre, ready));
+    // All requests are answered by now; a witness that is slow is not waited for.
+    runtime.shutdown_timeout(STOP_TIME);
+    served
 }
 
 async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> {
@@ -164,6 +175,7 @@ async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fau
     let server = Server::bind(listen, &centre.home.key(KeyUse::Transport)?)?;
     ready(server.local_addr()?);
     let shared = Arc::new(Shared { centre: Mutex::new(centre), halted: Mutex::new(None), stop: Notify::new() });
+    let _witnesses = tokio::spawn(witnesses(shared.clone()));
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|e| operator(format!("no signal handler: {e}")))?;
     loop {
@@ -193,6 +205,45 @@ struct Shared {
     centre: Mutex<Centre>,
     halted: Mutex<Option<Fault>>,
     stop: Notify,
+}
+
+/// Has the logs cosigned as they grow. The centre is held only to read what there is, never while a witness is asked.
+async fn witnesses(shared: Arc<Shared>) {
+    let sender = {
+        let centre = shared.centre.lock().await;
+        if centre.home.config.witnesses.is_empty() {
+            return;
+        }
+        Sender::new(&centre.home)
+    };
+    let mut sender = match sender {
+        Ok(sender) => sender,
+        Err(fault) => return tracing::error!(%fault, "witnesses are not asked"),
+    };
+    loop {
+        let shared = shared.clone();
+        let round = tokio::task::spawn_blocking(move || {
+            let faults = ask_witnesses(&shared, &mut sender).unwrap_or_else(|fault| vec![fault]);
+            (sender, faults)
+        });
+        let Ok((again, faults)) = round.await else { return };
+        sender = again;
+        for fault in faults {
+            tracing::warn!(%fault, "not cosigned");
+        }
+        tokio::time::sleep(WITNESS_TIME).await;
+    }
+}
+
+fn ask_witnesses(shared: &Shared, sender: &mut Sender) -> Result<Vec<Fault>, Fault> {
+    let path = shared.centre.blocking_lock().home.witness_lock();
+    let lock = Lock::acquire(&path)?;
+    let wanted = {
+        let mut centre = shared.centre.blocking_lock();
+        centre.refresh()?;
+        centre.wanted()
+    };
+    Ok(sender.round(&wanted, false, std::time::Instant::now(), &lock)?.faults)
 }
 
 async fn connection(shared: Arc<Shared>, incoming: Incoming) {

@@ -1,7 +1,8 @@
 //! One log as a C2SP tlog-tiles folder.
 //!
 //! Crash order: tiles and entry bundles are durable first, then the checkpoint is replaced. The checkpoint is the commit:
-//! files beyond it are leftovers that the next append writes again.
+//! files beyond it are leftovers that the next append writes again. `checkpoint.cosigned` follows later, if at all: the last
+//! checkpoint that enough witnesses cosigned, of this size or a smaller one.
 
 use crate::home::operator;
 use ed25519_dalek::SigningKey;
@@ -21,7 +22,34 @@ pub struct LogDir {
     key: PublicKey,
     log: Log,
     note: String,
+    cosigned: Option<Head>,
 }
+
+/// A signed checkpoint of a log, whose files are at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Folder of the log.
+    pub path: PathBuf,
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The signed note.
+    pub note: String,
+}
+
+impl Head {
+    /// The proof that the log of `old` entries is the beginning of this one.
+    ///
+    /// # Errors
+    /// A size beyond the log, or a file that cannot be read.
+    pub fn consistency(&self, old: u64) -> Result<Vec<Digest>, Fault> {
+        let mut tiles = TileReader::new(self.checkpoint.size, |file: &str| read(&self.path, file));
+        let proof = tiles.consistency_proof(old, self.checkpoint.size);
+        proof.map_err(|e: ReadError| broken(&self.checkpoint.origin, &self.path, &e))
+    }
+}
+
+/// File beside `checkpoint` that holds the last checkpoint with enough cosignatures.
+pub const COSIGNED: &str = "checkpoint.cosigned";
 
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
@@ -38,7 +66,7 @@ impl LogDir {
     /// A checkpoint that `key` did not sign, or tiles that do not lead to its root.
     pub fn open(path: &Path, origin: &str, key: &PublicKey) -> Result<LogDir, Fault> {
         let (path, origin) = (path.to_owned(), origin.to_owned());
-        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note: String::new() };
+        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note: String::new(), cosigned: None };
         log.refresh()?;
         Ok(log)
     }
@@ -48,6 +76,50 @@ impl LogDir {
     /// # Errors
     /// As [`LogDir::open`]; and a log that is smaller than it was, or has another root.
     pub fn refresh(&mut self) -> Result<bool, Fault> {
+        // Read first: it is never ahead of the checkpoint that is read after it.
+        let cosigned = self.read_cosigned()?;
+        let grown = self.refresh_log()?;
+        self.take_cosigned(cosigned)?;
+        Ok(grown)
+    }
+
+    /// Reads only what witnesses cosigned since.
+    ///
+    /// # Errors
+    /// As [`LogDir::refresh`].
+    pub fn refresh_cosigned(&mut self) -> Result<(), Fault> {
+        let cosigned = self.read_cosigned()?;
+        self.take_cosigned(cosigned)
+    }
+
+    fn read_cosigned(&self) -> Result<Option<String>, Fault> {
+        match std::fs::read_to_string(self.path.join(COSIGNED)) {
+            Ok(note) => Ok(Some(note)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.broken(e)),
+        }
+    }
+
+    fn take_cosigned(&mut self, note: Option<String>) -> Result<(), Fault> {
+        let Some(note) = note.filter(|note| self.cosigned.as_ref().is_none_or(|held| held.note != *note)) else {
+            return Ok(());
+        };
+        let checkpoint = Checkpoint::open(note.as_bytes(), &self.origin, &self.key).map_err(|e| {
+            let hint = "remove this file: the witnesses will be asked again";
+            Fault::new(Blame::Operator, format!("{}: {e}", self.path.join(COSIGNED).display()), hint)
+        })?;
+        let same = checkpoint.size < self.size() || (checkpoint.size == self.size() && checkpoint.root == self.root());
+        if !same {
+            let (size, here) = (checkpoint.size, self.size());
+            return Err(
+                self.broken(format!("witnesses cosigned {size} entries, root {}; here are {here}", checkpoint.root))
+            );
+        }
+        self.cosigned = Some(Head { path: self.path.clone(), checkpoint, note });
+        Ok(())
+    }
+
+    fn refresh_log(&mut self) -> Result<bool, Fault> {
         let note = match std::fs::read_to_string(self.path.join("checkpoint")) {
             Ok(note) => note,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.note.is_empty() => return Ok(false),
@@ -90,6 +162,17 @@ impl LogDir {
     /// The signed checkpoint; empty for a log that never had an entry.
     pub fn note(&self) -> &str {
         &self.note
+    }
+
+    /// The checkpoint with its files; none for a log that never had an entry.
+    pub fn head(&self) -> Option<Head> {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: self.size(), root: self.root() };
+        (!self.note.is_empty()).then(|| Head { path: self.path.clone(), checkpoint, note: self.note.clone() })
+    }
+
+    /// The last checkpoint that witnesses cosigned, with their cosignatures; how many were enough is not looked at.
+    pub fn cosigned(&self) -> Option<&Head> {
+        self.cosigned.as_ref()
     }
 
     /// Appends `entries`; when it returns, they and the checkpoint over them are durable.
@@ -136,8 +219,7 @@ impl LogDir {
     /// # Errors
     /// A size beyond the log, or a file that cannot be read.
     pub fn consistency(&self, old: u64) -> Result<Vec<Digest>, Fault> {
-        let mut tiles = TileReader::new(self.size(), |file: &str| read(&self.path, file));
-        tiles.consistency_proof(old, self.size()).map_err(|e: ReadError| self.broken(e))
+        self.head().map_or(Ok(Vec::new()), |head| head.consistency(old))
     }
 
     /// Reads every entry again and rebuilds the root from them.
@@ -156,13 +238,13 @@ impl LogDir {
     }
 
     fn broken(&self, e: impl std::fmt::Display) -> Fault {
-        let what = format!("log {} in {}: {e}", self.origin, self.path.display());
-        Fault::new(
-            Blame::Aggregator,
-            what,
-            "do not append; restore the log from its newest backup, sites will see a loss",
-        )
+        broken(&self.origin, &self.path, &e)
     }
+}
+
+fn broken(origin: &str, path: &Path, e: &dyn std::fmt::Display) -> Fault {
+    let what = format!("log {origin} in {}: {e}", path.display());
+    Fault::new(Blame::Aggregator, what, "do not append; restore the log from its newest backup, sites will see a loss")
 }
 
 /// Makes a folder and its parents, each durable before the next.

@@ -42,7 +42,9 @@ fn documented() -> BTreeSet<String> {
 #[test]
 fn every_check_is_documented_and_every_documented_check_exists() {
     let mut texts = Vec::new();
-    for folder in ["common/core/src", "common/link/src", "agent/src", "aggregator/src", "verifier/src"] {
+    for folder in
+        ["common/core/src", "common/home/src", "common/link/src", "agent/src", "aggregator/src", "verifier/src"]
+    {
         sources(&root().join(folder), &mut texts);
     }
     let calls = ["Refusal::new(", "same(", "conflict(", "verdict.pass(", "verdict.push(", "verdict.refuse("];

@@ -95,6 +95,14 @@ impl World {
     /// # Panics
     /// A step that fails.
     pub fn with_plan(sites: &[&str], edit: impl FnOnce(String) -> String) -> World {
+        World::with(sites, edit, &[])
+    }
+
+    /// The same, with more arguments for the aggregator's `init`.
+    ///
+    /// # Panics
+    /// A step that fails.
+    pub fn with(sites: &[&str], edit: impl FnOnce(String) -> String, init: &[&str]) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = dir.path().join("admissions");
         admissions(&folder, sites);
@@ -106,7 +114,7 @@ impl World {
             program(name);
         }
         let homes = dir.path().join("homes");
-        let federation = Federation::init(Programs::in_folder(&programs()), &homes, &dataset.federation);
+        let federation = Federation::init_with(Programs::in_folder(&programs()), &homes, &dataset.federation, init);
         let mut world = World { federation: federation.expect("a federation"), dataset, daemon: None, dir };
         world.federation.publish(&world.dataset).expect("publishes");
         world.start();

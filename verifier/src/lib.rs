@@ -1,8 +1,11 @@
 //! The regulator's tool: checks bundles offline. It loads and prints; the checks are [`fedaudit_core::bundle::check`].
+//! And it can be run as a witness, which keeps what an aggregator signed.
 
 #![forbid(unsafe_code)]
 
 mod conflict;
+mod fork;
+mod witness;
 
 use clap::{Parser, Subcommand};
 use fedaudit_core::bundle::{Check, Outcome, Verdict, check};
@@ -45,6 +48,10 @@ struct Cli {
 enum Command {
     /// Check evidence that a site contradicted itself: both documents are its own, and cannot be true together.
     Conflict(conflict::ConflictArgs),
+    /// Check whether two signed checkpoints prove that the aggregator keeps two histories of one log.
+    Fork(fork::ForkArgs),
+    /// Be a witness (C2SP tlog-witness): cosign the checkpoints of the federations' logs, and keep the last of each.
+    Witness(witness::WitnessArgs),
 }
 
 /// Runs a command line.
@@ -91,8 +98,12 @@ struct Answer<'a> {
 }
 
 fn run(cli: &Cli) -> Result<u8, Fault> {
-    if let Some(Command::Conflict(args)) = &cli.command {
-        let (out, code) = conflict::run(args)?;
+    if let Some(command) = &cli.command {
+        let (out, code) = match command {
+            Command::Conflict(args) => conflict::run(args)?,
+            Command::Fork(args) => fork::run(args)?,
+            Command::Witness(args) => return witness::run(args).map(|()| 0),
+        };
         let _ = std::io::stdout().write_all(out.as_bytes());
         return Ok(code);
     }

@@ -1,6 +1,6 @@
 //! Commands for what is carried by file and kept as evidence.
 
-use super::say;
+use super::{cosigned, say};
 use crate::centre::Centre;
 use crate::{by_file, conflicts, status};
 use clap::Subcommand;
@@ -97,7 +97,12 @@ pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, gover
             open()?.export_conflict(&id, &out)?;
             say([format!("{}; check it with: fedaudit-verify conflict FILE --trust TRUST", out.display())])
         }
-        Carried::Import { file, receipts } => say(by_file::import(&mut open()?, &file, receipts.as_deref(), now())?),
+        Carried::Import { file, receipts } => {
+            let mut centre = open()?;
+            let said = by_file::import(&mut centre, &file, receipts.as_deref(), now())?;
+            cosigned(&mut centre)?;
+            say(said)
+        }
         Carried::Status { json } => {
             let status = status::status(&open()?, now())?;
             if json { say([serde_json::json!(status).to_string()]) } else { say(status::lines(&status)) }

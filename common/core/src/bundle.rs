@@ -2,8 +2,10 @@
 
 mod check;
 mod compare;
+mod fork;
 
 pub use check::{Check, Outcome, Verdict, check};
+pub use fork::check_fork;
 
 use crate::fault::Refusal;
 use crate::ids::Digest;

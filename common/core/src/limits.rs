@@ -20,6 +20,10 @@ pub const PARCEL_BYTES: u64 = 256 << 20;
 pub const NOTE_BYTES: usize = 64 << 10;
 /// Signature lines that a note may carry (at least 16 must be accepted).
 pub const NOTE_SIGNATURES: usize = 64;
+/// Hashes of a consistency proof that is sent to a witness (C2SP tlog-witness).
+pub const CONSISTENCY_HASHES: usize = 63;
+/// Witnesses of a federation (C2SP tlog-policy asks for at least 32).
+pub const WITNESSES: usize = 32;
 /// Records of a journal block; checkpoints leave a site only on its multiples.
 pub const BLOCK_RECORDS: u64 = 1_024;
 /// Logs of a journal: two a contract, and the ledger.

@@ -12,7 +12,7 @@ use crate::fault::{Blame, Refusal};
 use crate::ids::{Digest, Name};
 use crate::limits;
 use crate::merkle::empty_root;
-use crate::note::Checkpoint;
+use crate::note::{Checkpoint, NoteError};
 use crate::roster::{Registry, Trust, registry_origin};
 use crate::time::Time;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -174,8 +174,12 @@ impl RegistryText {
     /// Which check it did not pass.
     pub fn open(&self, trust: &Valid<Trust>) -> Result<(Registry, Checkpoint), Refusal> {
         let origin = registry_origin(&trust.federation);
-        let bad = |e: crate::note::NoteError| {
-            let check = if matches!(e, crate::note::NoteError::UnknownSigner { .. }) { "signer" } else { "checkpoint" };
+        let bad = |e: NoteError| {
+            let check = match e {
+                NoteError::UnknownSigner { .. } => "signer",
+                NoteError::Witnesses { .. } => "witnesses",
+                _ => "checkpoint",
+            };
             Refusal::new(check, format!("the signed checkpoint of {origin}"), e)
         };
         let mut registry = Registry::new(trust.clone());
@@ -183,6 +187,7 @@ impl RegistryText {
             registry.apply(&envelope.0, &artifact.0)?;
         }
         let checkpoint = registry.open_checkpoint(self.checkpoint.as_bytes(), &origin).map_err(bad)?;
+        trust.check_quorum(self.checkpoint.as_bytes()).map_err(bad)?;
         let root = registry.root_at(registry.size()).unwrap_or_else(empty_root);
         if (registry.size(), root) != (checkpoint.size, checkpoint.root) {
             let expected = format!("{} entries, root {}", checkpoint.size, checkpoint.root);

@@ -3,8 +3,8 @@
 use fedaudit_core::codec::{self, CodecError};
 use fedaudit_core::fault::{Blame, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::{PublicKey, sign};
-use fedaudit_core::roster::RosterKey;
+use fedaudit_core::key::sign;
+use fedaudit_core::roster::{RosterKey, Trust};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -261,10 +261,16 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// SHA-256 over the threshold and the ids of the governance keys, in the order of `trust.json`.
-pub fn governance_fingerprint(threshold: usize, keys: &[PublicKey]) -> Digest {
-    let mut text = format!("fedaudit governance v1\n{threshold}\n");
-    keys.iter().for_each(|key| text += &format!("{}\n", key.id()));
+/// SHA-256 over the threshold and the ids of the governance keys, in the order of `trust.json`; then, where witnesses are
+/// asked for, over their threshold and keys: whoever carries the trust file cannot leave them out.
+pub fn governance_fingerprint(trust: &Trust) -> Digest {
+    let (governance, witnesses) = (&trust.governance, &trust.witnesses);
+    let mut text = format!("fedaudit governance v1\n{}\n", governance.threshold);
+    governance.keys.iter().for_each(|key| text += &format!("{}\n", key.id()));
+    if witnesses.threshold > 0 {
+        text += &format!("witnesses\n{}\n", witnesses.threshold);
+        witnesses.keys.iter().for_each(|key| text += &format!("{key}\n"));
+    }
     Digest::of(text.as_bytes())
 }
 
@@ -273,6 +279,7 @@ mod tests {
     use super::*;
     use ed25519_dalek::SigningKey;
     use fedaudit_core::key::KeyUse;
+    use fedaudit_core::key::PublicKey;
 
     fn name(text: &str) -> Name {
         Name::new(text).expect("a name")

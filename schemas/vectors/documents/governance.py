@@ -3,7 +3,7 @@
 import base64
 import json
 
-from encode import b64, document, seal, statement
+from encode import b64, cosigner_key, document, seal, statement, verifier_key
 from world import (
     AGGREGATOR,
     CONTRACT,
@@ -240,6 +240,13 @@ ROSTERS = [
     ("site-uppercase", "no name", ["party", "site"], "Site-A", "is not a name"),
 ]
 
+W1, W2 = cosigner_key("w1.example", KEYS["stranger"]), cosigner_key("w2.example", KEYS["governance-2"])
+
+
+def witnesses(threshold, *keys):
+    return {"threshold": threshold, "keys": list(keys)}
+
+
 TRUSTS = [
     ("two-of-two", "two signatures are needed", ["governance"],
      {"threshold": 2, "keys": [GOVERNANCE.text, KEYS["governance-2"].text]}, None),
@@ -254,7 +261,19 @@ TRUSTS = [
      TRUST["registry"].replace("fed/", "alien/"), "`registry`"),
     ("registry-id", "an id that is not the key's", ["registry"],
      "+".join([TRUST["registry"].split("+")[0], "00000000", TRUST["registry"].split("+", 2)[2]]), "`registry`"),
-    ("witness-needed", "what this version cannot check", ["witnesses", "threshold"], 1, "cannot check cosignatures"),
+    ("witness-needed", "more than there are witnesses", ["witnesses", "threshold"], 1, "`witnesses.threshold` is 1 of 0 keys"),
+    ("witnesses", "one of two witnesses", ["witnesses"], witnesses(1, W1, W2), None),
+    ("witnesses-all", "all of them", ["witnesses"], witnesses(2, W1, W2), None),
+    ("witnesses-known", "witnesses that nobody asks for", ["witnesses"], witnesses(0, W1), None),
+    ("witnesses-high", "more than there are", ["witnesses"], witnesses(3, W1, W2), "`witnesses.threshold` is 3 of 2 keys"),
+    ("witness-twice", "one key counts once, whatever its name", ["witnesses"],
+     witnesses(2, W1, cosigner_key("w9.example", KEYS["stranger"])), "stands twice"),
+    ("witness-is-log", "the log is no witness of itself", ["witnesses"],
+     witnesses(1, cosigner_key("w1.example", KEYS["aggregator-log"])), "stands twice"),
+    ("witness-is-governance", "nor is governance", ["witnesses"], witnesses(1, cosigner_key("w1.example", GOVERNANCE)), "stands twice"),
+    ("witness-note-key", "a key of type 1", ["witnesses"], witnesses(1, verifier_key("w1.example", KEYS["stranger"])), "type byte 4"),
+    ("witness-id", "an id that is not the key's", ["witnesses"],
+     witnesses(1, "+".join(["w1.example", "00000000", W1.split("+", 2)[2]])), "the id that belongs to it"),
     ("no-witnesses", "a key is missing", ["witnesses"], DELETE, "missing field `witnesses`"),
 ]
 

@@ -12,7 +12,7 @@ use crate::merkle::{Frontier, leaf_hash};
 use crate::note::NoteError;
 use crate::render;
 use crate::report::{self, Input, METHOD, Report};
-use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
+use crate::roster::{Party, Registry, Trust, Witnesses, plan_origin, registry_origin};
 use crate::verify;
 use serde::Serialize;
 use std::num::NonZeroUsize;
@@ -80,14 +80,21 @@ impl Verdict {
         self.push(check, subject, Outcome::Pass, found.clone(), found);
     }
 
-    fn push(&mut self, check: &str, subject: impl ToString, outcome: Outcome, expected: String, found: String) {
+    pub(super) fn push(
+        &mut self,
+        check: &str,
+        subject: impl ToString,
+        outcome: Outcome,
+        expected: String,
+        found: String,
+    ) {
         self.checks.push(Check { check: check.to_owned(), subject: subject.to_string(), outcome, expected, found });
     }
 
     /// A refusal under the heading of `check`; an unknown signer or version is undecidable, not wrong.
     pub(crate) fn refuse(&mut self, check: &str, subject: impl ToString, refusal: &Refusal) {
         let outcome = match refusal.check.as_str() {
-            "signer" | "missing" | "version" => Outcome::Undecidable,
+            "signer" | "missing" | "version" | "witnesses" => Outcome::Undecidable,
             "bundle" | "envelope" => Outcome::Malformed,
             _ => Outcome::Fail,
         };
@@ -166,6 +173,25 @@ fn check_artifacts(folder: &str, part: &LogPart, verdict: &mut Verdict) {
     }
 }
 
+/// Fewer cosignatures than the trust file asks for leave it open: the others may exist elsewhere.
+fn check_witnesses(subject: &str, note: &[u8], trust: &Trust, verdict: &mut Verdict) {
+    let Witnesses { threshold, keys } = &trust.witnesses;
+    let expected = format!("cosignatures of at least {threshold} of {} witnesses", keys.len());
+    match trust.check_quorum(note) {
+        Ok(_) if *threshold == 0 => {}
+        Ok(found) => {
+            let times = trust.cosigned_at(note).unwrap_or_default();
+            let times: Vec<_> = times.iter().map(|(name, time)| format!("{name} at {time}")).collect();
+            let found = format!("{found} of {}, {threshold} needed: {}", keys.len(), times.join(", "));
+            verdict.pass("witnesses", subject, found);
+        }
+        Err(NoteError::Witnesses { found, .. }) => {
+            verdict.push("witnesses", subject, Outcome::Undecidable, expected, format!("{found} of {}", keys.len()));
+        }
+        Err(error) => verdict.push("witnesses", subject, Outcome::Fail, expected, error.to_string()),
+    }
+}
+
 /// Who must have cosigned is for the trust file to say, not for the bundle.
 fn check_policy(folder: &str, part: &LogPart, expected: &str, verdict: &mut Verdict) {
     if part.policy != expected.as_bytes() {
@@ -193,7 +219,8 @@ fn check_log(folder: &str, part: &LogPart, origin: &str, registry: &Registry, ve
             return None;
         }
     };
-    verdict.pass(&format!("{folder}-checkpoint"), subject, format!("{origin}, {} entries", checkpoint.size));
+    verdict.pass(&format!("{folder}-checkpoint"), &subject, format!("{origin}, {} entries", checkpoint.size));
+    check_witnesses(&subject, &part.checkpoint, registry.trust(), verdict);
     let mut tree = Frontier::new();
     part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
     let expected = format!("{} entries, root {}", checkpoint.size, checkpoint.root);

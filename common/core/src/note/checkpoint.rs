@@ -157,8 +157,23 @@ impl LogProof {
     }
 }
 
+/// The hashes of a proof, one a line in base64, each line with its LF.
+///
+/// # Errors
+/// Any other form, or more than [`limits::CONSISTENCY_HASHES`].
+pub fn parse_hashes(text: &str) -> Result<Vec<Digest>, NoteError> {
+    let lines = || text.split_inclusive('\n');
+    if lines().count() > limits::CONSISTENCY_HASHES {
+        return Err(malformed("at most 63 hashes", text));
+    }
+    let hash = |line: &str| {
+        line.strip_suffix('\n').ok_or_else(|| malformed("a newline after each hash", line)).and_then(parse_hash)
+    };
+    lines().map(hash).collect()
+}
+
 /// Base64 of 32 bytes.
-fn parse_hash(text: &str) -> Result<Digest, NoteError> {
+pub(super) fn parse_hash(text: &str) -> Result<Digest, NoteError> {
     let bytes: Result<[u8; 32], _> = from_base64(text)?.try_into();
     bytes.map(Digest).map_err(|_| malformed("base64 of a hash of 32 bytes", text))
 }

@@ -176,6 +176,7 @@ impl Expect {
             Err(NoteError::AmbiguousKey { .. }) => "ambiguous_key",
             Err(NoteError::Origin { .. }) => "origin",
             Err(NoteError::Ended { .. }) => "ended",
+            Err(NoteError::Witnesses { .. }) => "witnesses",
             Err(NoteError::Proof(_)) => "proof",
         };
         Expect { verdict: "reject".to_owned(), error: Some(error.to_owned()), ..Expect::default() }

@@ -5,6 +5,8 @@
 //! gets its name, (4) fsync of the folder. A crash before (3) leaves the old content and a stray `.NAME.*.tmp`, which
 //! nothing reads; after (3) the new content; only after (4) is it certain to last, and only then does the call return.
 
+#![forbid(unsafe_code)]
+
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};

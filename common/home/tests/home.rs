@@ -2,7 +2,7 @@
 
 use fedaudit_core::fault::Blame;
 use fedaudit_core::key::PublicKey;
-use fedaudit_link::home::{
+use fedaudit_home::{
     Lock, create_dir_private, create_key, create_new, load_key, now, os_random, sync_dir, write_atomic,
 };
 use std::fs;
