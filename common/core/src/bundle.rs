@@ -3,7 +3,8 @@
 mod check;
 mod compare;
 
-pub use check::{Check, Outcome, Verdict, check};
+pub(crate) use check::signer_of;
+pub use check::{Asked, Check, Checker, LINES, Outcome, Verdict, check};
 
 use crate::fault::Refusal;
 use crate::ids::Digest;
