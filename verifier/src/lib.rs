@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod conflict;
+mod demo;
 mod explain;
 mod many;
 
@@ -56,6 +57,8 @@ struct Cli {
 enum Command {
     /// Check evidence that a site contradicted itself: both documents are its own, and cannot be true together.
     Conflict(conflict::ConflictArgs),
+    /// Build a small bundle, verify it, and break it in many ways: each must be noticed. Exit code 0, or 1 if one is not.
+    Demo(demo::DemoArgs),
     /// What verified, refuted, undecidable and malformed mean, and what no verdict establishes.
     Explain,
 }
@@ -108,6 +111,11 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
     match &cli.command {
         Some(Command::Conflict(args)) => {
             let (out, code) = conflict::run(args)?;
+            print(&out);
+            Ok(code)
+        }
+        Some(Command::Demo(args)) => {
+            let (out, code) = demo::run(args)?;
             print(&out);
             Ok(code)
         }

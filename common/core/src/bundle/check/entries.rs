@@ -115,9 +115,15 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
         Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
             Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
+            Err(refusal) if matches!(claimed(envelope), Ok(Claim::Report(_))) => Judged::Refused("report", refusal),
             Err(refusal) => Judged::Refused("release", refusal),
         },
     }
+}
+
+/// What an envelope claims; nobody has checked it.
+fn claimed(envelope: &[u8]) -> Result<Claim, Refusal> {
+    Ok(Claimed::parse(envelope)?.claimed_statement()?.predicate.claim)
 }
 
 struct Replay {
@@ -155,8 +161,7 @@ impl Replay {
     /// Behind an entry that did not pass, the order of what its site says cannot be told; behind one of which it cannot be told
     /// whose it is, nobody's can.
     fn lose(&mut self, envelope: &[u8], undecidable: bool) {
-        let statement = Claimed::parse(envelope).and_then(|claimed| claimed.claimed_statement());
-        match statement.map(|statement| statement.predicate.claim) {
+        match claimed(envelope) {
             _ if undecidable => self.state = None,
             Ok(Claim::Report(_)) => {}
             Ok(Claim::Release(claim)) => drop(self.lost.insert(claim.site)),
