@@ -352,3 +352,5 @@ mod collected;
 mod container;
 #[path = "tamper/figures.rs"]
 mod figures;
+#[path = "tamper/tool.rs"]
+mod tool;
