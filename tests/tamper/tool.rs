@@ -2,7 +2,8 @@
 
 use crate::{EVIDENCE, OTHER};
 use fedaudit_core::bundle::pack;
-use fedaudit_tests::evidence::verifier;
+use fedaudit_tests::evidence::{Evidence, judge_with, verifier};
+use fedaudit_tests::world::World;
 use fedaudit_tests::{readme, run};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,25 @@ fn many_bundles_are_answered_in_the_order_given() {
     assert!(sentences.len() > 9);
     assert!(rows.iter().all(|row| row["does_not_establish"] == serde_json::json!(sentences)));
     assert_eq!(run("fedaudit-verify", &["explain"]).good().out, document());
+}
+
+/// A site keeps what the aggregator promised; a regulator holds a later bundle against it.
+#[test]
+fn a_site_hands_out_its_receipt() {
+    let world = World::new(&["dept-a", "dept-b", "dept-f"]);
+    ["dept-a", "dept-b"].into_iter().for_each(|site| world.ship(site));
+    let listed = world.agent("dept-a", &["outbox", "list"]).good().out;
+    let digest = listed.lines().next().and_then(|line| line.split('\t').nth(4)).expect("a digest");
+    let file = world.scratch("receipt");
+    let args = ["outbox", "receipt", digest, "--out", file.to_str().expect("UTF-8")];
+    world.agent("dept-a", &args).good();
+    let evidence = Evidence::of(&world);
+    let verdict = judge_with(&evidence.bytes, &evidence.trust, &["--receipt".as_ref(), file.as_os_str()]);
+    let line = verdict.checks.iter().find(|check| check.check == "receipt").expect("a line");
+    assert!(line.outcome == "pass" && line.found.contains(digest), "{verdict:#?}");
+    assert!(line.signer.as_ref().is_some_and(|signer| signer.starts_with("dept-a attest ")), "{verdict:#?}");
+    world.agent("dept-a", &args).fault("operator", &["exists"]);
+    world.agent("dept-a", &["outbox", "receipt", "0", "--out", "x"]).fault("input", &["nothing sent is called 0"]);
 }
 
 #[test]
