@@ -4,7 +4,7 @@ use crate::{AMENDED, EVIDENCE, NAMESAKE, payload};
 use fedaudit_core::bundle::{Bundle, pack};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::merkle::{Frontier, inclusion_proof, leaf_hash};
+use fedaudit_core::merkle::{Frontier, ProofError, inclusion_proof, leaf_hash};
 use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_tests::evidence::{Evidence, Verdict, judge_with, sign_log};
 use std::path::Path;
@@ -102,7 +102,12 @@ fn receipt(evidence: &Evidence, bundle: &Bundle, index: usize, size: usize) -> L
     let origin = String::from_utf8(bundle.plan.checkpoint.clone()).expect("text");
     sign_log(&mut part, origin.lines().next().expect("an origin"), &evidence.log);
     let leaves: Vec<Digest> = part.entries.iter().map(|entry| leaf_hash(entry)).collect();
-    let hashes = inclusion_proof(&leaves, index as u64).expect("inside");
+    let subtree = |level: u32, at: u64| {
+        let mut tree = Frontier::new();
+        leaves.chunks(1 << level).nth(at as usize).expect("inside").iter().for_each(|leaf| tree.push(*leaf));
+        Ok::<_, ProofError>(tree.root())
+    };
+    let hashes = inclusion_proof(index as u64, size as u64, subtree).expect("inside");
     let checkpoint = String::from_utf8(part.checkpoint).expect("text");
     LogProof { index: index as u64, extra: None, hashes, checkpoint }
 }
