@@ -112,18 +112,19 @@ fn receipt(evidence: &Evidence, bundle: &Bundle, index: usize, size: usize) -> L
     LogProof { index: index as u64, extra: None, hashes, checkpoint }
 }
 
-fn asked(bundle: &Bundle, receipt: &str) -> (i32, String, String) {
+fn asked_of(check: &str, bundle: &Bundle, receipt: &str) -> (i32, String, String) {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("receipt");
     std::fs::write(&file, receipt).expect("writes");
     let args = ["--receipt".as_ref(), file.as_os_str()];
     let verdict = judge_with(&pack(bundle).expect("packs"), &EVIDENCE.trust, &args);
-    let line = verdict.checks.iter().find(|check| check.check == "receipt").expect("a line");
+    let line = verdict.checks.iter().find(|line| line.check == check).expect("a line");
     (verdict.code, line.outcome.clone(), line.found.clone())
 }
 
 #[test]
 fn a_receipt_is_held_against_the_log() {
+    let asked = |bundle: &Bundle, text: &str| asked_of("receipt", bundle, text);
     let bundle = EVIDENCE.bundle();
     let held = bundle.plan.entries.len();
     let good = receipt(&EVIDENCE, &bundle, 1, 3);
