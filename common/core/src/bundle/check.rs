@@ -124,6 +124,12 @@ fn check_plan(
         return None;
     }
     let plan = claim.map(|claim| claim.plan).or_else(|| named_plan(&bundle.plan, registry));
+    if plan.is_none() {
+        let found = String::from_utf8_lossy(&bundle.plan.checkpoint);
+        let found = found.lines().next().unwrap_or_default().escape_debug().take(200).collect();
+        let expected = "a log of a plan of the registry".to_owned();
+        verdict.push("plan-checkpoint", "plan/checkpoint", Outcome::Undecidable, expected, found);
+    }
     let origin = plan.map(|plan| plan_origin(&registry.trust().federation, &plan));
     let log = origin.and_then(|origin| check_log("plan", &bundle.plan, &origin, registry, verdict));
     let log_size = claim.map_or(u64::MAX, |claim| claim.log_size);
