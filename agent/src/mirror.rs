@@ -80,3 +80,47 @@ impl Mirror {
         self.registry.root_at(self.registry.size()).unwrap_or_else(empty_root)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+    use fedaudit_core::envelope::Head;
+    use fedaudit_core::ids::Name;
+    use fedaudit_core::key::{KeyUse, PublicKey};
+    use fedaudit_core::note::VerifierKey;
+    use fedaudit_core::roster::{FORMAT, Governance, Party, RosterKey, RosterText, Witnesses, attest_entry};
+    use fedaudit_core::time::Time;
+
+    #[test]
+    fn only_a_signed_checkpoint_that_goes_on_is_taken() {
+        let [governance, log] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let federation = Name::new("fed").expect("a name");
+        let origin = registry_origin(&federation);
+        let trust = Trust {
+            format: FORMAT,
+            version: 1,
+            federation,
+            governance: Governance { threshold: 1, keys: vec![PublicKey::of(&governance)] },
+            registry: VerifierKey { name: origin.clone(), key: PublicKey::of(&log) }.to_string(),
+            witnesses: Witnesses { threshold: 0, keys: Vec::new() },
+        };
+        let mirror = Mirror::of(&Valid::new(trust).expect("valid"), &[]).expect("an empty copy");
+        let empty = Checkpoint { origin: origin.clone(), size: 0, root: empty_root() };
+        let check = |note: &str| mirror.check(note).map(|_| ()).map_err(|refusal| refusal.check);
+        assert_eq!(check(&empty.sign(&log).expect("signs")), Ok(()));
+        assert_eq!(check(&empty.sign(&governance).expect("signs")), Err("checkpoint".to_owned()));
+        assert_eq!(check("no note"), Err("checkpoint".to_owned()));
+        // This copy is ahead of what is shown.
+        let uses = [(KeyUse::Attest, 3), (KeyUse::Log, 2), (KeyUse::Transport, 4)];
+        let key = |seed| PublicKey::of(&SigningKey::from_bytes(&[seed; 32]));
+        let keys = uses.map(|(usage, seed)| RosterKey { usage, key: key(seed) }).to_vec();
+        let entry = Valid::new(RosterText::of(Party::Aggregator, keys)).expect("valid");
+        let head =
+            Head { federation: Name::new("fed").expect("a name"), issued_at: Time(0), seen: None, replaces: None };
+        let entry = attest_entry(&entry, head, &[&governance]).expect("signs");
+        let ahead = mirror.with(&[(entry.envelope, entry.artifacts[0].clone())]).expect("goes on");
+        let refusal = ahead.check(&empty.sign(&log).expect("signs")).expect_err("went back");
+        assert_eq!(refusal.check, "fork");
+    }
+}

@@ -193,3 +193,19 @@ fn an_unknown_key_may_only_join_and_only_briefly() {
     assert!(said.code == Some(4) && said.err.contains("keys that no other party has"), "{said:?}");
     assert_eq!(world.logs(), before);
 }
+
+#[test]
+fn joins_that_wait_have_a_quota() {
+    let (world, token) = invited();
+    let joins = world.home().join("joins");
+    for nth in 0..limits::PENDING_JOINS {
+        std::fs::write(joins.join(format!("site-{nth}@{nth}.join")), b"").expect("writes");
+    }
+    let (good, transport) = request(&token, 1);
+    let stranger = Client::connect(&world, &transport);
+    let refused = stranger.refused(&world, &Request::Join(Box::new(good.clone())), Blame::Operator, "quota");
+    assert_eq!(refused.refusal.found, limits::PENDING_JOINS.to_string());
+    std::fs::remove_file(joins.join("site-0@0.join")).expect("removes");
+    let answer = stranger.ask(&Request::Join(Box::new(good)));
+    assert!(matches!(answer, Ok(Response::Joined { .. })), "{answer:?}");
+}

@@ -16,6 +16,7 @@ use fedaudit_core::time::Time;
 use fedaudit_core::verify::{self, Entry, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::load_key;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// What a federation left, and the aggregator's keys.
@@ -41,6 +42,8 @@ pub struct Checked {
     pub outcome: String,
     /// What it met.
     pub found: String,
+    /// Whose document it is about.
+    pub signer: Option<String>,
 }
 
 /// What the verifier said of one bundle.
@@ -80,11 +83,20 @@ impl Verdict {
 /// # Panics
 /// Its answer is none, or does not agree with its exit code.
 pub fn judge(bundle: &[u8], trust: &[u8]) -> Verdict {
+    judge_with(bundle, trust, &[])
+}
+
+/// The same, asked more.
+///
+/// # Panics
+/// Its answer is none, or does not agree with its exit code.
+pub fn judge_with(bundle: &[u8], trust: &[u8], more: &[&OsStr]) -> Verdict {
     let dir = tempfile::tempdir().expect("a folder");
     let paths = [dir.path().join("bundle.zip"), dir.path().join("trust.json")];
     std::fs::write(&paths[0], bundle).expect("writes");
     std::fs::write(&paths[1], trust).expect("writes");
-    verdict(&verifier(&[paths[0].as_path()], &paths[1]))
+    let args = [paths[0].as_os_str(), "--trust".as_ref(), paths[1].as_os_str(), "--json".as_ref()];
+    verdict(&run("fedaudit-verify", &[&args, more].concat()))
 }
 
 /// Runs the verifier over files.
@@ -103,6 +115,7 @@ fn verdict(said: &Said) -> Verdict {
         subject: text(&check["subject"]),
         outcome: text(&check["outcome"]),
         found: text(&check["found"]),
+        signer: check["signer"].as_str().map(str::to_owned),
     });
     let not_evidence = answer["not_evidence"].as_array().expect("a list").iter().map(text).collect();
     let code = said.code.expect("an exit code");

@@ -8,6 +8,7 @@ use crate::contract::Contract;
 use crate::contract::feature::{self, FeatureValue};
 use crate::envelope::Claimed;
 use crate::event;
+use crate::fault::Refusal;
 use crate::ids::unhex;
 use crate::key::PublicKey;
 use crate::parcel;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 14] = [
+const KINDS: [(&str, usize); 15] = [
     ("contract", 65),
     ("features", 15),
     ("plan", 35),
@@ -30,6 +31,7 @@ const KINDS: [(&str, usize); 14] = [
     ("registry-entry", 30),
     ("release", 85),
     ("abstention", 25),
+    ("heartbeat", 8),
     ("log-entry", 6),
     ("record", 50),
     ("bundle", 20),
@@ -89,6 +91,11 @@ fn envelope(input: &Value) -> Result<(), String> {
 
 /// As the aggregator's intake and the verifier do: the document itself, then its place after those before it.
 fn said(kind: Entry, input: &Value, registry: &Registry) -> Result<(), String> {
+    let mut registry = registry.clone();
+    for entry in input["registry"].as_array().into_iter().flatten() {
+        registry.apply(&bytes(entry, "envelope"), &bytes(entry, "artifact")).expect("the registry goes on");
+    }
+    let registry = &registry;
     let mut state = PlanState::default();
     let mut at = At { registry, index: 0 };
     for before in input["after"].as_array().into_iter().flatten() {
@@ -166,6 +173,10 @@ fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
         }
         "release" => said(Entry::Release, input, registry),
         "abstention" => said(Entry::Abstention, input, registry),
+        "heartbeat" => {
+            let heartbeat = verify::heartbeat(&bytes(input, "envelope"), &bytes(input, "artifact"), registry);
+            heartbeat.map(|_| ()).map_err(|refusal| refusal.to_string())
+        }
         "log-entry" => {
             verify::entry(&bytes(input, "envelope"), registry).map(|_| ()).map_err(|refusal| refusal.to_string())
         }
@@ -203,4 +214,34 @@ fn every_document_vector_gets_its_verdict() {
     for (kind, fewest) in KINDS {
         assert!(seen.get(kind).is_some_and(|count| *count >= fewest), "{kind}: {:?} of {fewest}", seen.get(kind));
     }
+}
+
+/// `schemas/codes.json`: what a document was refused for is shown by a vector, and what a verifier makes of it is as written.
+#[test]
+fn every_code_of_a_document_is_shown_by_a_vector() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/codes.json");
+    let codes: Vec<Value> = serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
+    let vectors = vectors();
+    let registry = world(&vectors);
+    let mut shown = 0;
+    for row in &codes {
+        let code = row["code"].as_str().expect("a code");
+        if row["where"] == "document" {
+            let mut verdict = bundle::Verdict::empty();
+            verdict.refuse("release", "a document", &Refusal::new(code, "", ""));
+            assert_eq!(serde_json::json!(verdict.checks[0].outcome), row["outcome"], "{code}");
+        }
+        for name in row["vectors"].as_array().expect("a list") {
+            let vector = vectors.iter().find(|vector| vector["name"] == *name);
+            let vector = vector.unwrap_or_else(|| panic!("{code}: no vector {name}"));
+            let kind = vector["kind"].as_str().expect("a kind");
+            if WIRE_KINDS.contains(&kind) {
+                continue;
+            }
+            let said = run(kind, &vector["input"], &registry).expect_err("a reject");
+            assert!(said.starts_with(&format!("{code}: ")), "{name} shows another code than {code}: {said}");
+            shown += 1;
+        }
+    }
+    assert!(shown >= 25, "{shown} vectors were run");
 }

@@ -2,7 +2,7 @@
 //! which anybody can compute.
 
 use super::{Conflict, Content, Document, read};
-use crate::bundle::{Check, Outcome, Verdict};
+use crate::bundle::{Check, Outcome, Verdict, signer_of};
 use crate::codec::Valid;
 use crate::fault::Refusal;
 use crate::roster::{Registry, Trust};
@@ -11,7 +11,7 @@ use crate::verify::{self, Numbered};
 /// Checks exported evidence against `trust`, offline: both documents are signed by the site, and they contradict each
 /// other. The verdict is 0 if that is proven.
 pub fn check_conflict(bytes: &[u8], trust: &Valid<Trust>) -> Verdict {
-    let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
+    let mut verdict = Verdict::empty();
     let malformed = |verdict: &mut Verdict, expected: &str, found: String| {
         verdict.checks.push(unmet("parcel", "conflict", Outcome::Malformed, expected, found));
     };
@@ -40,11 +40,12 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
             return None;
         }
     };
-    let refused = numbered("refused", &conflict.refused, conflict, &registry, verdict)?;
+    let refused = numbered("refused", &conflict.refused, conflict, &registry, verdict);
     let logged = match &conflict.logged {
         Some(document) => Some(numbered("logged", document, conflict, &registry, verdict)?),
         None => None,
     };
+    let refused = refused?;
     let found = contradictions(&refused, logged.as_ref());
     if found.is_empty() {
         let expected = "two signed documents that cannot both hold";
@@ -60,7 +61,7 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
 
 fn unmet(check: &str, subject: &str, outcome: Outcome, expected: &str, found: String) -> Check {
     let [check, subject, expected] = [check, subject, expected].map(str::to_owned);
-    Check { check, subject, outcome, expected, found }
+    Check { check, subject, outcome, expected, found, signer: None }
 }
 
 fn numbered(
@@ -88,10 +89,12 @@ fn numbered(
                 document.site()
             );
             verdict.pass(check, subject, found);
+            verdict.by(signer_of(envelope, registry));
             Some(document)
         }
         Err(refusal) => {
             verdict.refuse(check, subject, &refusal);
+            verdict.by(signer_of(envelope, registry));
             None
         }
     }

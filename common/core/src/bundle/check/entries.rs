@@ -1,12 +1,14 @@
 //! The entries of a plan's log.
 
-use super::{Verdict, artifact_of};
+use super::registry::artifact_of;
+use super::{Outcome, Verdict, signer_of};
 use crate::bundle::{Bundle, LogPart};
-use crate::envelope::ReportClaim;
+use crate::envelope::{Claim, Claimed, ReportClaim};
 use crate::fault::Refusal;
-use crate::ids::Digest;
+use crate::ids::{Digest, Name};
 use crate::roster::{Registry, same};
 use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 /// What sites said below the report's log size, each with its index.
@@ -14,6 +16,17 @@ use std::num::NonZeroUsize;
 pub(super) struct Logged {
     pub releases: Vec<(u64, VerifiedRelease)>,
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
+}
+
+/// What the entries are held against.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    /// The plan whose log it is, where that is known.
+    pub plan: Option<Digest>,
+    /// The report's: what stands behind it is checked and does not count.
+    pub log_size: u64,
+    /// Whether these are all entries of the log, in its order; else each is looked at by itself.
+    pub whole: bool,
 }
 
 /// What an entry is, and whether it is good by itself; its place among the others is not looked at.
@@ -29,13 +42,15 @@ enum Judged {
 pub(super) fn check(
     bundle: &Bundle,
     registry: &Registry,
-    claim: &ReportClaim,
+    scope: Scope,
     workers: NonZeroUsize,
     verdict: &mut Verdict,
 ) -> Option<Logged> {
-    let mut replay = Replay { claim, state: Some(PlanState::default()), logged: Logged::default() };
-    let mut good = true;
-    for (index, judged) in (0..).zip(judge_all(&bundle.plan, registry, workers)) {
+    let state = scope.whole.then(PlanState::default);
+    let mut replay = Replay { scope, state, lost: BTreeSet::new(), logged: Logged::default() };
+    let mut good = scope.whole;
+    let judged = judge_all(&bundle.plan, registry, workers);
+    for (index, (judged, envelope)) in (0..).zip(judged.into_iter().zip(&bundle.plan.entries)) {
         let (check, taken) = match judged {
             Judged::Report(report, signer) => {
                 ("report", PlanState::check_report(&report, &signer, At { registry, index }))
@@ -47,10 +62,9 @@ pub(super) fn check(
         if let Err(refusal) = taken {
             good = false;
             verdict.refuse(check, format!("plan/entries/{index}"), &refusal);
-            // Behind an entry that cannot be told, the order cannot be told either.
-            if verdict.checks.last().is_some_and(|check| check.outcome == super::Outcome::Undecidable) {
-                replay.state = None;
-            }
+            verdict.by(signer_of(envelope, registry));
+            let undecidable = verdict.checks.last().is_some_and(|check| check.outcome == Outcome::Undecidable);
+            replay.lose(envelope, undecidable);
         }
     }
     let logged = replay.logged;
@@ -62,7 +76,6 @@ pub(super) fn check(
             verdict.pass("abstention", "plan/entries", found);
         }
     }
-    check_logged(bundle, claim, verdict);
     good.then_some(logged)
 }
 
@@ -102,52 +115,60 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
         Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
             Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
+            Err(refusal) if matches!(claimed(envelope), Ok(Claim::Report(_))) => Judged::Refused("report", refusal),
             Err(refusal) => Judged::Refused("release", refusal),
         },
     }
 }
 
-struct Replay<'a> {
-    claim: &'a ReportClaim,
+/// What an envelope claims; nobody has checked it.
+fn claimed(envelope: &[u8]) -> Result<Claim, Refusal> {
+    Ok(Claimed::parse(envelope)?.claimed_statement()?.predicate.claim)
+}
+
+struct Replay {
+    scope: Scope,
     /// None once the order cannot be told any more.
     state: Option<PlanState>,
+    /// Sites whose order cannot be told any more.
+    lost: BTreeSet<Name>,
     logged: Logged,
 }
 
-impl Replay<'_> {
+impl Replay {
     fn release(&mut self, at: At, release: VerifiedRelease) -> Result<(), Refusal> {
-        same("plan", &self.claim.plan, &release.claim().plan)?;
-        if let Some(state) = &mut self.state {
+        same("plan", &self.scope.plan.unwrap_or(release.claim().plan), &release.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&release.claim().site)) {
             state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.claim.log_size {
+        if at.index < self.scope.log_size {
             self.logged.releases.push((at.index, release));
         }
         Ok(())
     }
 
     fn abstention(&mut self, at: At, abstention: VerifiedAbstention) -> Result<(), Refusal> {
-        same("plan", &self.claim.plan, &abstention.claim().plan)?;
-        if let Some(state) = &mut self.state {
+        same("plan", &self.scope.plan.unwrap_or(abstention.claim().plan), &abstention.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&abstention.claim().site)) {
             state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.claim.log_size {
+        if at.index < self.scope.log_size {
             self.logged.abstentions.push((at.index, abstention));
         }
         Ok(())
     }
-}
 
-/// The report's own place: neither earlier nor later, as a release logged in between would be left out and nowhere named.
-fn check_logged(bundle: &Bundle, claim: &ReportClaim, verdict: &mut Verdict) {
-    let logged = bundle.plan.entries.iter().position(|entry| *entry == bundle.report_envelope);
-    if let Some(index) = logged.filter(|index| *index as u64 == claim.log_size) {
-        verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
-        return;
+    /// Behind an entry that did not pass, the order of what its site says cannot be told; behind one of which it cannot be told
+    /// whose it is, nobody's can.
+    fn lose(&mut self, envelope: &[u8], undecidable: bool) {
+        match claimed(envelope) {
+            _ if undecidable => self.state = None,
+            Ok(Claim::Report(_)) => {}
+            Ok(Claim::Release(claim)) => drop(self.lost.insert(claim.site)),
+            Ok(Claim::Abstention(claim)) => drop(self.lost.insert(claim.site)),
+            _ => self.state = None,
+        }
     }
-    let expected = format!("the report at index {}", claim.log_size);
-    let found = logged.map_or("nowhere in the log".to_owned(), |index| format!("index {index}"));
-    verdict.push("report-logged", "report.dsse.json", super::Outcome::Fail, expected, found);
 }
 
 /// Entries below which a second thread is not worth its start.
