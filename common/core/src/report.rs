@@ -9,6 +9,7 @@ mod calibration;
 mod classification;
 mod compile;
 mod contrast;
+mod disputed;
 mod drift;
 mod fairness;
 mod figure;
@@ -41,6 +42,7 @@ pub use calibration::CalibrationFigures;
 pub use classification::ClassificationFigures;
 pub use compile::{Input, compile};
 pub use contrast::{DistanceFigures, OutcomeContrast};
+pub use disputed::{DisputeRow, LoggedReport, Receipted, unfaithful};
 pub use drift::{Distribution, FeatureDrift, ReferenceRef, ScopeDrift};
 pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
 pub use figure::{Below, DeviationsFigure, Estimate, Figure, TestFigure};
@@ -126,6 +128,8 @@ pub struct Report {
     pub abstentions: Vec<AbstentionRow>,
     /// Every waiver about the plan in the registry.
     pub waivers: Vec<WaiverRow>,
+    /// Every dispute in the log: a site says that an earlier report does not name what it logged.
+    pub disputes: Vec<DisputeRow>,
     /// Figures, a model version and sampling tier each: counts are of journaled events. Within a tier all events have one
     /// weight, which no rate, interval or effect depends on.
     pub scopes: Vec<Scope>,

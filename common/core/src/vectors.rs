@@ -8,7 +8,7 @@ use crate::contract::Contract;
 use crate::contract::feature::{self, FeatureValue};
 use crate::envelope::Claimed;
 use crate::event;
-use crate::ids::unhex;
+use crate::ids::{Digest, unhex};
 use crate::key::PublicKey;
 use crate::parcel;
 use crate::plan::Plan;
@@ -107,7 +107,15 @@ fn admit(kind: &Entry, entry: &Value, at: At, state: &mut PlanState) -> Result<(
             let abstention = verify::abstention(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
             state.admit_abstention(&abstention, at)
         }
-        _ => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?, at),
+        Entry::Dispute => {
+            let dispute = verify::dispute(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
+            state.admit_dispute(&dispute, at)
+        }
+        Entry::Report(claim, signer) => {
+            let admitted = state.admit_report(Digest::of(&envelope), claim, signer, at);
+            return admitted.map_err(|refusal| refusal.to_string());
+        }
+        Entry::Release => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?, at),
     };
     admitted.map_err(|conflict| conflict.refusal.to_string())
 }
@@ -166,6 +174,11 @@ fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
         }
         "release" => said(Entry::Release, input, registry),
         "abstention" => said(Entry::Abstention, input, registry),
+        "dispute" => said(Entry::Dispute, input, registry),
+        "report" => match verify::entry(&bytes(input, "envelope"), registry) {
+            Ok(kind) => said(kind, input, registry),
+            Err(refusal) => Err(refusal.to_string()),
+        },
         "log-entry" => {
             verify::entry(&bytes(input, "envelope"), registry).map(|_| ()).map_err(|refusal| refusal.to_string())
         }

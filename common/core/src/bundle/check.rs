@@ -1,6 +1,7 @@
 //! What a verifier does: rebuild both logs, check every document, recompute the report.
 
 mod complete;
+mod disputes;
 mod entries;
 
 use super::{Bundle, LogPart, compare, unpack};
@@ -14,6 +15,7 @@ use crate::render;
 use crate::report::{self, Input, METHOD, Report};
 use crate::roster::{Party, Registry, Trust, plan_origin, registry_origin};
 use crate::verify;
+use entries::below;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 
@@ -144,6 +146,7 @@ fn check_bundle(bundle: &Bundle, trust: &Valid<Trust>, workers: NonZeroUsize, ve
         return None;
     };
     let registry = replay(&bundle.registry, as_of, trust).ok()?;
+    disputes::check(bundle, &claim, &logged, verdict);
     check_report(bundle, &registry, &claim, &logged, verdict)
 }
 
@@ -285,8 +288,10 @@ fn check_report(
         plan: claim.plan,
         windows: &claim.windows,
         log_size: claim.log_size,
-        releases: &logged.releases,
-        abstentions: &logged.abstentions,
+        releases: below(&logged.releases, claim.log_size),
+        abstentions: below(&logged.abstentions, claim.log_size),
+        disputes: below(&logged.disputes, claim.log_size),
+        reports: logged.reports_below(claim.log_size),
     };
     let recomputed = report::compile(&input);
     // The same bytes say the same: nothing need be read.

@@ -49,6 +49,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
             h3 { "Waivers in the registry" }
             (absences(report.waivers.iter().map(waiver)))
         }
+        @if !report.disputes.is_empty() { (disputes(report)) }
     }
 }
 
@@ -82,6 +83,41 @@ fn releases(report: &Report) -> Markup {
                             }
                             td { code title=(row.envelope) { (row.envelope.short()) } }
                             td { code title=(row.artifact) { (row.artifact.short()) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn disputes(report: &Report) -> Markup {
+    html! {
+        h3 { "Disputes in the plan's log" }
+        p { "A site says, signed, that a report does not name what it had logged. A dispute is open until a later report over the same windows takes the place of that one; the verifier says whether the log bears it out." }
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th.n scope="col" { "Index" }
+                        th scope="col" { "Site" }
+                        th scope="col" { "Window (UTC)" }
+                        th scope="col" { "Report" }
+                        th scope="col" { "Release" }
+                        th scope="col" { "In that report" }
+                        th scope="col" { "State" }
+                    }
+                }
+                tbody {
+                    @for row in &report.disputes {
+                        tr {
+                            td.n { (count(row.index)) }
+                            th scope="row" { (row.site) }
+                            td { (window(&row.window)) }
+                            td { code title=(row.report) { (row.report.short()) } }
+                            td { code title=(row.release) { (row.release.short()) } }
+                            td { (row.what.word()) }
+                            td { (if row.superseded { "superseded" } else { "open" }) }
                         }
                     }
                 }

@@ -1,6 +1,7 @@
 //! From verified releases to a report.
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
+use super::disputed::{LoggedReport, dispute_rows};
 use super::drift::{Against, feature_drift, scope_drift};
 use super::group::Terms;
 use super::impact::pack_figures;
@@ -22,7 +23,7 @@ use crate::limits;
 use crate::plan::{Plan, Slice};
 use crate::roster::{Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
-use crate::verify::{VerifiedAbstention, VerifiedRelease};
+use crate::verify::{VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report is a function of.
@@ -39,6 +40,10 @@ pub struct Input<'a> {
     pub releases: &'a [(u64, VerifiedRelease)],
     /// Every abstention in the log below that size, likewise.
     pub abstentions: &'a [(u64, VerifiedAbstention)],
+    /// Every dispute in the log below that size, likewise.
+    pub disputes: &'a [(u64, VerifiedDispute)],
+    /// Every report in the log below that size, in order.
+    pub reports: &'a [LoggedReport],
 }
 
 /// Compiles a report.
@@ -103,6 +108,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used, &absences)).collect(),
         abstentions: abstention_rows(input),
         waivers: waiver_rows(input),
+        disputes: dispute_rows(input),
         scopes,
         weighted,
         feature_drift: against.map(|against| feature_drift(input.windows, against, contract, of)).unwrap_or_default(),

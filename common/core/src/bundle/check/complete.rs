@@ -2,6 +2,7 @@
 
 use super::{Outcome, Verdict};
 use crate::report::{Report, SiteRow, State, Use, absent_sites};
+use std::collections::BTreeSet;
 
 /// A required site without a release leaves the question open, unless it abstained or governance waived it.
 pub(super) fn check(report: &Report, verdict: &mut Verdict) {
@@ -72,10 +73,25 @@ impl Verdict {
             _ => format!("; {amended} releases amended"),
         };
         format!(
-            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{noise}{amended}{hidden}",
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{noise}{amended}{hidden}{}",
             self.word(),
             report.plan.name,
-            report.plan.version
+            report.plan.version,
+            self.disputed()
         )
+    }
+
+    /// Sites that say that this report, or an earlier one, does not name what they logged.
+    fn disputed(&self) -> String {
+        let sites = |name: &str| {
+            let lines = self.checks.iter().filter(|check| check.check == name);
+            lines.map(|check| &check.subject).collect::<BTreeSet<_>>().len()
+        };
+        let said = |what: &str, sites: usize| match sites {
+            0 => String::new(),
+            1 => format!("; {what}disputed by 1 site"),
+            _ => format!("; {what}disputed by {sites} sites"),
+        };
+        said("", sites("dispute")) + &said("an earlier report ", sites("dispute-before"))
     }
 }

@@ -5,15 +5,29 @@ use crate::bundle::{Bundle, LogPart};
 use crate::envelope::ReportClaim;
 use crate::fault::Refusal;
 use crate::ids::Digest;
+use crate::report::LoggedReport;
 use crate::roster::{Registry, same};
-use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::num::NonZeroUsize;
 
-/// What sites said below the report's log size, each with its index.
+/// What stands in the plan's log, each with its index; behind the report as well.
 #[derive(Default)]
 pub(super) struct Logged {
     pub releases: Vec<(u64, VerifiedRelease)>,
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
+    pub disputes: Vec<(u64, VerifiedDispute)>,
+    pub reports: Vec<LoggedReport>,
+}
+
+/// Those of them that stand below an index.
+pub(super) fn below<T>(all: &[(u64, T)], size: u64) -> &[(u64, T)] {
+    all.get(..all.partition_point(|(index, _)| *index < size)).unwrap_or_default()
+}
+
+impl Logged {
+    pub fn reports_below(&self, size: u64) -> &[LoggedReport] {
+        self.reports.get(..self.reports.partition_point(|report| report.index < size)).unwrap_or_default()
+    }
 }
 
 /// What an entry is, and whether it is good by itself; its place among the others is not looked at.
@@ -21,6 +35,7 @@ enum Judged {
     Report(ReportClaim, Digest),
     Release(Box<VerifiedRelease>),
     Abstention(Box<VerifiedAbstention>),
+    Dispute(Box<VerifiedDispute>),
     /// The heading of the check that it did not pass.
     Refused(&'static str, Refusal),
 }
@@ -38,10 +53,15 @@ pub(super) fn check(
     for (index, judged) in (0..).zip(judge_all(&bundle.plan, registry, workers)) {
         let (check, taken) = match judged {
             Judged::Report(report, signer) => {
-                ("report", PlanState::check_report(&report, &signer, At { registry, index }))
+                let envelope = usize::try_from(index).ok().and_then(|index| bundle.plan.entries.get(index));
+                let envelope = Digest::of(envelope.map(Vec::as_slice).unwrap_or_default());
+                let taken = replay.report(At { registry, index }, envelope, report, &signer);
+                let numbered = taken.as_ref().is_err_and(|refusal| refusal.check == "report-number");
+                (if numbered { "report-number" } else { "report" }, taken)
             }
             Judged::Release(release) => ("release", replay.release(At { registry, index }, *release)),
             Judged::Abstention(abstention) => ("abstention", replay.abstention(At { registry, index }, *abstention)),
+            Judged::Dispute(dispute) => ("dispute-entry", replay.dispute(At { registry, index }, *dispute)),
             Judged::Refused(check, refusal) => (check, Err(refusal)),
         };
         if let Err(refusal) = taken {
@@ -55,12 +75,19 @@ pub(super) fn check(
     }
     let logged = replay.logged;
     if good {
-        let found = format!("{} releases signed by their sites, in sequence", logged.releases.len());
+        let [releases, abstentions] =
+            [below(&logged.releases, claim.log_size).len(), below(&logged.abstentions, claim.log_size).len()];
+        let found = format!("{releases} releases signed by their sites, in sequence");
         verdict.pass("release", "plan/entries", found);
-        if !logged.abstentions.is_empty() {
-            let found = format!("{} abstentions signed by their sites, in sequence", logged.abstentions.len());
+        if abstentions > 0 {
+            let found = format!("{abstentions} abstentions signed by their sites, in sequence");
             verdict.pass("abstention", "plan/entries", found);
         }
+        let found = match claim.supersedes {
+            None => "the first over its windows".to_owned(),
+            Some(before) => format!("number {} over its windows; it supersedes {}", claim.number, before.short()),
+        };
+        verdict.pass("report-number", "report.dsse.json", found);
     }
     check_logged(bundle, claim, verdict);
     good.then_some(logged)
@@ -99,6 +126,10 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
                 Err(refusal) => refused("abstention", refusal),
             }
         }
+        Ok(Kind::Dispute) => match artifact().and_then(|artifact| verify::dispute(envelope, artifact, registry)) {
+            Ok(dispute) => Judged::Dispute(Box::new(dispute)),
+            Err(refusal) => refused("dispute-entry", refusal),
+        },
         Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
             Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
@@ -120,9 +151,7 @@ impl Replay<'_> {
         if let Some(state) = &mut self.state {
             state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.claim.log_size {
-            self.logged.releases.push((at.index, release));
-        }
+        self.logged.releases.push((at.index, release));
         Ok(())
     }
 
@@ -131,9 +160,25 @@ impl Replay<'_> {
         if let Some(state) = &mut self.state {
             state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.claim.log_size {
-            self.logged.abstentions.push((at.index, abstention));
+        self.logged.abstentions.push((at.index, abstention));
+        Ok(())
+    }
+
+    fn dispute(&mut self, at: At, dispute: VerifiedDispute) -> Result<(), Refusal> {
+        same("plan", &self.claim.plan, &dispute.claim().plan)?;
+        if let Some(state) = &mut self.state {
+            state.admit_dispute(&dispute, at).map_err(|conflict| conflict.refusal)?;
         }
+        self.logged.disputes.push((at.index, dispute));
+        Ok(())
+    }
+
+    fn report(&mut self, at: At, envelope: Digest, claim: ReportClaim, signer: &Digest) -> Result<(), Refusal> {
+        same("plan", &self.claim.plan, &claim.plan)?;
+        if let Some(state) = &mut self.state {
+            state.admit_report(envelope, &claim, signer, at)?;
+        }
+        self.logged.reports.push(LoggedReport { index: at.index, envelope, windows: claim.windows });
         Ok(())
     }
 }

@@ -99,6 +99,8 @@ impl World {
             .collect();
         let log_size = releases.len() as u64;
         compile(&Input {
+            disputes: &[],
+            reports: &[],
             registry: &registry,
             plan,
             windows: &windows,
