@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 14] = [
+const KINDS: [(&str, usize); 16] = [
     ("contract", 65),
     ("features", 15),
     ("plan", 35),
@@ -30,6 +30,8 @@ const KINDS: [(&str, usize); 14] = [
     ("registry-entry", 30),
     ("release", 85),
     ("abstention", 25),
+    ("dispute", 28),
+    ("report", 8),
     ("log-entry", 6),
     ("record", 50),
     ("bundle", 20),

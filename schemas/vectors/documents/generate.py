@@ -12,6 +12,7 @@ from pathlib import Path
 
 import absences
 import bundles
+import disputes
 import features
 import governance
 import parcels
@@ -24,7 +25,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, features, releases, private, absences, bundles, wire, parcels):
+    for module in (governance, features, releases, private, absences, disputes, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

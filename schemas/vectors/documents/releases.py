@@ -460,7 +460,10 @@ def sequences():
 def entries():
     """What may stand in a plan's log."""
     report = {
-        "report": {"plan": digest_of(PLAN_ENTRY), "windows": [WINDOW], "log_size": 1, "registry_size": 4, "method": "1"}
+        "report": {
+            "plan": digest_of(PLAN_ENTRY), "windows": [WINDOW], "log_size": 1, "registry_size": 4, "method": "1",
+            "number": 0, "supersedes": None,
+        }
     }
     files = [("report.json", "{}"), ("report.html", "<p>")]
 
@@ -475,6 +478,6 @@ def entries():
                 seal(statement(report, files), KEYS["aggregator-log"]), "signer: ")
     yield entry("contract", "a contract does not belong here", seal(
         statement({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
-        "statement: expected a release, an abstention or a report")
+        "statement: expected a release, an abstention, a dispute or a report")
     yield entry("other-federation", "of another federation",
                 seal(statement(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")
