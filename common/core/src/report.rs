@@ -16,6 +16,7 @@ mod figure;
 mod group;
 mod histogram;
 mod identified;
+mod identity;
 mod impact;
 mod median;
 mod multiclass;
@@ -48,6 +49,7 @@ pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
 pub use figure::{Below, DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
 pub use identified::{Identified, IdentifiedContrast};
+pub use identity::{Different, IdentityRow};
 pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
 pub use multiclass::{
     Averages, ClassFigures, ClassGap, ClassOutcomes, MulticlassFigures, MulticlassOutcomes, MulticlassParity,
@@ -145,6 +147,9 @@ pub struct Report {
     pub operations: Option<OperationFigures>,
     /// The policy packs that the plan names.
     pub packs: Vec<PackFigures>,
+    /// Whether events named the model that the plan names, of versions of which it names one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<IdentityRow>,
     /// Figures from counts with noise, which are then all there are; absent where counts are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<PrivateFigures>,

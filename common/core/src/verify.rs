@@ -3,6 +3,7 @@
 mod blocks;
 mod detail;
 mod dispute;
+mod identity;
 mod numbered;
 mod numbers;
 mod order;

@@ -312,6 +312,8 @@ TEXTS = [
     ("intake-negative", "fewer than none", ["intake", "late"], -1, "invalid value: integer `-1`, expected u64"),
     ("intake-huge", "beyond what a release may hold", ["intake", "late"], (1 << 32) + 1, "release: expected counts up to"),
     ("intake-list", "a list where an object stands", ["intake"], [], "expected counts by name"),
+    ("identity", "the plan names no model", ["strata", 0, "identity"],
+     {"value": {"equal": 5, "different": 0, "absent": 0}}, "release: expected false, found true"),
     ("quality-none", "the contract has features", ["quality"], DELETE, "release: expected the quality of features"),
     ("quality-hidden", "all of it withheld", ["quality"],
      {"events": "suppressed", "features": [

@@ -1,6 +1,7 @@
 //! Where the figures come from, how to recompute them, and what they do not say.
 
 use super::format::{count, fixed, plain, window};
+use crate::event::Tier;
 use crate::ids::Name;
 use crate::report::{AbstentionRow, LEVEL, LogRef, Report, Use, WaiverRow};
 use maud::{Markup, html};
@@ -39,6 +40,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
         }
         p { "To check every signature, the completeness of the log and every number on this page, recomputed from the sites' signed releases:" }
         p { code { "fedaudit-verify bundle.zip --trust trust.json" } }
+        @if !report.identity.is_empty() { (identity(report)) }
         h3 { "Releases in the plan's log" }
         @if report.releases.is_empty() { p.state { "no release" } } @else { (releases(report)) }
         @if !report.abstentions.is_empty() {
@@ -83,6 +85,44 @@ fn releases(report: &Report) -> Markup {
                             }
                             td { code title=(row.envelope) { (row.envelope.short()) } }
                             td { code title=(row.artifact) { (row.artifact.short()) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which model events named.
+fn identity(report: &Report) -> Markup {
+    html! {
+        h3 { "Model identity" }
+        p { "Events by the digest of the model that they came with. The plan names the digest of each version; that an event names it does not prove that this model decided." }
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Site" }
+                        th scope="col" { "Version" }
+                        th scope="col" { "Digest in the plan" }
+                        th.n scope="col" { "Same digest" }
+                        th.n scope="col" { "Another" }
+                        th.n scope="col" { "None" }
+                        th.n scope="col" { "Windows hidden" }
+                        th scope="col" { "Another digest" }
+                    }
+                }
+                tbody {
+                    @for row in &report.identity {
+                        tr {
+                            th scope="row" { (row.site) }
+                            td { bdi { (plain(&row.model_version)) } @if let Tier::Sampled(events) = row.tier { ", one in " (events) } }
+                            td { code title=(row.subject) { (row.subject.short()) } }
+                            td.n { (count(row.events.equal)) }
+                            td.n { (count(row.events.different)) }
+                            td.n { (count(row.events.absent)) }
+                            td.n { (count(row.hidden)) }
+                            td { (row.different.word()) }
                         }
                     }
                 }

@@ -4,6 +4,7 @@ use super::absent::{Absences, abstention_rows, waiver_rows};
 use super::disputed::{LoggedReport, dispute_rows};
 use super::drift::{Against, feature_drift, scope_drift};
 use super::group::Terms;
+use super::identity::identity_rows;
 use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
@@ -116,6 +117,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         reference: against.and_then(|against| against.given()),
         operations: operation_figures(&texts),
         packs,
+        identity: identity_rows(plan, &sites, input.windows, &used),
         private,
         releases: rows,
     })
@@ -226,7 +228,7 @@ fn check_roster(input: &Input) -> Result<(), Refusal> {
     }
 }
 
-type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
+pub(super) type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
 
 /// Every release with whether it is used; and those that are. The last one logged for a site and window counts.
 fn sort_releases<'a>(input: &Input<'a>) -> (Vec<ReleaseRow>, Used<'a>) {

@@ -194,7 +194,7 @@ impl World {
         let tiers = self.sampled.iter().filter(|(of, ..)| *of == site).map(|(_, n, gave)| (Tier::Sampled(*n), gave));
         let strata = [(Tier::Full, gave)].into_iter().chain(tiers).map(|(tier, gave)| {
             let slices = slices(gave, &groups);
-            ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
+            ReleasedStratum { model_version: "v1".to_owned(), tier, identity: None, slices }
         });
         let strata: Vec<_> = strata.collect();
         let whole = || strata.iter().map(|stratum| &stratum.slices[0].groups[0].counts);

@@ -1,0 +1,68 @@
+//! Whether events named the model that the plan names: from files to the report, by real programs.
+
+use fedaudit_core::report::{Different, IdentityRow};
+use fedaudit_tests::evidence::{Evidence, judge};
+use fedaudit_tests::world::World;
+use std::path::{Path, PathBuf};
+
+const OWN: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const OTHER: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// A site's file with a column more; `digest` says what stands there, by the row's number and its text.
+fn with_digests(world: &World, site: &str, digest: impl Fn(usize, &str) -> &'static str) -> (PathBuf, Vec<String>) {
+    let (_, file) = world.dataset.sites.iter().find(|(of, _)| of.as_str() == site).expect("data");
+    let text = std::fs::read_to_string(file).expect("reads");
+    let (header, rows) = text.split_once('\n').expect("a header");
+    let rows: Vec<_> = rows.lines().enumerate().map(|(at, row)| format!("{row},{}", digest(at, row))).collect();
+    let path = world.scratch(&format!("{site}-digests.csv"));
+    std::fs::write(&path, format!("{header},model_digest\n{}\n", rows.join("\n"))).expect("writes");
+    (path, rows)
+}
+
+fn ship(world: &World, site: &str, file: &Path) {
+    world.enrol(site);
+    world.agent(site, &["import", &file.to_string_lossy()]).good();
+    world.agent(site, &["run", "--once"]).good();
+}
+
+fn ending(rows: &[String], end: &str) -> u64 {
+    rows.iter().filter(|row| row.ends_with(end)).count() as u64
+}
+
+#[test]
+fn events_of_another_model_are_told_and_few_are_hidden() {
+    let world = World::with_plan(&["dept-a", "dept-b", "dept-c", "dept-d"], |plan| {
+        assert!(plan.contains("k = 5"));
+        let (head, version) = plan.split_once("model_versions = [\"").expect("versions");
+        let version = version.split('"').next().expect("a version");
+        let _ = head;
+        // A table of its own stands before the first of the others.
+        let digest = format!("[[model_digest]]\nversion = \"{version}\"\nsubject = \"{OWN}\"\n\n[windows]");
+        assert!(plan.contains("[windows]"));
+        plan.replacen("[windows]", &digest, 1)
+    });
+    let january = |row: &str| row.contains(",1973-01-");
+    let (file, own) = with_digests(&world, "dept-a", |_, _| OWN);
+    ship(&world, "dept-a", &file);
+    let (file, some) = with_digests(&world, "dept-b", |at, _| if at < 20 { OTHER } else { OWN });
+    assert!(some[..20].iter().all(|row| january(row)), "all of one window");
+    ship(&world, "dept-b", &file);
+    let (file, few) = with_digests(&world, "dept-c", |at, _| if at < 2 { OTHER } else { "" });
+    assert!(few[..2].iter().all(|row| january(row)), "all of one window");
+    ship(&world, "dept-c", &file);
+    world.ship("dept-d");
+    let evidence = Evidence::of(&world);
+    let rows = evidence.figures().identity;
+    let said = |row: &IdentityRow| (row.events.counts(), row.hidden, row.different);
+    assert_eq!(said(&rows[0]), ([own.len() as u64, 0, 0], 0, Different::No));
+    assert_eq!(said(&rows[1]), ([ending(&some, OWN), 20, 0], 0, Different::Yes));
+    let shown = few.iter().filter(|row| !january(row)).count() as u64;
+    assert_eq!(said(&rows[2]), ([0, 0, shown], 1, Different::Hidden));
+    assert_eq!((rows[3].events.equal, rows[3].events.different, rows[3].different), (0, 0, Different::No));
+    let page = String::from_utf8(evidence.bundle().report_html).expect("text");
+    for line in ["20 events at site dept-b of version", "whether events at site dept-c of version"] {
+        assert!(page.contains(&format!("model identity: {line}")), "{line}");
+    }
+    let verdict = judge(&evidence.bytes, &evidence.trust);
+    assert_eq!(verdict.code, 0, "{verdict:#?}");
+}
