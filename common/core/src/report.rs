@@ -108,6 +108,9 @@ pub struct Report {
     pub positive_label: Option<String>,
     /// Whether governance signed the plan after its first window began.
     pub retrospective: bool,
+    /// Windows of the report during which governance signed a later version of the plan, by the times that it claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan_changed_inside: Vec<Window>,
     /// The windows added, in order.
     pub windows: Vec<Window>,
     /// Windows that the plan has in all.

@@ -32,6 +32,10 @@ pub(super) fn provenance(report: &Report) -> Markup {
                 dt { "Least label coverage" }
                 dd { "min_coverage = " (fixed(report.min_coverage * 100.0, 0)) " %: below it, figures that need labels are immature" }
             }
+            @if !report.plan_changed_inside.is_empty() {
+                dt { "A later version of the plan, by the time that governance claims, was signed in" }
+                dd { @for (at, one) in report.plan_changed_inside.iter().enumerate() { @if at > 0 { "; " } (window(one)) } }
+            }
             dt { "Method version" } dd { (plain(&report.method)) ", report format " (report.format) }
             @if report.windows.len() > 1 {
                 dt { "Windows (UTC)" }

@@ -99,6 +99,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         },
         positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
         retrospective: published.issued_at > plan.windows.start,
+        plan_changed_inside: changed_inside(input, plan),
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
         disclosure: DisclosureRef { rule: rule.to_owned(), k: plan.disclosure.k },
@@ -121,6 +122,15 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         private,
         releases: rows,
     })
+}
+
+/// The windows in which a later version of the plan was signed. When, governance says; nobody else's clock was asked.
+fn changed_inside(input: &Input, plan: &Plan) -> Vec<Window> {
+    let later = input.registry.plans().map(|(_, published)| published);
+    let later = later.filter(|of| of.plan.plan == plan.plan && of.plan.version > plan.version);
+    let changes: Vec<_> = later.map(|published| published.issued_at).collect();
+    let inside = |window: &&Window| changes.iter().any(|at| window.start <= *at && *at < window.end);
+    input.windows.iter().filter(inside).copied().collect()
 }
 
 fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {

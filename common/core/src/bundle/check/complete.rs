@@ -50,6 +50,10 @@ impl Verdict {
         let absent = absent_sites(report);
         let retrospective =
             if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let changed = match report.plan_changed_inside.len() {
+            0 => "",
+            _ => "; a later version of the plan was signed inside a window",
+        };
         let windows = match report.windows.len() as u64 {
             added if added < report.plan_windows => format!("; {added} of the plan's {} windows", report.plan_windows),
             _ => String::new(),
@@ -73,7 +77,7 @@ impl Verdict {
             _ => format!("; {amended} releases amended"),
         };
         format!(
-            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{noise}{amended}{hidden}{}",
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{changed}{windows}{noise}{amended}{hidden}{}",
             self.word(),
             report.plan.name,
             report.plan.version,
