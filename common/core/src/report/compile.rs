@@ -13,7 +13,7 @@ use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
-use crate::contract::Task;
+use crate::contract::{ContractText, Task};
 use crate::disclosure::{
     Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
 };
@@ -93,10 +93,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         plan: document(&plan.plan, plan.version, &plan.title, input.plan),
         contract: document(&contract.contract, contract.version, &contract.title, plan.contract_digest),
         model: contract.model.clone(),
-        decision: DecisionRef {
-            selected: contract.selected().to_owned(),
-            favourable: contract.decision.favourable.clone(),
-        },
+        decision: decision(contract),
         positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
         retrospective: published.issued_at > plan.windows.start,
         plan_changed_inside: changed_inside(input, plan),
@@ -122,6 +119,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         private,
         releases: rows,
     })
+}
+
+fn decision(contract: &ContractText) -> DecisionRef {
+    DecisionRef { selected: contract.selected().to_owned(), favourable: contract.decision.favourable.clone() }
 }
 
 /// The windows in which a later version of the plan was signed. When, governance says; nobody else's clock was asked.
