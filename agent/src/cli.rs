@@ -4,6 +4,7 @@ mod import;
 mod journal;
 mod outbox;
 mod plan;
+mod report;
 mod status;
 
 use crate::carry::join_by_file;
@@ -78,6 +79,9 @@ enum Command {
     /// What this site signed about plans.
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// Reports on plans that this site released under.
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// The journal.
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -158,6 +162,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
+        Command::Report(command) => report::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
         Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),

@@ -114,7 +114,10 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
     }
     let mut named = BTreeSet::new();
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { envelope, .. } | LedgerEntry::Abstained { envelope, .. } = entry {
+        if let LedgerEntry::Released { envelope, .. }
+        | LedgerEntry::Abstained { envelope, .. }
+        | LedgerEntry::Disputed { envelope, .. } = entry
+        {
             named.insert(envelope);
         }
         Ok(())
@@ -132,6 +135,7 @@ fn ledger_entry(of: &Outgoing) -> LedgerEntry {
     match of.kind {
         Kind::Release => LedgerEntry::Released { plan, window, sequence, envelope, salt: of.salt },
         Kind::Abstention => LedgerEntry::Abstained { plan, window, sequence, envelope },
+        Kind::Dispute => LedgerEntry::Disputed { plan, window, sequence, envelope },
     }
 }
 
@@ -140,7 +144,9 @@ pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
     let kept: BTreeSet<_> = site.outbox.list()?.into_iter().map(|release| release.envelope).collect();
     let mut lost = None;
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { window, envelope, .. } | LedgerEntry::Abstained { window, envelope, .. } = entry
+        if let LedgerEntry::Released { window, envelope, .. }
+        | LedgerEntry::Abstained { window, envelope, .. }
+        | LedgerEntry::Disputed { window, envelope, .. } = entry
             && !kept.contains(&envelope)
         {
             lost.get_or_insert(window);
@@ -151,7 +157,7 @@ pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
         None => Ok(()),
         Some(window) => {
             let what = format!(
-                "outbox.sqlite lacks the release or abstention of {window} that the ledger names: it is older than the journal"
+                "outbox.sqlite lacks the release, abstention or dispute of {window} that the ledger names: it is older than the journal"
             );
             Err(Fault::new(Blame::Site, what, "restore the newest outbox.sqlite; nothing is signed until then"))
         }

@@ -1,5 +1,6 @@
 //! Drives the [`Shipper`] with a site's home: builds requests, keeps what was verified.
 
+use crate::compare;
 use crate::home::SOFTWARE;
 use crate::leave::{leaving, listed};
 use crate::outbox::{Kind, Outgoing};
@@ -66,6 +67,10 @@ pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>
     let mut release = None;
     let request = match &step {
         Step::Registry(from) => Request::Registry { from: *from },
+        Step::Reports(plan, from) => {
+            let seen = plan_seen(site, plan)?.map_or(0, |seen| seen.size);
+            Request::Reports { plan: *plan, from: *from, seen }
+        }
         Step::Submit => {
             let listed = listed(site)?;
             let Some(first) = leaving(&listed).first().copied() else { return Ok(None) };
@@ -98,9 +103,9 @@ fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Sub
     Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
 }
 
-/// The journal checkpoints that a release of this site names; an abstention names none.
+/// The journal checkpoints that a release of this site names; others name none.
 pub(crate) fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
-    if release.kind == Kind::Abstention {
+    if release.kind != Kind::Release {
         return Ok(Vec::new());
     }
     let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
@@ -141,6 +146,11 @@ pub fn hear(
             shipper.heard(response, asked, &site.mirror, now, jitter)?
         }
         (Step::Registry(_), _) => shipper.heard(response, Asked::Registry, &site.mirror, now, jitter)?,
+        (Step::Reports(plan, from), _) => {
+            let origin = plan_origin(&site.enrolment.federation, plan);
+            let seen = plan_seen(site, plan)?;
+            shipper.heard(response, Asked::Reports { origin: &origin, from: *from, seen }, &site.mirror, now, jitter)?
+        }
         _ => {
             let base = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
             let journal = &mut site.journal;
@@ -174,7 +184,15 @@ pub fn hear(
             );
             return Err(Fault::new(refused.blame, what, refused.hint));
         }
+        (Keep::Report(report), _) => {
+            if let Step::Reports(plan, _) = &ask.step {
+                compare::take(site, plan, &report, now)?;
+            }
+        }
         _ => {}
+    }
+    if matches!(ask.step, Step::Registry(_)) && shipper.is_read() {
+        shipper.ask_reports(compare::wanted(site)?);
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ mod beside;
 pub mod carry;
 pub mod cli;
 pub mod close;
+pub mod compare;
 mod db;
 pub mod desk;
 pub mod draft;

@@ -3,15 +3,19 @@
 //! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
 //! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
 
+mod seen;
+
+pub use self::seen::SeenReport;
+
+use self::seen::{receipt_of, reported};
 use crate::mirror::Mirror;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::merkle::verify_consistency;
-use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_core::note::Checkpoint;
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::protocol::{Document, PROTOCOL, Receipt, Refused, RegistryPart, Response, Welcome};
-use std::collections::BTreeMap;
+use fedaudit_link::protocol::{Document, PROTOCOL, Refused, RegistryPart, Reported, Response, Welcome};
+use std::collections::{BTreeMap, VecDeque};
 
 /// What the driver does next.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,8 @@ pub enum Step {
     Hello,
     /// Ask for registry entries from this index on.
     Registry(u64),
+    /// Ask for the first report in this plan's log from this index on.
+    Reports(Digest, u64),
     /// Send the next ready release.
     Submit,
     /// Nothing to do before this time, unless something becomes ready.
@@ -57,6 +63,8 @@ pub enum Keep {
     },
     /// The submitted release is refused for good.
     Refused(Refused),
+    /// A report on a plan, signed and in its log.
+    Report(Box<SeenReport>),
 }
 
 /// The root of the first so many records of one of this site's journal logs, by origin; none if it has fewer.
@@ -68,6 +76,15 @@ pub enum Asked<'a> {
     Hello(&'a mut RootAt<'a>),
     /// Registry entries.
     Registry,
+    /// A report.
+    Reports {
+        /// Origin of the plan's log.
+        origin: &'a str,
+        /// First index wanted.
+        from: u64,
+        /// The last checkpoint of that log that was verified.
+        seen: Option<Checkpoint>,
+    },
     /// A release.
     Submit {
         /// Its envelope.
@@ -89,6 +106,8 @@ pub struct Shipper {
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
     pending: bool,
+    /// Plans whose reports are to be read, each from an index on.
+    reports: VecDeque<(Digest, u64)>,
 }
 
 /// Registry entries that lead on from the mirror, but not yet up to the checkpoint.
@@ -128,6 +147,7 @@ impl Shipper {
             journals: BTreeMap::new(),
             part: None,
             pending: false,
+            reports: VecDeque::new(),
         }
     }
 
@@ -141,6 +161,7 @@ impl Shipper {
             State::Up { poll } if *poll <= now => {
                 Step::Registry(self.part.as_ref().map_or(registry, |part| part.copy.registry().size()))
             }
+            State::Up { .. } if let Some((plan, from)) = self.reports.front() => Step::Reports(*plan, *from),
             State::Up { .. } if ready => Step::Submit,
             State::Up { poll } => Step::Wait(*poll),
         }
@@ -161,12 +182,23 @@ impl Shipper {
         let wait = (longest as f64 * (0.5 + jitter.clamp(0.0, 1.0) / 2.0)) as i64;
         self.failures = self.failures.saturating_add(1);
         self.part = None;
+        self.reports.clear();
         self.state = State::Down { until: now.plus_ns(wait) };
     }
 
     /// Whether the hello was answered.
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    /// Whether the registry is read to its end.
+    pub fn is_read(&self) -> bool {
+        self.is_up() && self.part.is_none()
+    }
+
+    /// The reports of these plans are to be read, each from an index on.
+    pub fn ask_reports(&mut self, plans: Vec<(Digest, u64)>) {
+        self.reports = plans.into();
     }
 
     /// Whether the aggregator answered last that it does not know this site's key, and the verified registry does not
@@ -209,6 +241,9 @@ impl Shipper {
             (Response::Receipt(receipt), Asked::Submit { envelope, origin, seen }) => {
                 receipt_of(receipt, envelope, origin, seen, mirror)
             }
+            (Response::Reported(report), Asked::Reports { origin, from, seen }) => {
+                self.report(report.map(|report| *report), origin, from, seen, mirror)
+            }
             (Response::Refused(refused), Asked::Submit { .. }) if refused.blame == Blame::Site => {
                 Ok(Keep::Refused(refused))
             }
@@ -237,6 +272,22 @@ impl Shipper {
                 fault
             }
         })
+    }
+
+    /// One report at a time, until there are no more.
+    fn report(
+        &mut self,
+        report: Option<Reported>,
+        origin: &str,
+        from: u64,
+        seen: Option<Checkpoint>,
+        mirror: &Mirror,
+    ) -> Result<Keep, Judged> {
+        let asked = self.reports.pop_front();
+        let Some(report) = report else { return Ok(Keep::Nothing) };
+        let kept = reported(report, origin, from, seen, mirror)?;
+        self.reports.extend(asked.map(|(plan, _)| (plan, kept.index + 1)));
+        Ok(Keep::Report(Box::new(kept)))
     }
 
     /// Whether the verified registry holds this site: an aggregator that does not know it any more lost entries.
@@ -325,32 +376,4 @@ fn went_back(refusal: Refusal) -> Judged {
         format!("the aggregator's registry is not a continuation: {refusal}"),
         hint,
     ))
-}
-
-/// A receipt counts if the entry is in the plan's log, and that log continues the one seen before.
-fn receipt_of(
-    receipt: Receipt,
-    envelope: &[u8],
-    origin: &str,
-    seen: Option<Checkpoint>,
-    mirror: &Mirror,
-) -> Result<Keep, Judged> {
-    let untrue =
-        |what: String| Judged::Later(Fault::new(Blame::Aggregator, what, "the release stays in the outbox; report it"));
-    let proof = LogProof::parse(&receipt.proof).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
-    let opened = mirror.registry().open_checkpoint(proof.checkpoint.as_bytes(), origin);
-    let checkpoint = opened.and_then(|checkpoint| proof.verify_in(envelope, &checkpoint).map(|()| checkpoint));
-    let checkpoint = checkpoint.map_err(|e| untrue(format!("a bad receipt: {e}")))?;
-    if let Some(seen) = seen {
-        verify_consistency(seen.size, &seen.root, checkpoint.size, &checkpoint.root, &receipt.consistency).map_err(
-            |e| {
-                went_back(Refusal::new(
-                    "fork",
-                    format!("{origin} to continue {} entries, root {}", seen.size, seen.root),
-                    e,
-                ))
-            },
-        )?;
-    }
-    Ok(Keep::Receipt { proof: receipt.proof, origin: origin.to_owned(), note: proof.checkpoint })
 }

@@ -12,8 +12,9 @@ use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
+use fedaudit_core::report::LoggedReport;
 use fedaudit_core::roster::{Registry, plan_origin, registry_origin};
-use fedaudit_core::verify::{self, At, Entry, PlanState, VerifiedAbstention, VerifiedRelease};
+use fedaudit_core::verify::{self, At, Entry, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use fedaudit_link::home::{Lock, write_atomic};
 use std::collections::BTreeMap;
 
@@ -38,21 +39,29 @@ pub struct PlanLog {
     pub releases: Vec<(u64, VerifiedRelease)>,
     /// Abstentions with their indices.
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
+    /// Disputes with their indices.
+    pub disputes: Vec<(u64, VerifiedDispute)>,
+    /// Reports.
+    pub reports: Vec<LoggedReport>,
     /// Index of each envelope.
     pub index: BTreeMap<Digest, u64>,
     read: u64,
 }
 
 impl PlanLog {
-    /// The site whose release or abstention stands at an index of the log.
+    fn new(log: LogDir) -> Self {
+        let (state, releases, abstentions, disputes, reports, index) = Default::default();
+        PlanLog { log, state, releases, abstentions, disputes, reports, index, read: 0 }
+    }
+
+    /// The site whose release, abstention or dispute stands at an index of the log.
     pub fn site_at(&self, index: u64) -> Option<&Name> {
-        match self.releases.binary_search_by_key(&index, |(index, _)| *index) {
-            Ok(at) => self.releases.get(at).map(|(_, release)| &release.claim().site),
-            Err(_) => {
-                let at = self.abstentions.binary_search_by_key(&index, |(index, _)| *index).ok()?;
-                self.abstentions.get(at).map(|(_, abstention)| &abstention.claim().site)
-            }
+        fn at<T>(all: &[(u64, T)], index: u64) -> Option<&T> {
+            all.binary_search_by_key(&index, |(index, _)| *index).ok().and_then(|at| all.get(at)).map(|(_, one)| one)
         }
+        let release = at(&self.releases, index).map(|release| &release.claim().site);
+        let abstention = || at(&self.abstentions, index).map(|abstention| &abstention.claim().site);
+        release.or_else(abstention).or_else(|| at(&self.disputes, index).map(|dispute| &dispute.claim().site))
     }
 }
 
@@ -99,8 +108,7 @@ impl Centre {
             if !self.plans.contains_key(&digest) {
                 let origin = plan_origin(&self.home.trust.federation, &digest);
                 let log = LogDir::open(&self.home.plan_dir(&digest), &origin, &PublicKey::of(&self.log_key))?;
-                let (state, releases, abstentions, index) = Default::default();
-                self.plans.insert(digest, PlanLog { log, state, releases, abstentions, index, read: 0 });
+                self.plans.insert(digest, PlanLog::new(log));
             }
             self.refresh_plan(&digest)?;
         }
@@ -115,7 +123,17 @@ impl Centre {
             let at = At { registry: &self.registry, index: plan.read };
             let artifact = || self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?);
             match verify::entry(&envelope, &self.registry).map_err(refused)? {
-                Entry::Report(claim, signer) => PlanState::check_report(&claim, &signer, at).map_err(refused)?,
+                Entry::Report(claim, signer) => {
+                    let digest = Digest::of(&envelope);
+                    plan.state.admit_report(digest, &claim, &signer, at).map_err(refused)?;
+                    let report = LoggedReport { index: plan.read, envelope: digest, windows: claim.windows };
+                    plan.reports.push(report);
+                }
+                Entry::Dispute => {
+                    let dispute = verify::dispute(&envelope, &artifact()?, &self.registry).map_err(refused)?;
+                    plan.state.admit_dispute(&dispute, at).map_err(|conflict| refused(conflict.refusal))?;
+                    plan.disputes.push((plan.read, dispute));
+                }
                 Entry::Release => {
                     let release = verify::release(&envelope, &artifact()?, &self.registry).map_err(refused)?;
                     plan.state.admit(&release, at).map_err(|conflict| refused(conflict.refusal))?;

@@ -22,6 +22,8 @@ pub enum Decision {
     Join(Box<JoinRequest>),
     /// The release, or abstention, is in its plan's log already: send the receipt again.
     Again(Digest, u64),
+    /// Send the first report in a plan's log from an index on; the site has seen so much of the log.
+    Reports(Digest, u64, u64),
     /// Append the release, or abstention, to its plan's log and send the receipt.
     Append(Digest, Box<Attestation>),
     /// Refuse, and keep what was sent as evidence beside the logged envelope that it contradicts.
@@ -48,6 +50,10 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
         (Request::Hello(hello), Some(site)) => greet(centre, &hello, &site),
         (Request::Registry { from }, Some(_)) => Decision::Registry(from),
         (Request::Submit(submission), Some(site)) => submit(centre, &submission, &site),
+        (Request::Reports { plan, from, seen }, Some(_)) => match plan_log(centre, &plan) {
+            Ok(_) => Decision::Reports(plan, from, seen),
+            Err(decision) => *decision,
+        },
     }
 }
 
@@ -133,6 +139,7 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     }
     let decided = match verify::entry(&submission.envelope, centre.registry()) {
         Ok(Entry::Abstention) => abstention(centre, submission, site),
+        Ok(Entry::Dispute) => dispute(centre, submission, site),
         // Of any other kind: the release's checks say what is wrong with it.
         _ => release(centre, submission, site),
     };
@@ -175,6 +182,16 @@ fn abstention(centre: &Centre, submission: &Submission, site: &Name) -> Result<D
     let at = At { registry: centre.registry(), index: plan.log.size() };
     plan.state.check_abstention(&abstention, at).map_err(conflict)?;
     Ok(abstention.claim().plan)
+}
+
+/// The plan whose log takes the dispute next. Whether the site is right is for whoever reads the log.
+fn dispute(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
+    let dispute = verify::dispute(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
+    check_sender(&dispute.claim().site, site)?;
+    let plan = plan_log(centre, &dispute.claim().plan)?;
+    let at = At { registry: centre.registry(), index: plan.log.size() };
+    plan.state.check_dispute(&dispute, at).map_err(conflict)?;
+    Ok(dispute.claim().plan)
 }
 
 fn refuse_site(refusal: Refusal, hint: &str) -> Box<Decision> {

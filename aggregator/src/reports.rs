@@ -15,7 +15,7 @@ use fedaudit_core::roster::Party;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, Entry};
 use fedaudit_link::home::write_atomic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A report that was built, logged and written.
@@ -63,16 +63,21 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         log_size,
         releases: &log.releases,
         abstentions: &log.abstentions,
+        disputes: &log.disputes,
+        reports: &log.reports,
     };
     let report = report::compile(&input).map_err(refused)?;
     let json = codec::to_json(&report).map_err(|e| operator(e.to_string()))?;
     let html = render::html(&report).into_bytes();
+    let (number, supersedes) = log.state.next_report(&windows);
     let claim = ReportClaim {
         plan: digest,
         windows,
         log_size,
         registry_size: centre.registry().size(),
         method: METHOD.to_owned(),
+        number,
+        supersedes,
     };
     let head =
         Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces: None };
@@ -117,15 +122,25 @@ fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
 }
 
 fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
-    let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
+    let Some(PlanLog { log, disputes, .. }) = centre.plan(digest) else {
+        return Err(operator(format!("no plan {digest}")));
+    };
     let mut part =
         LogPart { checkpoint: centre.shown(log).1.into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
-            Entry::Release | Entry::Abstention => take(centre, envelope, &mut part)?,
-            // A report travels by its own files, or is an earlier one that this bundle does not need.
-            Entry::Report(..) => part.entries.push(envelope),
+            Entry::Release | Entry::Abstention | Entry::Dispute => take(centre, envelope, &mut part)?,
+            // A report travels by its own files, or is an earlier one that this bundle does not need, unless it is disputed.
+            Entry::Report(..) => {
+                let disputed = Digest::of(&envelope);
+                if disputes.iter().any(|(_, dispute)| dispute.text().report == disputed) {
+                    let subjects = verify::claimed_subjects(&envelope).map_err(refused)?;
+                    let json = subjects.first().map(|json| centre.artifact(json).map(|bytes| (*json, bytes)));
+                    part.artifacts.extend(json.transpose()?);
+                }
+                part.entries.push(envelope);
+            }
         }
     }
     Ok(part)
@@ -218,6 +233,8 @@ pub struct Listed {
     pub index: u64,
     /// What the report claims.
     pub claim: ReportClaim,
+    /// Sites that dispute it.
+    pub disputed: BTreeSet<Name>,
 }
 
 /// Every report logged.
@@ -229,12 +246,27 @@ pub fn list(centre: &Centre) -> Result<Vec<Listed>, Fault> {
     for (digest, published) in centre.registry().plans() {
         let Some(plan) = centre.plan(digest) else { continue };
         for index in 0..plan.log.size() {
-            if let Entry::Report(claim, _) =
-                verify::entry(&plan.log.entry(index)?, centre.registry()).map_err(refused)?
-            {
-                listed.push(Listed { plan: published.plan.plan.clone(), index, claim });
+            let envelope = plan.log.entry(index)?;
+            if let Entry::Report(claim, _) = verify::entry(&envelope, centre.registry()).map_err(refused)? {
+                let report = Digest::of(&envelope);
+                let against = plan.disputes.iter().filter(|(_, dispute)| dispute.text().report == report);
+                let disputed = against.map(|(_, dispute)| dispute.claim().site.clone()).collect();
+                listed.push(Listed { plan: published.plan.plan.clone(), index, claim, disputed });
             }
         }
     }
     Ok(listed)
+}
+
+/// A report as a line for people.
+pub fn line(listed: &Listed) -> String {
+    let Listed { plan, index, claim, disputed } = listed;
+    let supersedes = claim.supersedes.map_or(String::new(), |before| format!(", supersedes {}", before.short()));
+    let disputed: Vec<_> = disputed.iter().map(Name::to_string).collect();
+    let disputed = if disputed.is_empty() { String::new() } else { format!("\tdisputed by {}", disputed.join(", ")) };
+    let (windows, size) = (claim.windows.len(), claim.log_size);
+    format!(
+        "{plan}\tentry {index}\t{windows} windows\t{size} log entries\tnumber {}{supersedes}{disputed}",
+        claim.number
+    )
 }

@@ -12,7 +12,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::{Lock, now, write_atomic};
-use fedaudit_link::protocol::{JoinRequest, Receipt, RegistryPart, Request, Response};
+use fedaudit_link::protocol::{JoinRequest, Receipt, RegistryPart, Reported, Request, Response};
 use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,6 +81,7 @@ impl Centre {
             Decision::Reply(response) => Ok(response),
             Decision::Registry(from) => self.registry_part(from).map_err(Halted),
             Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted),
+            Decision::Reports(plan, from, seen) => self.report_from(&plan, from, seen).map_err(Halted),
             Decision::Again(plan, index) => self.receipt(&plan, index, plan_seen).map_err(Halted),
             Decision::Append(plan, attestation) => {
                 let Some(lock) = lock else { return Err(Halted(operator("a release without the lock"))) };
@@ -142,11 +143,26 @@ impl Centre {
         Ok(Response::Joined { trust })
     }
 
+    fn report_from(&self, plan: &Digest, from: u64, seen: u64) -> Result<Response, Fault> {
+        let report = self.plan(plan).and_then(|log| Some((log, log.reports.iter().find(|r| r.index >= from)?)));
+        let Some((log, report)) = report else { return Ok(Response::Reported(None)) };
+        let envelope = log.log.entry(report.index)?;
+        let subjects = fedaudit_core::verify::claimed_subjects(&envelope).map_err(crate::home::refused)?;
+        let json = subjects.first().map_or(Ok(Vec::new()), |subject| self.artifact(subject))?;
+        let json = if json.len() > limits::ARTIFACT_BYTES { Vec::new() } else { json };
+        let receipt = self.receipt_of(plan, report.index, seen)?;
+        Ok(Response::Reported(Some(Box::new(Reported { envelope, json, receipt }))))
+    }
+
     fn receipt(&self, plan: &Digest, index: u64, seen: u64) -> Result<Response, Fault> {
+        self.receipt_of(plan, index, seen).map(Response::Receipt)
+    }
+
+    fn receipt_of(&self, plan: &Digest, index: u64, seen: u64) -> Result<Receipt, Fault> {
         let Some(plan) = self.plan(plan) else { return Err(operator(format!("no plan {plan}"))) };
         let proof = plan.log.proof(index)?.to_text();
         let consistency = if seen <= plan.log.size() { plan.log.consistency(seen)? } else { Vec::new() };
-        Ok(Response::Receipt(Receipt { proof, consistency }))
+        Ok(Receipt { proof, consistency })
     }
 }
 

@@ -61,6 +61,8 @@ fn bundle(sites: usize) -> Vec<u8> {
         log_size: releases.len() as u64,
         releases: &releases,
         abstentions: &[],
+        disputes: &[],
+        reports: &[],
     };
     let report = compile(&input).expect("compiles");
     let (json, html) = (codec::to_json(&report).expect("encodes"), render::html(&report).into_bytes());

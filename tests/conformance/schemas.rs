@@ -98,7 +98,7 @@ fn every_accepted_vector_keeps_its_schema() {
         let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
         let documents = match kind {
             "contract" | "plan" | "roster-entry" | "trust" => vec![(kind, input["document"].clone())],
-            "release" | "abstention" => {
+            "release" | "abstention" | "dispute" => {
                 vec![(kind, input["artifact"].clone()), ("envelope", input["envelope"].clone())]
             }
             "registry-entry" => vec![("envelope", input["envelope"].clone())],
@@ -116,7 +116,7 @@ fn every_accepted_vector_keeps_its_schema() {
             }
         }
     }
-    assert_eq!(found.len(), 9);
+    assert_eq!(found.len(), 10);
     for (schema, documents) in found {
         let (content, said) = validate(&schema, &documents);
         assert!(content, "{said}");

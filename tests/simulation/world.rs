@@ -327,8 +327,8 @@ impl World {
         for window in &windows {
             let one = [*window];
             let (plan, releases, abstentions) = (digest, &log.releases[..], &log.abstentions[..]);
-            let (registry, log_size) = (centre.registry(), log.log.size());
-            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions };
+            let (registry, log_size, disputes, reports) = (centre.registry(), log.log.size(), &[], &[]);
+            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions, disputes, reports };
             let report = compile(&input).expect("compiles");
             let slice = &report.scopes[0].slices[1];
             for (sex, group) in slice.groups.iter().take(2).enumerate() {

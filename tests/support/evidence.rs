@@ -297,7 +297,8 @@ impl Evidence {
         let registry = self.registry(bundle, claim);
         let (plan, windows, log_size) = (claim.plan, &claim.windows[..], claim.log_size);
         let abstentions = &self.abstentions(bundle)[..];
-        let input = Input { registry: &registry, plan, windows, log_size, releases, abstentions };
+        let (registry, disputes, reports) = (&registry, &[], &[]);
+        let input = Input { registry, plan, windows, log_size, releases, abstentions, disputes, reports };
         report::compile(&input).expect("compiles")
     }
 }

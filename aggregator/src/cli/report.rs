@@ -46,18 +46,12 @@ pub fn run(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
             if json {
                 let rows: Vec<_> = listed
                     .iter()
-                    .map(|r| serde_json::json!({ "plan": r.plan, "index": r.index, "windows": r.claim.windows, "log_size": r.claim.log_size, "method": r.claim.method }))
+                    .map(|r| serde_json::json!({ "plan": r.plan, "index": r.index, "windows": r.claim.windows, "log_size": r.claim.log_size, "method": r.claim.method, "number": r.claim.number, "supersedes": r.claim.supersedes, "disputed": r.disputed }))
                     .collect();
                 say!("{}", serde_json::Value::from(rows));
             } else {
                 for r in listed {
-                    say!(
-                        "{}\tentry {}\t{} windows\t{} log entries",
-                        r.plan,
-                        r.index,
-                        r.claim.windows.len(),
-                        r.claim.log_size
-                    );
+                    say!("{}", reports::line(&r));
                 }
             }
             Ok(())

@@ -20,6 +20,7 @@ pub mod disclosure;
 pub mod envelope;
 pub mod absence;
 pub mod continuity;
+pub mod dispute;
 pub mod merkle;
 pub mod note;
 pub mod log;

@@ -9,7 +9,7 @@ use crate::contract::feature::{self, FeatureValue};
 use crate::envelope::Claimed;
 use crate::event;
 use crate::fault::Refusal;
-use crate::ids::unhex;
+use crate::ids::{Digest, unhex};
 use crate::key::PublicKey;
 use crate::parcel;
 use crate::plan::Plan;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Kinds that are read here, with the fewest vectors that there must be.
-const KINDS: [(&str, usize); 15] = [
+const KINDS: [(&str, usize); 17] = [
     ("contract", 65),
     ("features", 15),
     ("plan", 35),
@@ -32,6 +32,8 @@ const KINDS: [(&str, usize); 15] = [
     ("release", 85),
     ("abstention", 25),
     ("heartbeat", 8),
+    ("dispute", 28),
+    ("report", 8),
     ("log-entry", 6),
     ("record", 50),
     ("bundle", 20),
@@ -114,7 +116,15 @@ fn admit(kind: &Entry, entry: &Value, at: At, state: &mut PlanState) -> Result<(
             let abstention = verify::abstention(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
             state.admit_abstention(&abstention, at)
         }
-        _ => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?, at),
+        Entry::Dispute => {
+            let dispute = verify::dispute(&envelope, &artifact, registry).map_err(|e| e.to_string())?;
+            state.admit_dispute(&dispute, at)
+        }
+        Entry::Report(claim, signer) => {
+            let admitted = state.admit_report(Digest::of(&envelope), claim, signer, at);
+            return admitted.map_err(|refusal| refusal.to_string());
+        }
+        Entry::Release => state.admit(&verify::release(&envelope, &artifact, registry).map_err(|e| e.to_string())?, at),
     };
     admitted.map_err(|conflict| conflict.refusal.to_string())
 }
@@ -177,6 +187,11 @@ fn run(kind: &str, input: &Value, registry: &Registry) -> Result<(), String> {
             let heartbeat = verify::heartbeat(&bytes(input, "envelope"), &bytes(input, "artifact"), registry);
             heartbeat.map(|_| ()).map_err(|refusal| refusal.to_string())
         }
+        "dispute" => said(Entry::Dispute, input, registry),
+        "report" => match verify::entry(&bytes(input, "envelope"), registry) {
+            Ok(kind) => said(kind, input, registry),
+            Err(refusal) => Err(refusal.to_string()),
+        },
         "log-entry" => {
             verify::entry(&bytes(input, "envelope"), registry).map(|_| ()).map_err(|refusal| refusal.to_string())
         }

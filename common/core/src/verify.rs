@@ -2,12 +2,15 @@
 
 mod blocks;
 mod detail;
+mod dispute;
+mod identity;
 mod numbered;
 mod numbers;
 mod order;
 mod private;
 mod zeros;
 
+pub use dispute::{VerifiedDispute, claimed_subjects, dispute, report_json};
 pub use numbered::{Numbered, numbered};
 pub use order::{At, Conflict, PlanState};
 
@@ -207,7 +210,7 @@ pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resul
 }
 
 /// Checks who signed a report, over which files, and reads its claim. Whether the key held where the report stands is for
-/// [`entry`] to say, and [`PlanState::check_report`].
+/// [`entry`] to say, and [`PlanState::admit_report`].
 ///
 /// # Errors
 /// Which check it did not pass.
@@ -230,6 +233,8 @@ pub enum Entry {
     Abstention,
     /// A report by the aggregator, and the id of the key that signed it.
     Report(ReportClaim, Digest),
+    /// A dispute; [`dispute`] checks it.
+    Dispute,
 }
 
 /// Checks who signed an entry of a plan's log, and of what kind it is.
@@ -241,11 +246,14 @@ pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
     match statement.predicate.claim {
         Claim::Release(_) => Ok(Entry::Release),
         Claim::Abstention(_) => Ok(Entry::Abstention),
+        Claim::Dispute(_) => Ok(Entry::Dispute),
         Claim::Report(claim) => {
             same("signer", &Party::Aggregator, &signer.party)?;
             Ok(Entry::Report(claim, signer.key.id()))
         }
-        other => Err(Refusal::new("statement", "a release, an abstention or a report", other.predicate_type())),
+        other => {
+            Err(Refusal::new("statement", "a release, an abstention, a dispute or a report", other.predicate_type()))
+        }
     }
 }
 
@@ -256,6 +264,8 @@ pub enum Kind {
     Release,
     /// An abstention.
     Abstention,
+    /// A dispute.
+    Dispute,
     /// Something else.
     Other,
 }
@@ -268,6 +278,7 @@ pub fn claimed_kind(envelope: &[u8]) -> Result<Kind, Refusal> {
     Ok(match Claimed::parse(envelope)?.claimed_statement()?.predicate.claim {
         Claim::Release(_) => Kind::Release,
         Claim::Abstention(_) => Kind::Abstention,
+        Claim::Dispute(_) => Kind::Dispute,
         _ => Kind::Other,
     })
 }

@@ -26,6 +26,15 @@ pub enum Request {
     },
     /// Take a release.
     Submit(Box<Submission>),
+    /// The first report in a plan's log from an index on.
+    Reports {
+        /// Digest of the plan.
+        plan: Digest,
+        /// First index wanted.
+        from: u64,
+        /// Size of the plan's log at the last checkpoint that the agent verified; 0 for none.
+        seen: u64,
+    },
 }
 
 /// The aggregator answers.
@@ -44,6 +53,8 @@ pub enum Response {
     Receipt(Receipt),
     /// The request is refused.
     Refused(Refused),
+    /// A report; none if the log has no more.
+    Reported(Option<Box<Reported>>),
 }
 
 /// A request to be enrolled.
@@ -195,6 +206,17 @@ pub struct Receipt {
     pub proof: String,
     /// From the size that the agent had seen to the proof's checkpoint.
     pub consistency: Vec<Digest>,
+}
+
+/// A report in a plan's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// `report.json`; empty if it is longer than a response may be.
+    pub json: Vec<u8>,
+    /// That it is in the log, which continues what the agent had seen.
+    pub receipt: Receipt,
 }
 
 /// A refusal: whose fault, which check, what next. Details that help an attacker stay in the aggregator's own log.

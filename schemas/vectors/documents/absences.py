@@ -145,4 +145,4 @@ def waivers():
         yield vector(name, about, "log-entry", {"envelope": log})
     waiver = published("waiver", "site-a", document(WAIVER), "waiver.json", KEYS["aggregator-attest"])
     yield vector("entry-waiver", "a waiver does not belong here", "log-entry", {"envelope": waiver["envelope"]},
-                 "statement: expected a release, an abstention or a report")
+                 "statement: expected a release, an abstention, a dispute or a report")

@@ -13,6 +13,7 @@ from pathlib import Path
 import absences
 import bundles
 import continuity
+import disputes
 import features
 import governance
 import parcels
@@ -25,7 +26,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, features, releases, private, absences, continuity, bundles, wire, parcels):
+    for module in (governance, features, releases, private, absences, continuity, disputes, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

@@ -119,6 +119,14 @@ PLANS = [
     ("unknown-key", "a key that nobody reads", ["owner"], "me", "unknown field `owner`"),
     ("no-disclosure", "a key is missing", ["disclosure"], DELETE, "missing field `disclosure`"),
     ("version-zero", "versions count from 1", ["version"], 0, "`version` is 0"),
+    ("model-digest", "the model that a version is", ["model_digest"],
+     [{"version": "v1", "subject": "0" * 64, "manifest": "1" * 64}], None),
+    ("model-digest-unlisted", "a version that is not measured", ["model_digest"],
+     [{"version": "v2", "subject": "0" * 64}], "`model_versions` does not list it"),
+    ("model-digest-twice", "a version twice", ["model_digest"],
+     [{"version": "v1", "subject": "0" * 64}, {"version": "v1", "subject": "1" * 64}], "names version `v1` twice"),
+    ("model-digest-prefix", "a digest with the name of its function", ["model_digest"],
+     [{"version": "v1", "subject": "sha256:" + "0" * 64}], "malformed: "),
     ("no-model-version", "nothing is measured", ["model_versions"], [], "`model_versions` is empty"),
     ("model-version-twice", "one version twice", ["model_versions"], ["v1", "v1"], "lists `v1` twice"),
     ("no-site", "nobody is required", ["required_sites"], [], "`required_sites` is empty"),
@@ -448,7 +456,8 @@ def registry():
     yield case("no-subject", "a statement about nothing", {"envelope": none, "artifact": site_b}, "statement: expected subjects")
     two = seal(statement(claim, [("roster-entry.json", site_b), ("b.json", site_b)]), GOVERNANCE)
     yield case("two-subjects", "a statement about two files", {"envelope": two, "artifact": site_b}, "statement: expected subjects")
-    report = {"report": {"plan": "0" * 64, "windows": [], "log_size": 0, "registry_size": 0, "method": "1"}}
+    report = {"report": {"plan": "0" * 64, "windows": [], "log_size": 0, "registry_size": 0, "method": "1",
+                         "number": 0, "supersedes": None}}
     stray = seal(statement(report, [("report.json", "{}"), ("report.html", "{}")]), GOVERNANCE)
     yield case("report", "a report does not belong here", {"envelope": stray, "artifact": "{}"}, "artifact: expected 2 files")
     for name, about, claim in [

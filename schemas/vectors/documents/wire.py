@@ -24,8 +24,8 @@ from encode import (
 from world import KEYS, vector
 
 PAD, PREDICTION, OUTCOME, LEDGER, TALLY = range(5)
-JOIN, HELLO, REGISTRY, SUBMIT = range(4)
-JOINED, WELCOME, PART, RECEIPT, REFUSED = range(5)
+JOIN, HELLO, REGISTRY, SUBMIT, REPORTS = range(5)
+JOINED, WELCOME, PART, RECEIPT, REFUSED, REPORTED = range(6)
 SECRET = bytes(range(16))
 SITE_B = [(use, KEYS[f"site-b-{use}"]) for use in ["attest", "note", "transport"]]
 ABSENT = 255
@@ -126,6 +126,7 @@ def records():
         ("spent", digest + window + string("scorecard") + b"\0" + string("0.5") + varint(7) + sequence([signed(3), signed(-12), signed(0)])),
         ("hid", digest + sequence([b"".join(map(varint, [0, 1, 3, 0])), b"".join(map(varint, [0, 1, 5, 1]))])),
         ("abstains", digest + window + string("steward-1") + signed(NOON)),
+        ("disputed", digest + window + varint(6) + digest),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -152,7 +153,7 @@ def records():
                record(LEDGER, b"\x18" + digest + window + string("scorecard") + b"\0" + varint(1) + varint(7) + sequence([])), "malformed: ")
     yield case("ledger-hid-4", "a rule of a later version",
                record(LEDGER, b"\x19" + digest + sequence([b"".join(map(varint, [0, 1, 3, 4]))])), "malformed: ")
-    yield case("ledger-kind-27", "a ledger entry of a later version", record(LEDGER, b"\x1b"), "malformed: ")
+    yield case("ledger-kind-28", "a ledger entry of a later version", record(LEDGER, b"\x1c"), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 
@@ -214,7 +215,9 @@ def requests():
     yield case("registry", "entries from 300 on", varint(REGISTRY) + varint(300))
     yield case("submit", "a release", varint(SUBMIT) + submission())
     yield case("empty", "nothing", b"", "malformed: ")
-    yield case("unknown", "a request of a later version", b"\4", "malformed: ")
+    yield case("unknown", "a request of a later version", b"\5", "malformed: ")
+    yield case("reports", "reports from entry 7 of a plan's log on", varint(REPORTS) + bytes(32) + varint(7) + varint(300))
+    yield case("reports-cut", "without the size seen", varint(REPORTS) + bytes(32) + varint(7), "malformed: ")
     yield case("trailing", "a byte after the request", varint(REGISTRY) + b"\0\0", "malformed: 1 bytes after the end")
     yield case("cut", "the last byte is missing", (varint(HELLO) + hello())[:-1], "malformed: ")
     yield case("kind-long", "the kind as an over-long integer", b"\x82\0\0", "malformed: not the canonical encoding")
@@ -243,7 +246,10 @@ def responses():
     yield case("refused", "a release outside the plan", varint(REFUSED) + refused)
     yield case("blame", "a blame of a later version", varint(REFUSED) + b"\5" + refused[1:], "malformed: ")
     yield case("trailing", "a byte after the response", varint(JOINED) + blob(b"{}") + b"\0", "malformed: 1 bytes after the end")
-    yield case("unknown", "a response of a later version", b"\5", "malformed: ")
+    yield case("unknown", "a response of a later version", b"\6", "malformed: ")
+    yield case("reported", "a report", varint(REPORTED) + b"\1" + blob(b"{}") + blob(b"{}")
+               + string("c2sp.org/tlog-proof@v1\n") + sequence([]))
+    yield case("reported-none", "there are no more", varint(REPORTED) + b"\0")
     yield case("option", "a hash of 31 bytes", varint(RECEIPT) + string("") + sequence([bytes(31)]), "malformed: ")
 
 

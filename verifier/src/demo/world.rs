@@ -183,6 +183,8 @@ impl Demo {
             log_size: SITES.len() as u64,
             releases: &releases,
             abstentions: &[],
+            disputes: &[],
+            reports: &[],
         };
         report::compile(&input).map_err(said)
     }
@@ -195,6 +197,8 @@ impl Demo {
             log_size: SITES.len() as u64,
             registry_size: self.registry.size(),
             method: METHOD.to_owned(),
+            number: 0,
+            supersedes: None,
         };
         let (json, html) = (bundle.report_json.clone(), bundle.report_html.clone());
         let signer = key("aggregator", KeyUse::Attest);

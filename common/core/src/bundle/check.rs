@@ -1,6 +1,7 @@
 //! What a verifier does: rebuild both logs, check every document, recompute the report.
 
 mod complete;
+mod disputes;
 mod entries;
 mod receipt;
 mod registry;
@@ -22,6 +23,7 @@ use crate::report::{self, Input, METHOD, Report};
 use crate::roster::{Party, Registry, Trust, Witnesses, plan_origin, registry_origin};
 use crate::time::Time;
 use crate::verify;
+use entries::below;
 use registry::Replays;
 use std::num::NonZeroUsize;
 
@@ -89,6 +91,7 @@ impl Checker {
             time::check(bundle, &self.trust, at, verdict);
         }
         let (claim, logged) = (claim?, logged?);
+        disputes::check(bundle, &claim, &logged, verdict);
         let entries = bundle.registry.entries.len();
         let as_of = usize::try_from(claim.registry_size).ok().filter(|size| *size <= entries);
         let Some(as_of) = as_of else {
@@ -137,6 +140,7 @@ fn check_plan(
     let logged = entries::check(bundle, registry, scope, workers, verdict);
     if let (Some(()), Some(claim)) = (log, claim) {
         check_logged(bundle, registry, claim, verdict);
+        check_number(bundle, registry, claim, logged.is_some(), verdict);
     }
     logged
 }
@@ -160,6 +164,18 @@ fn check_logged(bundle: &Bundle, registry: &Registry, claim: &ReportClaim, verdi
         }
     }
     verdict.by(signer_of(&bundle.report_envelope, registry));
+}
+
+/// The entries were taken in their order: so the report's number, and what it supersedes, are what the log says.
+fn check_number(bundle: &Bundle, registry: &Registry, claim: &ReportClaim, good: bool, verdict: &mut Verdict) {
+    if good {
+        let found = match claim.supersedes {
+            None => "the first over its windows".to_owned(),
+            Some(before) => format!("number {} over its windows; it supersedes {}", claim.number, before.short()),
+        };
+        verdict.pass("report-number", "report.dsse.json", found);
+        verdict.by(signer_of(&bundle.report_envelope, registry));
+    }
 }
 
 fn check_artifacts(folder: &str, part: &LogPart, registry: &Registry, verdict: &mut Verdict) {
@@ -280,8 +296,10 @@ fn check_report(
         plan: claim.plan,
         windows: &claim.windows,
         log_size: claim.log_size,
-        releases: &logged.releases,
-        abstentions: &logged.abstentions,
+        releases: below(&logged.releases, claim.log_size),
+        abstentions: below(&logged.abstentions, claim.log_size),
+        disputes: below(&logged.disputes, claim.log_size),
+        reports: logged.reports_below(claim.log_size),
     };
     let recomputed = report::compile(&input);
     // The same bytes say the same: nothing need be read.

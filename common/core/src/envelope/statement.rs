@@ -58,6 +58,8 @@ pub enum Claim {
     Heartbeat(HeartbeatClaim),
     /// The aggregator reports on a plan.
     Report(ReportClaim),
+    /// A site says that a report does not name what it logged.
+    Dispute(DisputeClaim),
 }
 
 impl Claim {
@@ -74,6 +76,7 @@ impl Claim {
             Claim::Release(_) => "urn:fedaudit:release:v1",
             Claim::Abstention(_) => "urn:fedaudit:abstention:v1",
             Claim::Report(_) => "urn:fedaudit:report:v1",
+            Claim::Dispute(_) => "urn:fedaudit:dispute:v1",
         }
     }
 
@@ -90,6 +93,7 @@ impl Claim {
             Claim::Release(_) => &["release.json"],
             Claim::Abstention(_) => &["abstention.json"],
             Claim::Report(_) => &["report.json", "report.html"],
+            Claim::Dispute(_) => &["dispute.json"],
         }
     }
 }
@@ -198,6 +202,24 @@ pub struct ReportClaim {
     pub registry_size: u64,
     /// Method version of the figures.
     pub method: String,
+    /// Number among the plan's reports over these very windows, from 0.
+    pub number: u64,
+    /// SHA-256 of the envelope of the report before it over these windows.
+    pub supersedes: Option<Digest>,
+}
+
+/// A site disputes a report. It takes a number among the site's releases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisputeClaim {
+    /// The site.
+    pub site: Name,
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// Number within site and plan, from 0.
+    pub sequence: u64,
+    /// SHA-256 of the envelope before it, within site and plan.
+    pub previous: Option<Digest>,
 }
 
 /// in-toto Statement v1.

@@ -286,6 +286,17 @@ pub enum LedgerEntry {
         /// When.
         at: Time,
     },
+    /// A dispute of a report was signed.
+    Disputed {
+        /// The plan.
+        plan: Digest,
+        /// The window of what it is about.
+        window: Window,
+        /// Its number within site and plan.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
 }
 
 /// Why less than everything of a group is shown. It never leaves the site: beside a release it would say too much.

@@ -1,5 +1,5 @@
-//! Whether two numbered documents of one site, releases or abstentions, contradict each other: a pure function of both,
-//! which anybody can compute.
+//! Whether two numbered documents of one site, releases, abstentions or disputes, contradict each other: a pure
+//! function of both, which anybody can compute.
 
 use super::{Conflict, Content, Document, read};
 use crate::bundle::{Check, Outcome, Verdict, signer_of};
@@ -75,6 +75,7 @@ fn numbered(
     // Of any other kind: the release's checks say what is wrong with it.
     let check = match verify::claimed_kind(envelope) {
         Ok(verify::Kind::Abstention) => "abstention",
+        Ok(verify::Kind::Dispute) => "dispute",
         _ => "release",
     };
     let document = verify::numbered(envelope, artifact, registry)
@@ -150,6 +151,8 @@ fn answers(a: &Numbered, b: &Numbered) -> Option<String> {
         (Numbered::Abstention(_), Numbered::Abstention(_)) => Some(format!("two abstentions for {window}")),
         (Numbered::Release(_), Numbered::Abstention(_)) => unsaid(a, b),
         (Numbered::Abstention(_), Numbered::Release(_)) => unsaid(b, a),
+        // A dispute answers no window.
+        (Numbered::Dispute(_), _) | (_, Numbered::Dispute(_)) => None,
     }
 }
 

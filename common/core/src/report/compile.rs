@@ -1,8 +1,10 @@
 //! From verified releases to a report.
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
+use super::disputed::{LoggedReport, dispute_rows};
 use super::drift::{Against, feature_drift, scope_drift};
 use super::group::Terms;
+use super::identity::identity_rows;
 use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
@@ -11,7 +13,7 @@ use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
 use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
-use crate::contract::Task;
+use crate::contract::{ContractText, Task};
 use crate::disclosure::{
     Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
 };
@@ -22,7 +24,7 @@ use crate::limits;
 use crate::plan::{Plan, Slice};
 use crate::roster::{Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
-use crate::verify::{VerifiedAbstention, VerifiedRelease};
+use crate::verify::{VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report is a function of.
@@ -39,6 +41,10 @@ pub struct Input<'a> {
     pub releases: &'a [(u64, VerifiedRelease)],
     /// Every abstention in the log below that size, likewise.
     pub abstentions: &'a [(u64, VerifiedAbstention)],
+    /// Every dispute in the log below that size, likewise.
+    pub disputes: &'a [(u64, VerifiedDispute)],
+    /// Every report in the log below that size, in order.
+    pub reports: &'a [LoggedReport],
 }
 
 /// Compiles a report.
@@ -87,12 +93,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         plan: document(&plan.plan, plan.version, &plan.title, input.plan),
         contract: document(&contract.contract, contract.version, &contract.title, plan.contract_digest),
         model: contract.model.clone(),
-        decision: DecisionRef {
-            selected: contract.selected().to_owned(),
-            favourable: contract.decision.favourable.clone(),
-        },
+        decision: decision(contract),
         positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
         retrospective: published.issued_at > plan.windows.start,
+        plan_changed_inside: changed_inside(input, plan),
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
         disclosure: disclosure(rule, plan),
@@ -103,6 +107,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used, &absences)).collect(),
         abstentions: abstention_rows(input),
         waivers: waiver_rows(input),
+        disputes: dispute_rows(input),
         scopes,
         weighted,
         feature_drift: against.map(|against| feature_drift(input.windows, against, contract, of)).unwrap_or_default(),
@@ -110,9 +115,23 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         reference: against.and_then(|against| against.given()),
         operations: operation_figures(&texts),
         packs,
+        identity: identity_rows(plan, &sites, input.windows, &used),
         private,
         releases: rows,
     })
+}
+
+fn decision(contract: &ContractText) -> DecisionRef {
+    DecisionRef { selected: contract.selected().to_owned(), favourable: contract.decision.favourable.clone() }
+}
+
+/// The windows in which a later version of the plan was signed. When, governance says; nobody else's clock was asked.
+fn changed_inside(input: &Input, plan: &Plan) -> Vec<Window> {
+    let later = input.registry.plans().map(|(_, published)| published);
+    let later = later.filter(|of| of.plan.plan == plan.plan && of.plan.version > plan.version);
+    let changes: Vec<_> = later.map(|published| published.issued_at).collect();
+    let inside = |window: &&Window| changes.iter().any(|at| window.start <= *at && *at < window.end);
+    input.windows.iter().filter(inside).copied().collect()
 }
 
 fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {
@@ -224,7 +243,7 @@ fn check_roster(input: &Input) -> Result<(), Refusal> {
     }
 }
 
-type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
+pub(super) type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
 
 /// Every release with whether it is used; and those that are. The last one logged for a site and window counts.
 fn sort_releases<'a>(input: &Input<'a>) -> (Vec<ReleaseRow>, Used<'a>) {

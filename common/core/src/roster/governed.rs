@@ -55,7 +55,8 @@ impl Governed {
             | Claim::Heartbeat(_)
             | Claim::Release(_)
             | Claim::Abstention(_)
-            | Claim::Report(_)) => {
+            | Claim::Report(_)
+            | Claim::Dispute(_)) => {
                 let expected = "a contract, plan, roster entry, waiver or epoch";
                 Err(Refusal::new("registry", expected, other.predicate_type()))
             }

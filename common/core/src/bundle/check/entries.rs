@@ -6,16 +6,30 @@ use crate::bundle::{Bundle, LogPart};
 use crate::envelope::{Claim, Claimed, ReportClaim};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
+use crate::report::LoggedReport;
 use crate::roster::{Registry, same};
-use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-/// What sites said below the report's log size, each with its index.
+/// What stands in the plan's log, each with its index; behind the report as well.
 #[derive(Default)]
 pub(super) struct Logged {
     pub releases: Vec<(u64, VerifiedRelease)>,
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
+    pub disputes: Vec<(u64, VerifiedDispute)>,
+    pub reports: Vec<LoggedReport>,
+}
+
+/// Those of them that stand below an index.
+pub(super) fn below<T>(all: &[(u64, T)], size: u64) -> &[(u64, T)] {
+    all.get(..all.partition_point(|(index, _)| *index < size)).unwrap_or_default()
+}
+
+impl Logged {
+    pub fn reports_below(&self, size: u64) -> &[LoggedReport] {
+        self.reports.get(..self.reports.partition_point(|report| report.index < size)).unwrap_or_default()
+    }
 }
 
 /// What the entries are held against.
@@ -34,6 +48,7 @@ enum Judged {
     Report(ReportClaim, Digest),
     Release(Box<VerifiedRelease>),
     Abstention(Box<VerifiedAbstention>),
+    Dispute(Box<VerifiedDispute>),
     /// The heading of the check that it did not pass.
     Refused(&'static str, Refusal),
 }
@@ -53,10 +68,13 @@ pub(super) fn check(
     for (index, (judged, envelope)) in (0..).zip(judged.into_iter().zip(&bundle.plan.entries)) {
         let (check, taken) = match judged {
             Judged::Report(report, signer) => {
-                ("report", PlanState::check_report(&report, &signer, At { registry, index }))
+                let taken = replay.report(At { registry, index }, Digest::of(envelope), report, &signer);
+                let numbered = taken.as_ref().is_err_and(|refusal| refusal.check == "report-number");
+                (if numbered { "report-number" } else { "report" }, taken)
             }
             Judged::Release(release) => ("release", replay.release(At { registry, index }, *release)),
             Judged::Abstention(abstention) => ("abstention", replay.abstention(At { registry, index }, *abstention)),
+            Judged::Dispute(dispute) => ("dispute-entry", replay.dispute(At { registry, index }, *dispute)),
             Judged::Refused(check, refusal) => (check, Err(refusal)),
         };
         if let Err(refusal) = taken {
@@ -69,10 +87,12 @@ pub(super) fn check(
     }
     let logged = replay.logged;
     if good {
-        let found = format!("{} releases signed by their sites, in sequence", logged.releases.len());
+        let [releases, abstentions] =
+            [below(&logged.releases, scope.log_size).len(), below(&logged.abstentions, scope.log_size).len()];
+        let found = format!("{releases} releases signed by their sites, in sequence");
         verdict.pass("release", "plan/entries", found);
-        if !logged.abstentions.is_empty() {
-            let found = format!("{} abstentions signed by their sites, in sequence", logged.abstentions.len());
+        if abstentions > 0 {
+            let found = format!("{abstentions} abstentions signed by their sites, in sequence");
             verdict.pass("abstention", "plan/entries", found);
         }
     }
@@ -112,6 +132,10 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
                 Err(refusal) => refused("abstention", refusal),
             }
         }
+        Ok(Kind::Dispute) => match artifact().and_then(|artifact| verify::dispute(envelope, artifact, registry)) {
+            Ok(dispute) => Judged::Dispute(Box::new(dispute)),
+            Err(refusal) => refused("dispute-entry", refusal),
+        },
         Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
             Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
@@ -141,9 +165,7 @@ impl Replay {
         if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&release.claim().site)) {
             state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.scope.log_size {
-            self.logged.releases.push((at.index, release));
-        }
+        self.logged.releases.push((at.index, release));
         Ok(())
     }
 
@@ -152,9 +174,25 @@ impl Replay {
         if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&abstention.claim().site)) {
             state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
         }
-        if at.index < self.scope.log_size {
-            self.logged.abstentions.push((at.index, abstention));
+        self.logged.abstentions.push((at.index, abstention));
+        Ok(())
+    }
+
+    fn dispute(&mut self, at: At, dispute: VerifiedDispute) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(dispute.claim().plan), &dispute.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&dispute.claim().site)) {
+            state.admit_dispute(&dispute, at).map_err(|conflict| conflict.refusal)?;
         }
+        self.logged.disputes.push((at.index, dispute));
+        Ok(())
+    }
+
+    fn report(&mut self, at: At, envelope: Digest, claim: ReportClaim, signer: &Digest) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(claim.plan), &claim.plan)?;
+        if let Some(state) = &mut self.state {
+            state.admit_report(envelope, &claim, signer, at)?;
+        }
+        self.logged.reports.push(LoggedReport { index: at.index, envelope, windows: claim.windows });
         Ok(())
     }
 
@@ -166,6 +204,7 @@ impl Replay {
             Ok(Claim::Report(_)) => {}
             Ok(Claim::Release(claim)) => drop(self.lost.insert(claim.site)),
             Ok(Claim::Abstention(claim)) => drop(self.lost.insert(claim.site)),
+            Ok(Claim::Dispute(claim)) => drop(self.lost.insert(claim.site)),
             _ => self.state = None,
         }
     }
