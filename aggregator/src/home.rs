@@ -5,7 +5,7 @@
 //! | `config.toml` | addresses | nobody reaches the aggregator |
 //! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
 //! | `trust.json` | what relying parties need | this daemon trusts another governance |
-//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read |
+//! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
 //! | `joins/` | join requests that wait for governance | a site must join again |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
@@ -47,14 +47,24 @@ pub struct Config {
     pub listen: String,
     /// `host:port` at which sites reach it; join tokens carry it.
     pub address: String,
+    /// Minutes between the heartbeats that sites are expected to send; 0 if none are.
+    #[serde(default = "quarter")]
+    pub heartbeat_minutes: u32,
+}
+
+/// What sites do by themselves.
+pub fn quarter() -> u32 {
+    15
 }
 
 impl Config {
     fn to_toml(&self) -> String {
         format!(
             "# Address and UDP port that the daemon listens on.\nlisten = {:?}\n\n\
-             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n",
-            self.listen, self.address
+             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n\n\
+             # Minutes between the heartbeats of a site; `site list` calls it silent after three times as many. 0: none expected.\n\
+             heartbeat_minutes = {}\n",
+            self.listen, self.address, self.heartbeat_minutes
         )
     }
 }
@@ -97,6 +107,11 @@ impl Home {
     /// Folder of a plan's log.
     pub fn plan_dir(&self, plan: &Digest) -> PathBuf {
         self.dir.join("logs/plan").join(plan.to_string())
+    }
+
+    /// Folder of the log of heartbeats.
+    pub fn heartbeats_dir(&self) -> PathBuf {
+        self.dir.join("logs/heartbeats")
     }
 
     /// File of an artifact.

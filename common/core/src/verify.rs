@@ -1,5 +1,6 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod beats;
 mod blocks;
 mod detail;
 mod numbered;
@@ -7,6 +8,7 @@ mod numbers;
 mod order;
 mod private;
 
+pub use beats::{BeatState, SiteBeats};
 pub use numbered::{Numbered, numbered};
 pub use order::{At, Conflict, PlanState};
 

@@ -26,6 +26,10 @@ pub enum Request {
     },
     /// Take a release.
     Submit(Box<Submission>),
+    /// Take a heartbeat; `plan_seen` is the size of the log of heartbeats then.
+    Heartbeat(Box<Submission>),
+    /// The next document of this site that stands in a log and that this home does not have.
+    Mine(Have),
 }
 
 /// The aggregator answers.
@@ -44,6 +48,8 @@ pub enum Response {
     Receipt(Receipt),
     /// The request is refused.
     Refused(Refused),
+    /// A document of this site, from the log in which it stands; none if this home has them all.
+    Mine(Option<Box<Logged>>),
 }
 
 /// A request to be enrolled.
@@ -195,6 +201,37 @@ pub struct Receipt {
     pub proof: String,
     /// From the size that the agent had seen to the proof's checkpoint.
     pub consistency: Vec<Digest>,
+}
+
+/// What a home has of what its site signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Have {
+    /// By plan; of one that is not named, nothing.
+    pub plans: Vec<(Digest, HaveOf)>,
+    /// The heartbeats.
+    pub heartbeats: HaveOf,
+}
+
+/// What a home has of what its site signed for one log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HaveOf {
+    /// The number that comes next.
+    pub next: u64,
+    /// Size of the log at the last checkpoint that the agent verified; 0 for none.
+    pub seen: u64,
+}
+
+/// A document of a site in the log in which it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The plan in whose log it stands; none for a heartbeat.
+    pub plan: Option<Digest>,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// The artifact.
+    pub artifact: Vec<u8>,
+    /// Proof of it.
+    pub receipt: Receipt,
 }
 
 /// A refusal: whose fault, which check, what next. Details that help an attacker stay in the aggregator's own log.

@@ -286,6 +286,15 @@ pub enum LedgerEntry {
         /// When.
         at: Time,
     },
+    /// A new epoch begins, as governance said: the journal was lost, or is older than what it signed.
+    Epoch {
+        /// Its number.
+        epoch: u32,
+        /// SHA-256 of `epoch.json`.
+        document: Digest,
+        /// Names of the logs, and how many records each really has.
+        sizes: Vec<(String, u64)>,
+    },
 }
 
 /// Why less than everything of a group is shown. It never leaves the site: beside a release it would say too much.
