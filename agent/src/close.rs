@@ -146,10 +146,17 @@ fn ledger_entry(of: &Outgoing) -> LedgerEntry {
 /// An outbox older than the ledger would have a window signed a second time: the ledger is asked first.
 pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
     let kept: BTreeSet<_> = site.outbox.list()?.into_iter().map(|release| release.envelope).collect();
-    let mut lost = None;
+    let (mut lost, mut void) = (None, BTreeSet::new());
+    site.journal.ledger(|_, entry| {
+        if let LedgerEntry::Lost { envelope } = entry {
+            void.insert(envelope);
+        }
+        Ok(())
+    })?;
     site.journal.ledger(|_, entry| {
         if let LedgerEntry::Released { window, envelope, .. } | LedgerEntry::Abstained { window, envelope, .. } = entry
             && !kept.contains(&envelope)
+            && !void.contains(&envelope)
         {
             lost.get_or_insert(window);
         }

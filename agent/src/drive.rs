@@ -196,6 +196,10 @@ pub fn hear(
             site.outbox.mark_received(&Digest::of(&release.envelope), &proof, &origin, &note)?;
             shipper.journal_seen(checkpoints);
         }
+        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "epoch" && earlier(site, release) => {
+            tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
+            epoch::give_up(site, release)?;
+        }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
             let what = format!(
@@ -217,6 +221,12 @@ pub fn hear(
         _ => {}
     }
     Ok(())
+}
+
+/// Whether a release was signed in an epoch of the journal that is over.
+fn earlier(site: &Site, release: &Outgoing) -> bool {
+    let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
+    verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
 }
 
 fn hear_beat(

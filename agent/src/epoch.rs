@@ -5,7 +5,8 @@
 //! done when the document is next looked at, and the ledger names the epoch once. The fence is of the epoch before, and so
 //! counts as absent: nothing is signed until the aggregator has shown what it has of this site.
 
-use crate::fence::standing;
+use crate::fence::{self, standing};
+use crate::outbox::Outgoing;
 use crate::site::Site;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
@@ -30,6 +31,25 @@ pub fn begin(site: &mut Site) -> Result<bool, Fault> {
     }
     site.standing = standing(&site.home, site.enrolment.epoch, &mut site.journal, &site.outbox)?;
     Ok(true)
+}
+
+/// Gives up a release that an earlier epoch left without a receipt, and what was numbered after it: its window is answered
+/// anew. The aggregator said that it takes it no more; nobody signs that, so it counts only for what is of an earlier epoch.
+///
+/// Crash order: (1) the fence goes back, (2) the ledger says so, (3) the outbox forgets. Until (3) it is sent, and refused, again.
+///
+/// # Errors
+/// A home that cannot be written.
+pub fn give_up(site: &mut Site, release: &Outgoing) -> Result<(), Fault> {
+    let _import = Lock::acquire(&site.home.import_lock())?;
+    let listed = site.outbox.list()?;
+    let of_plan = || listed.iter().filter(|of| of.plan == release.plan);
+    let last = of_plan().rfind(|of| of.sequence < release.sequence).map(|of| (of.sequence, of.envelope));
+    fence::go_back(site, release.plan, last)?;
+    let lost = of_plan().filter(|of| of.sequence >= release.sequence);
+    let entries: Vec<_> = lost.map(|of| LedgerEntry::Lost { envelope: of.envelope }).collect();
+    site.journal.append(&entries, &mut site.rng)?;
+    site.outbox.forget(&release.plan, release.sequence)
 }
 
 fn begin_one(site: &mut Site, published: &PublishedEpoch) -> Result<(), Fault> {

@@ -153,6 +153,17 @@ pub fn forget_beats(site: &Site) -> Result<(), Fault> {
     change(site, |fence| fence.heartbeat = last)
 }
 
+/// Moves the fence of a plan back behind what an epoch made void.
+///
+/// # Errors
+/// A disk that fails.
+pub fn go_back(site: &Site, plan: Digest, last: Option<(u64, Digest)>) -> Result<(), Fault> {
+    change(site, |fence| match last {
+        Some(last) => drop(fence.plans.insert(plan, last)),
+        None => drop(fence.plans.remove(&plan)),
+    })
+}
+
 /// Nothing is written without a fence: only contact makes a new one.
 fn change(site: &Site, work: impl FnOnce(&mut Fence)) -> Result<(), Fault> {
     let Some(before) = read(&site.home)?.filter(|fence| fence.epoch == site.enrolment.epoch) else { return Ok(()) };

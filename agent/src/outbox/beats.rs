@@ -107,6 +107,20 @@ impl Outbox {
             .run("forget heartbeats in", |c| c.execute("DELETE FROM heartbeat WHERE receipt IS NULL", []).map(|_| ()))
     }
 
+    /// Forgets the documents of a plan from a number on that have no receipt.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn forget(&self, plan: &Digest, from: u64) -> Result<(), Fault> {
+        self.db.run("forget releases in", |c| {
+            c.execute(
+                "DELETE FROM release WHERE plan = ?1 AND sequence >= ?2 AND state <> 'received'",
+                params![plan.0, int(from)],
+            )
+            .map(|_| ())
+        })
+    }
+
     /// Takes a document of this site that the outbox lost and the aggregator logged, with its verified receipt.
     ///
     /// # Errors

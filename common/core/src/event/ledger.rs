@@ -295,6 +295,11 @@ pub enum LedgerEntry {
         /// Names of the logs, and how many records each really has.
         sizes: Vec<(String, u64)>,
     },
+    /// A document that was signed in an earlier epoch and never received: it is void, and its number free again.
+    Lost {
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
 }
 
 /// Why less than everything of a group is shown. It never leaves the site: beside a release it would say too much.
