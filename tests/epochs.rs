@@ -55,8 +55,8 @@ fn an_older_home_goes_on_in_a_new_epoch() {
     assert_eq!(world.logs(), logs, "nothing new is logged");
 
     // More than was ever seen cannot be kept; what is said to be kept must be there.
-    let log = "predictions/admissions";
-    epoch(&world, &["--kept", &format!("{log}=2048")]).fault("operator", &["has seen 1024 records"]);
+    let log = "predictions/graduate-admission/1";
+    epoch(&world, &["--kept", &format!("{log}=2048")]).fault("operator", &["1024 records were seen"]);
     epoch(&world, &["--kept", &format!("{log}=1024")]).good();
     world
         .agent(SITE, &["run", "--once"])

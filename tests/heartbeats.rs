@@ -85,7 +85,7 @@ fn signed(forger: &Forger, site: &str, draft: &Draft) -> Signed {
     let mut journal: Vec<String> = origins.iter().map(note).collect();
     journal.sort();
     let text = HeartbeatText { format: FORMAT, site: name(site), epoch: draft.epoch, journal };
-    let at: Time = draft.at.parse().expect("a time");
+    let at = Time::parse(draft.at).expect("a time");
     let head = Head { federation: name(draft.federation), issued_at: at, seen: None, replaces: None };
     let heartbeat = Heartbeat::new(text).expect("a heartbeat");
     let mut made = attest_heartbeat(&heartbeat, head, draft.sequence, draft.previous, &forger.attest).expect("signs");

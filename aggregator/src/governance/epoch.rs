@@ -64,7 +64,10 @@ impl Governance {
             let origin = journal_origin(&centre.home.trust.federation, site, epoch, log);
             let seen = centre.journal(site, &origin).map_or(0, |seen| seen.checkpoint.size);
             if *size > seen {
-                let what = format!("--kept {log}={size}: the aggregator has seen {seen} records of {origin}");
+                let known: Vec<_> = centre.journals_of(site).map(|seen| &seen.checkpoint).collect();
+                let known: Vec<_> = known.iter().map(|of| format!("{} of {}", of.size, of.origin)).collect();
+                let what =
+                    format!("--kept {log}={size}: of {origin} {seen} records were seen; in all {}", known.join(", "));
                 return Err(operator_hint(
                     what,
                     "keep at most what was seen: the rest cannot be told; nothing was signed",
