@@ -95,9 +95,10 @@ fn signed(forger: &Forger, site: &str, draft: &Draft) -> Signed {
 #[test]
 fn heartbeats_that_do_not_follow_are_refused_by_name() {
     let world = World::new(&["dept-a", "dept-b", "dept-c"]);
-    world.ship("dept-a");
+    // Before: what the forger copies must have seen their keys.
     world.enrol("dept-b");
     world.enrol("dept-c");
+    world.ship("dept-a");
     let client = Client::of_site(&world, "dept-b");
     assert!(matches!(client.ask(&hello("dept-b")), Ok(Response::Hello(_))));
     let forger = Forger::new(&world, "dept-b", "dept-a");
