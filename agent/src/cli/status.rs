@@ -51,13 +51,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         say!("approval by governance is pending, as far as this home's copy of the registry goes");
     }
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
-    if let Err(fault) = site.standing.clear() {
-        say!("nothing new is signed: {}; {}", fault.what, fault.hint);
-    }
-    if let Some(beat) = &beat {
-        let received = if beat.receipt.is_some() { "received" } else { "not received yet" };
-        say!("last heartbeat: {} at {}, {received}; journal in epoch {}", beat.sequence, beat.at, site.enrolment.epoch);
-    }
+    continuity(&site)?;
     if waiting > 0 {
         say!("releases that wait for the data steward: {waiting}; see `release list`");
     }
@@ -81,6 +75,18 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
             source.contract,
             source.seen
         );
+    }
+    Ok(())
+}
+
+/// Whether anything new may be signed, and the last heartbeat.
+fn continuity(site: &Site) -> Result<(), Fault> {
+    if let Err(fault) = site.standing.clear() {
+        say!("nothing new is signed: {}; {}", fault.what, fault.hint);
+    }
+    if let Some(beat) = site.outbox.last_beat()? {
+        let received = if beat.receipt.is_some() { "received" } else { "not received yet" };
+        say!("last heartbeat: {} at {}, {received}; journal in epoch {}", beat.sequence, beat.at, site.enrolment.epoch);
     }
     Ok(())
 }
