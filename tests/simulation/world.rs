@@ -217,8 +217,7 @@ impl World {
     }
 
     fn faulty_step(&mut self, site: usize, lose: bool) -> Result<bool, Fault> {
-        let step = self.next(site);
-        let now = self.now;
+        let (step, now) = (self.next(site), self.now);
         match step {
             Step::Connect => {
                 self.sites[site].1.up();
