@@ -55,6 +55,7 @@ pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result
 pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fault> {
     // A daemon that runs closes windows itself.
     if let Ok(_run) = Lock::try_acquire(&site.home.run_lock()) {
+        site.standing.clear()?;
         close_due(site, now)?;
     }
     let releases = site.outbox.releases()?;
@@ -199,6 +200,9 @@ fn greeted(site: &mut Site, seen: Vec<String>, now: Time) -> Result<Shipper, Fau
     if let Some(registry) = site.outbox.seen_of(&origin)? {
         let welcome = Welcome { protocol: PROTOCOL, software: "a parcel".to_owned(), registry, seen };
         drive::hear(site, &mut shipper, &Ask::hello(), Response::Hello(welcome), now, 0.0)?;
+        if let Some(fault) = shipper.doubted() {
+            return Err(fault);
+        }
     }
     Ok(shipper)
 }

@@ -7,9 +7,11 @@
 //! Altered by others, this file gives itself away: signatures, receipts and the registry are checked again when they are
 //! read.
 
+mod beats;
 mod document;
 mod reports;
 
+pub use beats::Beat;
 pub use document::{Kind, Listed, Outgoing, State};
 pub use reports::Compared;
 
@@ -58,7 +60,9 @@ impl Outbox {
     /// # Errors
     /// A file that is missing or no outbox of this version.
     pub fn open(home: &Path) -> Result<Outbox, Fault> {
-        Ok(Outbox { db: Db::open(&home.join("outbox.sqlite"))? })
+        let db = Db::open(&home.join("outbox.sqlite"))?;
+        db.run("open", |c| c.execute_batch(beats::SCHEMA))?;
+        Ok(Outbox { db })
     }
 
     /// All releases without their bytes, by plan and sequence.

@@ -3,6 +3,7 @@
 use crate::archive::Rounds;
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
+use crate::heartbeat::beat_if_due;
 use crate::home::KEYS;
 use crate::intake::Intake;
 use crate::leave::listed;
@@ -103,7 +104,13 @@ async fn stay_online(
         };
         if until != Until::Synced {
             reload(site, intake)?;
+            if link.shipper.is_settled() {
+                site.standing.clear()?;
+            }
             if close(site, until)? > 0 {
+                continue;
+            }
+            if until == Until::Stopped && link.shipper.is_settled() && beat_if_due(site, now())? {
                 continue;
             }
         }
@@ -134,6 +141,7 @@ async fn stay_offline(
     let mut rounds = Rounds::new();
     loop {
         reload(site, intake)?;
+        site.standing.clear()?;
         while close(site, until)? > 0 {}
         if until == Until::Stopped {
             rounds.go(site, now());

@@ -3,18 +3,21 @@
 //! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
 //! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
 
+mod receipt;
 mod seen;
 
 pub use self::seen::SeenReport;
+use self::seen::reported;
+pub use receipt::proven;
 
-use self::seen::{receipt_of, reported};
 use crate::mirror::Mirror;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::protocol::{Document, PROTOCOL, Refused, RegistryPart, Reported, Response, Welcome};
+use fedaudit_link::protocol::{Document, Logged, PROTOCOL, Refused, RegistryPart, Reported, Response, Welcome};
+use receipt::receipt_of;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What the driver does next.
@@ -28,8 +31,12 @@ pub enum Step {
     Registry(u64),
     /// Ask for the first report in this plan's log from this index on.
     Reports(Digest, u64),
+    /// Ask for what this site signed and this home does not have.
+    Mine,
     /// Send the next ready release.
     Submit,
+    /// Send the heartbeat that waits.
+    Heartbeat,
     /// Nothing to do before this time, unless something becomes ready.
     Wait(Time),
     /// Nothing to do ever: the aggregator or this home contradicts what was signed.
@@ -65,6 +72,8 @@ pub enum Keep {
     Refused(Refused),
     /// A report on a plan, signed and in its log.
     Report(Box<SeenReport>),
+    /// A document of this site, not verified yet.
+    Mine(Box<Logged>),
 }
 
 /// The root of the first so many records of one of this site's journal logs, by origin; none if it has fewer.
@@ -85,7 +94,9 @@ pub enum Asked<'a> {
         /// The last checkpoint of that log that was verified.
         seen: Option<Checkpoint>,
     },
-    /// A release.
+    /// What this home lacks.
+    Mine,
+    /// A release, or a heartbeat.
     Submit {
         /// Its envelope.
         envelope: &'a [u8],
@@ -108,6 +119,10 @@ pub struct Shipper {
     pending: bool,
     /// Plans whose reports are to be read, each from an index on.
     reports: VecDeque<(Digest, u64)>,
+    /// Whether this home has all that the aggregator has of it, as of this connection.
+    settled: bool,
+    /// What contradicts this journal, unless the registry holds a new epoch of it.
+    doubt: Option<Fault>,
 }
 
 /// Registry entries that lead on from the mirror, but not yet up to the checkpoint.
@@ -148,11 +163,14 @@ impl Shipper {
             part: None,
             pending: false,
             reports: VecDeque::new(),
+            settled: false,
+            doubt: None,
         }
     }
 
-    /// What to do at `now`; `ready` says whether a release waits, `registry` how many entries the mirror has.
-    pub fn next(&self, ready: bool, registry: u64, now: Time) -> Step {
+    /// What to do at `now`; `ready` says whether a release waits, `beat` whether a heartbeat, `registry` how many entries the
+    /// mirror has.
+    pub fn next(&self, ready: bool, beat: bool, registry: u64, now: Time) -> Step {
         match &self.state {
             State::Halted(fault) => Step::Halt(fault.clone()),
             State::Down { until } if *until > now => Step::Wait(*until),
@@ -161,8 +179,10 @@ impl Shipper {
             State::Up { poll } if *poll <= now => {
                 Step::Registry(self.part.as_ref().map_or(registry, |part| part.copy.registry().size()))
             }
+            State::Up { .. } if !self.settled => Step::Mine,
             State::Up { .. } if let Some((plan, from)) = self.reports.front() => Step::Reports(*plan, *from),
             State::Up { .. } if ready => Step::Submit,
+            State::Up { .. } if beat => Step::Heartbeat,
             State::Up { poll } => Step::Wait(*poll),
         }
     }
@@ -170,6 +190,30 @@ impl Shipper {
     /// The connection stands. Whether this site was let in shows with the answer to the hello.
     pub fn up(&mut self) {
         self.state = State::Connected;
+        (self.settled, self.doubt) = (false, None);
+    }
+
+    /// The link begins anew: what was judged before no longer holds.
+    pub fn again(&mut self) {
+        self.journals.clear();
+        (self.part, self.doubt) = (None, None);
+        self.state = State::Down { until: Time(i64::MIN) };
+    }
+
+    /// Stops for good, with what the fault says.
+    pub fn halt(&mut self, fault: Fault) -> Fault {
+        self.state = State::Halted(fault.clone());
+        fault
+    }
+
+    /// Whether the aggregator has shown, on this connection, that it has nothing of this site that this home lacks.
+    pub fn is_settled(&self) -> bool {
+        self.is_up() && self.settled
+    }
+
+    /// What contradicts this journal, once the registry is read.
+    pub fn doubted(&self) -> Option<Fault> {
+        self.doubt.clone().filter(|_| self.part.is_none())
     }
 
     /// The connection or an answer was lost. `jitter` is random in 0..1.
@@ -238,6 +282,11 @@ impl Shipper {
         let judged = match (response, asked) {
             (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
             (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
+            (Response::Mine(None), Asked::Mine) => {
+                self.settled = true;
+                Ok(Keep::Nothing)
+            }
+            (Response::Mine(Some(logged)), Asked::Mine) => Ok(Keep::Mine(logged)),
             (Response::Receipt(receipt), Asked::Submit { envelope, origin, seen }) => {
                 receipt_of(receipt, envelope, origin, seen, mirror)
             }
@@ -316,7 +365,9 @@ impl Shipper {
                 );
                 let hint =
                     "this home is older than what it signed: restore the newest copy; a lost journal needs a new epoch";
-                return Err(Judged::Never(Fault::new(Blame::Site, what, hint)));
+                // Unless governance began a new epoch, which the registry says.
+                self.doubt.get_or_insert(Fault::new(Blame::Site, what, hint));
+                continue;
             }
             self.journal_seen([checkpoint]);
         }

@@ -1,5 +1,6 @@
 //! A site that has joined: its journal, its outbox, its copy of the registry, and what it decided about plans.
 
+use crate::fence::{self, Standing};
 use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
@@ -30,6 +31,8 @@ pub struct Site {
     pub outbox: Outbox,
     /// The verified copy of the registry.
     pub mirror: Mirror,
+    /// Whether anything new may be signed.
+    pub standing: Standing,
     /// Salts come from here; seeded by the composition root.
     pub rng: StdRng,
 }
@@ -69,10 +72,11 @@ impl Site {
     /// As [`Site::open`].
     pub fn open_seeded(home: Home, rng: StdRng) -> Result<Site, Fault> {
         let (enrolment, trust) = home.enrolment()?;
-        let journal = Journal::open(&home.dir)?;
+        let mut journal = Journal::open(&home.dir)?;
         let outbox = Outbox::open(&home.dir)?;
         let mirror = read_mirror(&trust, &outbox)?;
-        let mut site = Site { home, enrolment, trust, journal, outbox, mirror, rng };
+        let standing = fence::standing(&home, enrolment.epoch, &mut journal, &outbox)?;
+        let mut site = Site { home, enrolment, trust, journal, outbox, mirror, standing, rng };
         site.begin_ledger()?;
         Ok(site)
     }

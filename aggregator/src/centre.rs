@@ -4,6 +4,7 @@
 //! what others appended, decides, writes artifacts, then tiles, then the checkpoint. A crash before the checkpoint leaves
 //! nothing that counts; a crash after it leaves a whole entry, and the sender's retry is answered with its receipt.
 
+use crate::beats::Beats;
 use crate::home::{Home, operator, refused};
 use crate::store::{Head, LogDir};
 use ed25519_dalek::SigningKey;
@@ -13,7 +14,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::report::LoggedReport;
-use fedaudit_core::roster::{Registry, plan_origin, registry_origin};
+use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_origin};
 use fedaudit_core::verify::{self, At, Entry, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use fedaudit_link::home::{Lock, write_atomic};
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ pub struct Centre {
     registry_log: LogDir,
     registry: Registry,
     plans: BTreeMap<Digest, PlanLog>,
-    journals: BTreeMap<(Name, String), SeenJournal>,
+    beats: Beats,
+    journals: SeenJournals,
 }
 
 /// A plan's log and what follows from it.
@@ -65,6 +67,22 @@ impl PlanLog {
     }
 }
 
+/// What was seen of all journals, with releases and with heartbeats.
+#[derive(Clone, Debug, Default)]
+pub struct SeenJournals(BTreeMap<(Name, String), SeenJournal>);
+
+impl SeenJournals {
+    /// Takes verified checkpoints of a site's journal, and the logged envelope that names their notes.
+    pub fn note(&mut self, site: &Name, checkpoints: &[Checkpoint], notes: &[String], envelope: Digest) {
+        for (checkpoint, note) in checkpoints.iter().zip(notes) {
+            let key = (site.clone(), checkpoint.origin.clone());
+            if self.0.get(&key).is_none_or(|seen| seen.checkpoint.size < checkpoint.size) {
+                self.0.insert(key, SeenJournal { checkpoint: checkpoint.clone(), note: note.clone(), envelope });
+            }
+        }
+    }
+}
+
 /// The largest checkpoint of a journal log that a site signed and the aggregator verified.
 #[derive(Clone, Debug)]
 pub struct SeenJournal {
@@ -86,8 +104,9 @@ impl Centre {
         let origin = registry_origin(&home.trust.federation);
         let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
         let registry = Registry::new(home.trust.clone());
-        let mut centre =
-            Centre { home, log_key, registry_log, registry, plans: BTreeMap::new(), journals: BTreeMap::new() };
+        let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
+        let (plans, journals) = Default::default();
+        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals };
         centre.refresh()?;
         Ok(centre)
     }
@@ -112,7 +131,7 @@ impl Centre {
             }
             self.refresh_plan(&digest)?;
         }
-        Ok(())
+        self.beats.refresh(&self.home, &self.registry, &mut self.journals)
     }
 
     fn refresh_plan(&mut self, digest: &Digest) -> Result<(), Fault> {
@@ -137,7 +156,8 @@ impl Centre {
                 Entry::Release => {
                     let release = verify::release(&envelope, &artifact()?, &self.registry).map_err(refused)?;
                     plan.state.admit(&release, at).map_err(|conflict| refused(conflict.refusal))?;
-                    note_journal(&mut self.journals, &release);
+                    let claim = release.claim();
+                    self.journals.note(&claim.site, release.journal(), &claim.journal, release.envelope());
                     plan.releases.push((plan.read, release));
                 }
                 Entry::Abstention => {
@@ -193,12 +213,14 @@ impl Centre {
 
     /// The last checkpoint seen of one of a site's journal logs.
     pub fn journal(&self, site: &Name, origin: &str) -> Option<&SeenJournal> {
-        self.journals.get(&(site.clone(), origin.to_owned()))
+        self.journals.0.get(&(site.clone(), origin.to_owned()))
     }
 
-    /// The last checkpoints seen of all of a site's journal logs.
+    /// The last checkpoints seen of all logs of a site's journal, in its epoch.
     pub fn journals_of(&self, site: &Name) -> impl Iterator<Item = &SeenJournal> {
-        self.journals.iter().filter(move |((of, _), _)| of == site).map(|(_, seen)| seen)
+        let base = journal_origin(&self.home.trust.federation, site, self.registry.epoch(site), "");
+        let all = self.journals.0.range((site.clone(), base.clone())..);
+        all.take_while(move |((of, origin), _)| of == site && origin.starts_with(&base)).map(|(_, seen)| seen)
     }
 
     /// An artifact that some envelope names.
@@ -271,24 +293,27 @@ impl Centre {
         Ok(self.plans.get(plan).map_or(0, |log| log.log.size()) - 1)
     }
 
+    /// The log of heartbeats.
+    pub fn beats(&self) -> &Beats {
+        &self.beats
+    }
+
+    /// Appends a heartbeat that was checked. `_lock` shows that nobody else appends.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn append_heartbeat(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+        self.keep_artifacts(attestation)?;
+        self.beats.log.append(&[&attestation.envelope], &self.log_key)?;
+        self.beats.refresh(&self.home, &self.registry, &mut self.journals)?;
+        Ok(self.beats.log.size() - 1)
+    }
+
     /// Receipt of both means both are durable: artifacts come before the entry that names them.
     fn keep_artifacts(&self, attestation: &Attestation) -> Result<(), Fault> {
         for artifact in &attestation.artifacts {
             write_atomic(&self.home.artifact_path(&Digest::of(artifact)), artifact, 0o644)?;
         }
         Ok(())
-    }
-}
-
-fn note_journal(journals: &mut BTreeMap<(Name, String), SeenJournal>, release: &VerifiedRelease) {
-    for (checkpoint, note) in release.journal().iter().zip(&release.claim().journal) {
-        let key = (release.claim().site.clone(), checkpoint.origin.clone());
-        let newer = journals.get(&key).is_none_or(|seen| seen.checkpoint.size < checkpoint.size);
-        if newer {
-            journals.insert(
-                key,
-                SeenJournal { checkpoint: checkpoint.clone(), note: note.clone(), envelope: release.envelope() },
-            );
-        }
     }
 }

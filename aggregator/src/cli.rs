@@ -1,12 +1,13 @@
 //! The command line of the aggregator.
 
 mod carried;
+mod continuity;
 mod report;
 
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::governance::{Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint};
+use crate::governance::{Begin, Governance, PublishedAs, Signed, Waive};
+use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint, quarter};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +86,9 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// Heartbeats of the sites.
+    #[command(subcommand)]
+    Heartbeat(continuity::HeartbeatCommand),
     #[command(flatten)]
     Carried(Carried),
 }
@@ -121,11 +125,18 @@ enum SiteCommand {
         #[command(flatten)]
         by_file: ByFile,
     },
-    /// List sites: enrolled, and waiting for approval.
+    /// List sites: enrolled, since when silent, and waiting for approval.
     List {
         /// For programs.
         #[arg(long)]
         json: bool,
+    },
+    /// Let a site go on whose journal was lost, or is older than what it signed: sign a new epoch and publish it.
+    Epoch {
+        #[command(flatten)]
+        wanted: Begin,
+        #[command(flatten)]
+        by_file: ByFile,
     },
 }
 
@@ -179,7 +190,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
             let threshold = witness_threshold.unwrap_or(witnesses.len());
-            let config = Config { listen, address, witnesses };
+            let config = Config { listen, address, heartbeat_minutes: quarter(), witnesses };
             let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
             let fingerprint = governance_fingerprint(&trust);
@@ -198,7 +209,8 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
-            for log in std::iter::once(centre.registry_log()).chain(plans) {
+            let beats = std::iter::once(&centre.beats().log);
+            for log in std::iter::once(centre.registry_log()).chain(plans).chain(beats) {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
@@ -207,6 +219,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             Ok(())
         }
         Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
 }
@@ -305,24 +318,8 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
             say!("site {site} is enrolled");
             Ok(())
         }
-        SiteCommand::List { json } => {
-            let centre = open()?;
-            let enrolled = centre.registry().sites().map(|site| (site.to_string(), "enrolled"));
-            let mut rows: Vec<_> = enrolled.collect();
-            for (site, _) in centre.home.joins()? {
-                if !rows.iter().any(|(known, _)| *known == site.to_string()) {
-                    rows.push((site.to_string(), "waiting for approval"));
-                }
-            }
-            if json {
-                let rows: Vec<_> =
-                    rows.iter().map(|(site, state)| serde_json::json!({ "site": site, "state": state })).collect();
-                say!("{}", serde_json::Value::from(rows));
-            } else {
-                rows.iter().for_each(|(site, state)| say!("{site}\t{state}"));
-            }
-            Ok(())
-        }
+        SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
+        SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }
 

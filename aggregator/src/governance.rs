@@ -9,8 +9,10 @@
 //! Signing needs the folder and a [`Basis`]: what governance knows of the federation. That comes from the aggregator's
 //! home, or, where the folder lies on a machine of its own, from parcels.
 
+mod epoch;
 mod waiver;
 
+pub use epoch::Begin;
 pub use waiver::Waive;
 
 use crate::basis::Basis;

@@ -5,7 +5,7 @@
 //! | `config.toml` | addresses | nobody reaches the aggregator |
 //! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
 //! | `trust.json` | what relying parties need | this daemon trusts another governance |
-//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read; cosignatures are missing |
+//! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
 //! | `joins/` | join requests that wait for governance | a site must join again |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
@@ -47,9 +47,17 @@ pub struct Config {
     pub listen: String,
     /// `host:port` at which sites reach it; join tokens carry it.
     pub address: String,
+    /// Minutes between the heartbeats that sites are expected to send; 0 if none are.
+    #[serde(default = "quarter")]
+    pub heartbeat_minutes: u32,
     /// Who is asked to cosign the logs' checkpoints; who must have, `trust.json` says.
     #[serde(default)]
     pub witnesses: Vec<WitnessAt>,
+}
+
+/// What sites do by themselves.
+pub fn quarter() -> u32 {
+    15
 }
 
 /// A witness and where it is.
@@ -89,9 +97,11 @@ impl Config {
         let mut text = format!(
             "# Address and UDP port that the daemon listens on.\nlisten = {:?}\n\n\
              # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n\n\
+             # Minutes between the heartbeats of a site; `site list` calls it silent after three times as many. 0: none expected.\n\
+             heartbeat_minutes = {}\n\n\
              # Witnesses that are asked to cosign the logs' checkpoints, a table each: `key`, the verifier key that the\n\
              # witness prints, and `url`, its http:// or https:// address. Who must have cosigned, trust.json says.\n",
-            self.listen, self.address
+            self.listen, self.address, self.heartbeat_minutes
         );
         for WitnessAt { url, key } in &self.witnesses {
             text += &format!("\n[[witnesses]]\nkey = {key:?}\nurl = {url:?}\n");
@@ -143,6 +153,11 @@ impl Home {
     /// Folder of a plan's log.
     pub fn plan_dir(&self, plan: &Digest) -> PathBuf {
         self.dir.join("logs/plan").join(plan.to_string())
+    }
+
+    /// Folder of the log of heartbeats.
+    pub fn heartbeats_dir(&self) -> PathBuf {
+        self.dir.join("logs/heartbeats")
     }
 
     /// File of an artifact.

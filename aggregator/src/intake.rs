@@ -1,5 +1,7 @@
 //! What to do with a request: a pure function of the centre's state. [`Centre::answer`](crate::serve) carries it out.
 
+mod mine;
+
 use crate::centre::{Centre, PlanLog};
 use crate::home::SOFTWARE;
 use fedaudit_core::envelope::Attestation;
@@ -8,9 +10,11 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::merkle::verify_consistency;
+use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
-use fedaudit_core::verify::{self, At, Entry, VerifiedRelease};
+use fedaudit_core::verify::{self, At, Entry};
 use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
+use mine::{heartbeat, mine};
 
 /// What a request comes to.
 pub enum Decision {
@@ -20,16 +24,27 @@ pub enum Decision {
     Registry(u64),
     /// Keep a join request for governance.
     Join(Box<JoinRequest>),
-    /// The release, or abstention, is in its plan's log already: send the receipt again.
-    Again(Digest, u64),
+    /// What was sent is in its log already: send the receipt again.
+    Again(Book, u64),
+    /// Append what was sent to its log and send the receipt.
+    Append(Book, Box<Attestation>),
+    /// Send the site a document of its own: where it stands, and how much of that log the site has seen.
+    Mine(Option<(Book, u64, u64)>),
     /// Send the first report in a plan's log from an index on; the site has seen so much of the log.
     Reports(Digest, u64, u64),
-    /// Append the release, or abstention, to its plan's log and send the receipt.
-    Append(Digest, Box<Attestation>),
     /// Refuse, and keep what was sent as evidence beside the logged envelope that it contradicts.
     Conflict(Refused, Option<Digest>),
     /// A site holds a checkpoint of ours that our logs do not lead to: stop serving and say so.
     Halt(String),
+}
+
+/// A log that takes what sites sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Book {
+    /// The log of the plan with this digest.
+    Plan(Digest),
+    /// The log of heartbeats.
+    Heartbeats,
 }
 
 /// Decides about `request` from the holder of `peer`.
@@ -54,6 +69,8 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
             Ok(_) => Decision::Reports(plan, from, seen),
             Err(decision) => *decision,
         },
+        (Request::Heartbeat(submission), Some(site)) => heartbeat(centre, &submission, &site),
+        (Request::Mine(have), Some(site)) => Decision::Mine(mine(centre, &have, &site)),
     }
 }
 
@@ -114,7 +131,9 @@ fn future(centre: &Centre, note: &str) -> Option<String> {
     let origin = note.lines().next()?;
     let registry = Some(centre.registry_log()).filter(|log| log.origin() == origin);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
-    let log = registry.or_else(|| plans().find(|log| log.origin() == origin))?;
+    let plan = || plans().find(|log| log.origin() == origin);
+    let beats = || Some(&centre.beats().log).filter(|log| log.origin() == origin);
+    let log = registry.or_else(plan).or_else(beats)?;
     // Only a checkpoint that we signed can stop us.
     let seen = centre.registry().open_checkpoint(note.as_bytes(), origin).ok()?;
     let behind = seen.size > log.size() || (seen.size == log.size() && seen.root != log.root());
@@ -135,7 +154,7 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?)))
         && centre.plan(&plan).and_then(|log| log.site_at(index)) == Some(site)
     {
-        return Decision::Again(plan, index);
+        return Decision::Again(Book::Plan(plan), index);
     }
     let decided = match verify::entry(&submission.envelope, centre.registry()) {
         Ok(Entry::Abstention) => abstention(centre, submission, site),
@@ -146,7 +165,8 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     match decided {
         Ok(plan) => {
             let artifacts = vec![submission.artifact.clone()];
-            Decision::Append(plan, Box::new(Attestation { envelope: submission.envelope.clone(), artifacts }))
+            let attestation = Attestation { envelope: submission.envelope.clone(), artifacts };
+            Decision::Append(Book::Plan(plan), Box::new(attestation))
         }
         Err(decision) => *decision,
     }
@@ -157,19 +177,11 @@ fn release(centre: &Centre, submission: &Submission, site: &Name) -> Result<Dige
     let release = verify::release(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
     let claim = release.claim();
     check_sender(&claim.site, site)?;
-    // It held when it was signed; since then the journal behind it was lost.
-    let epoch = centre.registry().epoch(&claim.site);
-    if claim.epoch != epoch {
-        let refusal = Refusal::new("epoch", epoch, claim.epoch);
-        return Err(refuse_site(
-            refusal,
-            "governance began a new epoch: what was signed before and not received is lost",
-        ));
-    }
+    check_epoch(centre, &claim.site, claim.epoch)?;
     let plan = plan_log(centre, &claim.plan)?;
     let at = At { registry: centre.registry(), index: plan.log.size() };
     plan.state.check(&release, at).map_err(conflict)?;
-    check_journal(centre, &release, submission)?;
+    check_journal(centre, &claim.site, release.journal(), submission)?;
     Ok(claim.plan)
 }
 
@@ -194,15 +206,25 @@ fn dispute(centre: &Centre, submission: &Submission, site: &Name) -> Result<Dige
     Ok(dispute.claim().plan)
 }
 
-fn refuse_site(refusal: Refusal, hint: &str) -> Box<Decision> {
+/// It held when it was signed; since then the journal behind it was lost.
+pub(crate) fn check_epoch(centre: &Centre, site: &Name, claimed: u32) -> Result<(), Box<Decision>> {
+    let epoch = centre.registry().epoch(site);
+    if claimed == epoch {
+        return Ok(());
+    }
+    let hint = "governance began a new epoch: what was signed before and not received is lost";
+    Err(refuse_site(Refusal::new("epoch", epoch, claimed), hint))
+}
+
+pub(crate) fn refuse_site(refusal: Refusal, hint: &str) -> Box<Decision> {
     Box::new(Decision::Reply(refused(Blame::Site, refusal, hint)))
 }
 
-fn not_logged(refusal: Refusal) -> Box<Decision> {
+pub(crate) fn not_logged(refusal: Refusal) -> Box<Decision> {
     refuse_site(refusal, "the release is not logged; report it to the site's operator")
 }
 
-fn check_sender(claimed: &Name, site: &Name) -> Result<(), Box<Decision>> {
+pub(crate) fn check_sender(claimed: &Name, site: &Name) -> Result<(), Box<Decision>> {
     if claimed == site {
         return Ok(());
     }
@@ -217,7 +239,7 @@ fn plan_log<'a>(centre: &'a Centre, plan: &Digest) -> Result<&'a PlanLog, Box<De
     })
 }
 
-fn conflict(conflict: verify::Conflict) -> Box<Decision> {
+pub(crate) fn conflict(conflict: verify::Conflict) -> Box<Decision> {
     let hint = "both signed documents are kept as evidence; the site's operator must explain";
     let refused = Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() };
     Box::new(Decision::Conflict(refused, conflict.against))
@@ -225,9 +247,14 @@ fn conflict(conflict: verify::Conflict) -> Box<Decision> {
 
 /// Each journal checkpoint must be consistent with the last one seen, whichever is the larger. If it is not, that is a
 /// conflict with the logged envelope that names that one; a proof that nobody sent tells nothing of either.
-fn check_journal(centre: &Centre, release: &VerifiedRelease, submission: &Submission) -> Result<(), Box<Decision>> {
-    for checkpoint in release.journal() {
-        let Some(known) = centre.journal(&release.claim().site, &checkpoint.origin) else { continue };
+pub(crate) fn check_journal(
+    centre: &Centre,
+    site: &Name,
+    journal: &[Checkpoint],
+    submission: &Submission,
+) -> Result<(), Box<Decision>> {
+    for checkpoint in journal {
+        let Some(known) = centre.journal(site, &checkpoint.origin) else { continue };
         let seen = &known.checkpoint;
         let (old, new) = if seen.size <= checkpoint.size { (seen, checkpoint) } else { (checkpoint, seen) };
         let proof =

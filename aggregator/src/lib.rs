@@ -8,6 +8,7 @@
 
 pub mod basis;
 pub mod by_file;
+pub mod beats;
 pub mod centre;
 pub mod cli;
 pub mod conflicts;

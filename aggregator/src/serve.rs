@@ -2,7 +2,8 @@
 
 use crate::centre::Centre;
 use crate::home::operator;
-use crate::intake::{Decision, decide, frame_limit};
+use crate::intake::{Book, Decision, decide, frame_limit};
+use crate::store::LogDir;
 use crate::witnesses::Sender;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
@@ -12,7 +13,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::{Lock, now, write_atomic};
-use fedaudit_link::protocol::{JoinRequest, Receipt, RegistryPart, Reported, Request, Response};
+use fedaudit_link::protocol::{JoinRequest, Logged, Receipt, RegistryPart, Reported, Request, Response};
 use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Centre {
         };
         // A submission is decided about under the lock, so that the decision still holds when it is carried out.
         let lock = match &request {
-            Request::Submit(_) => Some(self.lock().map_err(Halted)?),
+            Request::Submit(_) | Request::Heartbeat(_) => Some(self.lock().map_err(Halted)?),
             _ => None,
         };
         if lock.is_none() {
@@ -73,7 +74,7 @@ impl Centre {
         now: Time,
     ) -> Result<Response, Halted> {
         let sent = match &request {
-            Request::Submit(submission) => Some(submission.clone()),
+            Request::Submit(sent) | Request::Heartbeat(sent) => Some(sent.clone()),
             _ => None,
         };
         let plan_seen = sent.as_ref().map_or(0, |sent| sent.plan_seen);
@@ -82,11 +83,18 @@ impl Centre {
             Decision::Registry(from) => self.registry_part(from).map_err(Halted),
             Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted),
             Decision::Reports(plan, from, seen) => self.report_from(&plan, from, seen).map_err(Halted),
-            Decision::Again(plan, index) => self.receipt(&plan, index, plan_seen).map_err(Halted),
-            Decision::Append(plan, attestation) => {
+            Decision::Again(book, index) => self.receipt(book, index, plan_seen).map(Response::Receipt).map_err(Halted),
+            Decision::Append(book, attestation) => {
                 let Some(lock) = lock else { return Err(Halted(operator("a release without the lock"))) };
-                let index = self.append(&plan, &attestation, lock).map_err(Halted)?;
-                self.receipt(&plan, index, plan_seen).map_err(Halted)
+                let index = match book {
+                    Book::Plan(plan) => self.append(&plan, &attestation, lock),
+                    Book::Heartbeats => self.append_heartbeat(&attestation, lock),
+                };
+                self.receipt(book, index.map_err(Halted)?, plan_seen).map(Response::Receipt).map_err(Halted)
+            }
+            Decision::Mine(found) => {
+                let logged = found.map(|(book, index, seen)| self.logged_at(book, index, seen)).transpose();
+                logged.map(|logged| Response::Mine(logged.map(Box::new))).map_err(Halted)
             }
             Decision::Conflict(refused, against) => {
                 if let (Some(sent), Some(site)) = (sent, self.registry().site_of(peer)) {
@@ -150,19 +158,35 @@ impl Centre {
         let subjects = fedaudit_core::verify::claimed_subjects(&envelope).map_err(crate::home::refused)?;
         let json = subjects.first().map_or(Ok(Vec::new()), |subject| self.artifact(subject))?;
         let json = if json.len() > limits::ARTIFACT_BYTES { Vec::new() } else { json };
-        let receipt = self.receipt_of(plan, report.index, seen)?;
+        let receipt = self.receipt(Book::Plan(*plan), report.index, seen)?;
         Ok(Response::Reported(Some(Box::new(Reported { envelope, json, receipt }))))
     }
 
-    fn receipt(&self, plan: &Digest, index: u64, seen: u64) -> Result<Response, Fault> {
-        self.receipt_of(plan, index, seen).map(Response::Receipt)
+    fn book(&self, book: Book) -> Result<&LogDir, Fault> {
+        match book {
+            Book::Heartbeats => Ok(&self.beats().log),
+            Book::Plan(plan) => {
+                self.plan(&plan).map(|plan| &plan.log).ok_or_else(|| operator(format!("no plan {plan}")))
+            }
+        }
     }
 
-    fn receipt_of(&self, plan: &Digest, index: u64, seen: u64) -> Result<Receipt, Fault> {
-        let Some(plan) = self.plan(plan) else { return Err(operator(format!("no plan {plan}"))) };
-        let proof = plan.log.proof(index)?.to_text();
-        let consistency = if seen <= plan.log.size() { plan.log.consistency(seen)? } else { Vec::new() };
+    fn receipt(&self, book: Book, index: u64, seen: u64) -> Result<Receipt, Fault> {
+        let log = self.book(book)?;
+        let proof = log.proof(index)?.to_text();
+        let consistency = if seen <= log.size() { log.consistency(seen)? } else { Vec::new() };
         Ok(Receipt { proof, consistency })
+    }
+
+    fn logged_at(&self, book: Book, index: u64, seen: u64) -> Result<Logged, Fault> {
+        let envelope = self.book(book)?.entry(index)?;
+        let artifact =
+            self.artifact(&fedaudit_core::verify::claimed_subject(&envelope).map_err(crate::home::refused)?)?;
+        let plan = match book {
+            Book::Plan(plan) => Some(plan),
+            Book::Heartbeats => None,
+        };
+        Ok(Logged { plan, envelope, artifact, receipt: self.receipt(book, index, seen)? })
     }
 }
 

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const SCHEMAS: [&str; 11] = [
+const SCHEMAS: [&str; 13] = [
     "contract",
     "plan",
     "roster-entry",
     "waiver",
+    "epoch",
+    "heartbeat",
     "trust",
     "release",
     "abstention",

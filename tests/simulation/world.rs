@@ -87,8 +87,8 @@ impl World {
     pub fn new(seed: u64) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let (home, governance) = (dir.path().join("aggregator"), dir.path().join("governance"));
-        let config =
-            CentreConfig { listen: "127.0.0.1:1".to_owned(), address: "127.0.0.1:1".to_owned(), witnesses: Vec::new() };
+        let here = || "127.0.0.1:1".to_owned();
+        let config = CentreConfig { listen: here(), address: here(), heartbeat_minutes: 0, witnesses: Vec::new() };
         init(&home, &governance, &name("sim"), &config, 0).expect("a federation");
         let mut centre = Centre::open(CentreHome::open(&home).expect("a home")).expect("opens");
         let now = Time::parse("2026-01-05T00:00:00Z").expect("a time");
@@ -217,8 +217,7 @@ impl World {
     }
 
     fn faulty_step(&mut self, site: usize, lose: bool) -> Result<bool, Fault> {
-        let step = self.next(site);
-        let now = self.now;
+        let (step, now) = (self.next(site), self.now);
         match step {
             Step::Connect => {
                 self.sites[site].1.up();

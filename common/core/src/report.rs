@@ -70,6 +70,7 @@ pub use story::story;
 pub use tables::tables;
 
 use crate::codec;
+use crate::continuity::KeptLog;
 use crate::disclosure::Quality;
 use crate::envelope::{Attestation, Claim, Head, ReportClaim, seal};
 use crate::event::{IntakeCounts, Tier};
@@ -233,6 +234,21 @@ pub struct SiteRow {
     pub quality: Option<Quality>,
     /// Sampled tiers, by model version.
     pub sampled: Vec<SampledRow>,
+    /// Later epochs of its journal, which was lost or is older than what it signed; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<EpochRow>,
+}
+
+/// An epoch of a site's journal that governance let begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRow {
+    /// Its number, from 2.
+    pub epoch: u32,
+    /// How many records governance says are kept of each log; logs that are not named are lost.
+    pub kept: Vec<KeptLog>,
+    /// What happened, as governance says.
+    pub reason: String,
 }
 
 /// A release in the plan's log.

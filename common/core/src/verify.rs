@@ -1,5 +1,6 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod beats;
 mod blocks;
 mod detail;
 mod dispute;
@@ -10,6 +11,7 @@ mod order;
 mod private;
 mod zeros;
 
+pub use beats::{BeatState, SiteBeats};
 pub use dispute::{VerifiedDispute, claimed_subjects, dispute, report_json};
 pub use numbered::{Numbered, numbered};
 pub use order::{At, Conflict, PlanState};

@@ -35,6 +35,10 @@ pub enum Request {
         /// Size of the plan's log at the last checkpoint that the agent verified; 0 for none.
         seen: u64,
     },
+    /// Take a heartbeat; `plan_seen` is the size of the log of heartbeats then.
+    Heartbeat(Box<Submission>),
+    /// The next document of this site that stands in a log and that this home does not have.
+    Mine(Have),
 }
 
 /// The aggregator answers.
@@ -55,6 +59,8 @@ pub enum Response {
     Refused(Refused),
     /// A report; none if the log has no more.
     Reported(Option<Box<Reported>>),
+    /// A document of this site, from the log in which it stands; none if this home has them all.
+    Mine(Option<Box<Logged>>),
 }
 
 /// A request to be enrolled.
@@ -216,6 +222,37 @@ pub struct Reported {
     /// `report.json`; empty if it is longer than a response may be.
     pub json: Vec<u8>,
     /// That it is in the log, which continues what the agent had seen.
+    pub receipt: Receipt,
+}
+
+/// What a home has of what its site signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Have {
+    /// By plan; of one that is not named, nothing.
+    pub plans: Vec<(Digest, HaveOf)>,
+    /// The heartbeats.
+    pub heartbeats: HaveOf,
+}
+
+/// What a home has of what its site signed for one log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HaveOf {
+    /// The number that comes next.
+    pub next: u64,
+    /// Size of the log at the last checkpoint that the agent verified; 0 for none.
+    pub seen: u64,
+}
+
+/// A document of a site in the log in which it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The plan in whose log it stands; none for a heartbeat.
+    pub plan: Option<Digest>,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// The artifact.
+    pub artifact: Vec<u8>,
+    /// Proof of it.
     pub receipt: Receipt,
 }
 

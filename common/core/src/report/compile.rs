@@ -12,7 +12,9 @@ use super::private::private_figures;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
-use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
+use super::{
+    DecisionRef, DisclosureRef, DocumentRef, EpochRow, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use,
+};
 use crate::contract::{ContractText, Task};
 use crate::disclosure::{
     Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
@@ -22,7 +24,7 @@ use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::limits;
 use crate::plan::{Plan, Slice};
-use crate::roster::{Registry, plan_origin, registry_origin, same};
+use crate::roster::{PublishedEpoch, Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
 use crate::verify::{VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,7 +106,7 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
         registry: LogRef { origin: registry_origin(federation), size: input.registry.size() },
-        sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used, &absences)).collect(),
+        sites: sites.iter().map(|site| site_row(site, plan, input, &used, &absences)).collect(),
         abstentions: abstention_rows(input),
         waivers: waiver_rows(input),
         disputes: dispute_rows(input),
@@ -279,7 +281,13 @@ fn sites(registry: &Registry, plan: &Plan) -> Vec<Name> {
     registry.sites().chain(&plan.required_sites).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences: &Absences) -> SiteRow {
+fn site_row(site: &Name, plan: &Plan, input: &Input, used: &Used, absences: &Absences) -> SiteRow {
+    let windows = input.windows;
+    let epoch = |of: &PublishedEpoch| EpochRow {
+        epoch: of.epoch.epoch,
+        kept: of.epoch.kept.clone(),
+        reason: of.epoch.reason.clone(),
+    };
     let releases: Vec<&ReleaseText> =
         windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let open = windows.iter().filter(|window| !used.contains_key(&(site, **window)));
@@ -297,6 +305,7 @@ fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences:
         intake: intake(&releases),
         quality: quality(&releases),
         sampled: sampled_rows(&releases),
+        epochs: input.registry.epochs_of(site).map(epoch).collect(),
     }
 }
 

@@ -1,0 +1,85 @@
+//! Commands about sites that go on, fall silent, or begin again.
+
+use super::{ByFile, say};
+use crate::basis::Basis;
+use crate::beats;
+use crate::by_file;
+use crate::centre::Centre;
+use crate::governance::{Begin, Governance, Signed};
+use clap::Subcommand;
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::Name;
+use fedaudit_link::home::now;
+use std::path::Path;
+
+#[derive(Subcommand)]
+pub enum HeartbeatCommand {
+    /// List the heartbeats logged: site, number, when, index, digest.
+    List {
+        /// Of this site only.
+        #[arg(long)]
+        site: Option<Name>,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What was logged, for people or programs.
+pub fn heartbeats(
+    centre: &Centre,
+    HeartbeatCommand::List { site, json }: HeartbeatCommand,
+) -> Result<Vec<String>, Fault> {
+    let rows = beats::list(centre, site.as_ref())?;
+    if json {
+        return Ok(vec![serde_json::json!(rows).to_string()]);
+    }
+    let line = |r: &beats::Row| format!("{}\t{}\t{}\tentry {}\t{}", r.site, r.sequence, r.at, r.index, r.envelope);
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    for of in beats::beats(centre, now()).iter().filter(|of| site.as_ref().is_none_or(|site| *site == of.site)) {
+        lines.extend(of.gaps.iter().map(|(from, to)| format!("{}\tsilent from {from} to {to}", of.site)));
+        lines.extend(of.silent_since.map(|since| format!("{}\tsilent since {since}", of.site)));
+    }
+    Ok(lines)
+}
+
+/// Every site with its state and its last heartbeat.
+pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
+    let beats = beats::beats(centre, now());
+    let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
+    waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
+    waiting.dedup();
+    if json {
+        let enrolled = beats.iter().map(|of| {
+            serde_json::json!({
+                "site": of.site, "state": "enrolled", "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
+                "last_heartbeat": of.last, "silent_since": of.silent_since, "gaps": of.gaps,
+            })
+        });
+        let waiting = waiting.iter().map(|site| serde_json::json!({ "site": site, "state": "waiting for approval" }));
+        return Ok(vec![enrolled.chain(waiting).collect::<serde_json::Value>().to_string()]);
+    }
+    let enrolled = beats.iter().map(|of| {
+        let epoch = centre.registry().epoch(&of.site);
+        let epoch = if epoch > 1 { format!("\tepoch {epoch}") } else { String::new() };
+        format!("{}\tenrolled\t{}{epoch}", of.site, of.line())
+    });
+    Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
+}
+
+/// Publishes a new epoch; with `--from` and `--to`, signs it to be published elsewhere.
+pub fn epoch(
+    wanted: &Begin,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    if let Some(to) = by_file.to {
+        let make =
+            |governance: &Governance, basis: &Basis| governance.sign_epoch(basis, wanted, now()).map(Signed::New);
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let epoch = Governance::open(governance, &centre)?.begin_epoch(&mut centre, wanted, now())?;
+    say([format!("epoch {epoch} of {} published; its agent begins it when it next reads the registry", wanted.site)])
+}
