@@ -192,6 +192,18 @@ pub fn hear(
             heard.map_err(|fault| if shipper.is_pending() { pending(&site.enrolment.site) } else { fault })?
         }
     };
+    keep_what(site, shipper, ask, keep, (now, jitter))?;
+    go_on(site, shipper, ask, now, jitter)
+}
+
+/// Keeps what was verified.
+fn keep_what(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    ask: &Ask,
+    keep: Keep,
+    (now, jitter): (Time, f64),
+) -> Result<(), Fault> {
     match (keep, &ask.release) {
         (Keep::Registry { from, entries, note, mirror }, _) => {
             let origin = registry_origin(&site.enrolment.federation);
@@ -225,7 +237,7 @@ pub fn hear(
         }
         _ => {}
     }
-    go_on(site, shipper, ask, now, jitter)
+    Ok(())
 }
 
 /// What the registry, and the aggregator's word that it has no more of this site, lead to.
