@@ -196,6 +196,37 @@ fn a_histogram_cut_at_the_threshold() {
 }
 
 #[test]
+fn a_group_that_is_never_selected() {
+    // All women were denied, with and without a label.
+    let mut groups = many();
+    groups.iter_mut().filter(|of| of.sex == "female").for_each(|of| of.decision = "deny");
+    let shown = |plan: &str| {
+        let mut site = Site::open();
+        site.take(&site.events("a", &groups));
+        let release = site.released("credits", plan);
+        let said = site.desk.world.agent(SITE, &["release", "show", WINDOW, "--plan", "credits"]).good().out;
+        (site, release, said)
+    };
+    // By default that is what an audit is to find.
+    let (_, release, said) = shown(PLAN);
+    let women = block(&release, &["sex"], &["female"]);
+    assert_eq!(women, json!({ "full": [[48, 48, 48], [0, 0, 0], [0, 0, 0]] }));
+    assert!(said.contains("k = 10\n") && !said.contains("from 0 to k - 1"), "{said}");
+    // A plan that hides zeros shows none of any group but of what nobody at all has, no decision, and the desk says so.
+    let (site, release, said) = shown(&PLAN.replace("k = 10", "k = 10\nhide_zeros = true"));
+    let attributes: [&[&str]; 3] = [&["sex"], &["region"], &["sex", "region"]];
+    let told = attributes.map(|of| [blocks(&release, of), folds(&release, of)].concat()).concat();
+    for of in &told {
+        let cells = full(of).is_some_and(|cells| cells[..2].iter().flatten().any(|count| *count == 0));
+        let totals = [0, 1].iter().any(|decision| of["margins"]["decisions"][decision] == json!(0));
+        assert!(!cells && !totals && of["n"] != json!(0), "{of}");
+    }
+    assert!(said.contains("k = 10, zeros hidden\n"), "{said}");
+    assert!(said.contains("it has a number from 0 to k - 1") && !said.contains("from 1 to k - 1"), "{said}");
+    site.reported("credits");
+}
+
+#[test]
 fn intersections_against_their_totals() {
     let mut site = Site::open();
     let mut groups = many();
