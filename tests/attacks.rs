@@ -3,8 +3,9 @@
 
 #[path = "attacks/site.rs"]
 mod site;
+#[path = "attacks/together.rs"]
+mod together;
 
-use fedaudit_tests::{figures, run};
 use serde_json::{Value, json};
 use site::{Group, PLAN, SITE, Site, WINDOW, block, blocks, folds, full};
 
@@ -136,11 +137,7 @@ fn all_scores_of_a_sum_but_one() {
     assert_eq!(sums(&shown["release"], 3, 0), sums(&release, 3, 0), "the desk shows what left");
     site.desk.world.agent(SITE, &["journal", "reproduce", "all"]).good();
 
-    let out = site.desk.world.scratch("report");
-    site.desk.world.aggregator(&["report", "build", "credits", "--out", &out.to_string_lossy()]).good();
-    let [bundle, trust] = ["bundle.zip", "trust.json"].map(|name| out.join(name).to_string_lossy().into_owned());
-    run("fedaudit-verify", &[bundle.as_str(), "--trust", &trust]).good();
-    let report = figures::json(&out.join("report.json"));
+    let report = site.reported("credits");
     assert_eq!(report["disclosure"]["moment_step"], json!("0.01"));
     let group = &report["scopes"][0]["slices"][0]["groups"][0];
     // 96 of 192 labelled events have 0.25, one 0.7469, the others 0.75.
@@ -199,6 +196,37 @@ fn a_histogram_cut_at_the_threshold() {
 }
 
 #[test]
+fn a_group_that_is_never_selected() {
+    // All women were denied, with and without a label.
+    let mut groups = many();
+    groups.iter_mut().filter(|of| of.sex == "female").for_each(|of| of.decision = "deny");
+    let shown = |plan: &str| {
+        let mut site = Site::open();
+        site.take(&site.events("a", &groups));
+        let release = site.released("credits", plan);
+        let said = site.desk.world.agent(SITE, &["release", "show", WINDOW, "--plan", "credits"]).good().out;
+        (site, release, said)
+    };
+    // By default that is what an audit is to find.
+    let (_, release, said) = shown(PLAN);
+    let women = block(&release, &["sex"], &["female"]);
+    assert_eq!(women, json!({ "full": [[48, 48, 48], [0, 0, 0], [0, 0, 0]] }));
+    assert!(said.contains("k = 10\n") && !said.contains("from 0 to k - 1"), "{said}");
+    // A plan that hides zeros shows none of any group but of what nobody at all has, no decision, and the desk says so.
+    let (site, release, said) = shown(&PLAN.replace("k = 10", "k = 10\nhide_zeros = true"));
+    let attributes: [&[&str]; 3] = [&["sex"], &["region"], &["sex", "region"]];
+    let told = attributes.map(|of| [blocks(&release, of), folds(&release, of)].concat()).concat();
+    for of in &told {
+        let cells = full(of).is_some_and(|cells| cells[..2].iter().flatten().any(|count| *count == 0));
+        let totals = [0, 1].iter().any(|decision| of["margins"]["decisions"][decision] == json!(0));
+        assert!(!cells && !totals && of["n"] != json!(0), "{of}");
+    }
+    assert!(said.contains("k = 10, zeros hidden\n"), "{said}");
+    assert!(said.contains("it has a number from 0 to k - 1") && !said.contains("from 1 to k - 1"), "{said}");
+    site.reported("credits");
+}
+
+#[test]
 fn intersections_against_their_totals() {
     let mut site = Site::open();
     let mut groups = many();
@@ -249,108 +277,6 @@ fn two_plans_with_almost_equal_slices() {
 }
 
 #[test]
-fn a_total_by_region_less_two_groups_of_three() {
-    let mut site = Site::open();
-    let mut groups = Vec::new();
-    for (sex, region, denied) in [
-        ("female", "south", 3),
-        ("female", "north", 8),
-        ("male", "south", 20),
-        ("male", "north", 20),
-        ("divers", "south", 20),
-        ("divers", "north", 20),
-    ] {
-        for (decision, label, count) in [("deny", "default", denied), ("grant", "default", 20), ("grant", "repaid", 20)]
-        {
-            groups.push(Group { sex, region, decision, label: Some(label), count, ..Group::default() });
-        }
-    }
-    site.take(&site.events("a", &groups));
-    // Of the women, no more than how many there are: 3 and 8 denied, 11 together, 0 to 11 each.
-    let release = site.released("credits", &plan_by(&["sex", "region"]));
-    let women = ["south", "north"].map(|region| block(&release, &["sex", "region"], &["female", region]));
-    assert_eq!(women, [json!({ "n": 43 }), json!({ "n": 48 })]);
-    // Of the south, 43 are denied: less 20 there are 23, twice; less both, the three.
-    kept_back_together(&site, "regions", &plan_by(&["region"]), "sex x region");
-}
-
-/// Three days: three women are denied on the second, and 20 on each of the others.
-fn three_days() -> Vec<Group> {
-    let mut groups = Vec::new();
-    for (day, denied) in [20, 3, 20].into_iter().enumerate() {
-        for (sex, decision, label, count) in [
-            ("female", "deny", "default", denied),
-            ("female", "grant", "default", 20),
-            ("female", "grant", "repaid", 20),
-            ("male", "deny", "default", if denied == 3 { 0 } else { 20 }),
-            ("male", "grant", "default", 20),
-            ("male", "grant", "repaid", 20),
-        ] {
-            groups.push(Group { sex, decision, label: Some(label), day, count, ..Group::default() });
-        }
-    }
-    groups
-}
-
-/// The plan by sex, of days of May.
-fn plan_of(from: usize, to: usize, every: &str) -> String {
-    let text = plan_by(&["sex"]).replace("2026-05-05T00:00:00Z\"", &format!("2026-05-{to:02}T00:00:00Z\"{every}"));
-    text.replace("2026-05-04", &format!("2026-05-{from:02}"))
-}
-
-#[test]
-fn three_plans_of_which_each_two_pass() {
-    let daily = ("daily", plan_of(4, 6, "\nevery = \"day\""));
-    let (third, all) = (("third", plan_of(6, 7, "")), ("all", plan_of(4, 7, "")));
-    for pair in [[&daily, &third], [&daily, &all], [&third, &all]] {
-        let mut site = Site::open();
-        site.take(&site.events("a", &three_days()));
-        for (name, plan) in pair {
-            let (release, said) = site.asked(name, plan);
-            assert!(release.is_some() && !said.contains("not released"), "{name}: {said}");
-        }
-    }
-    let mut site = Site::open();
-    site.take(&site.events("a", &three_days()));
-    site.released(daily.0, &daily.1);
-    let second = site.artifact(daily.0).map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("JSON"));
-    assert_eq!(block(&second.expect("it left"), &["sex"], &["female"]), json!({ "n": 43 }), "the second day");
-    site.released(third.0, &third.1);
-    // 43 women were denied on all days, 20 on the first, 20 on the third.
-    kept_back_together(&site, all.0, &all.1, "daily, 2026-05-05");
-}
-
-#[test]
-fn a_week_released_before_its_days() {
-    let mut site = Site::open();
-    site.take(&site.events("a", &three_days()));
-    site.released("all", &plan_of(4, 7, ""));
-    // The last of the days would tell of the second.
-    let said = kept_back_together(&site, "daily", &plan_of(4, 7, "\nevery = \"day\""), "daily, 2026-05-05");
-    assert_eq!(said.matches("not released").count(), 1, "{said}");
-    assert_eq!(site.received("daily").len(), 2);
-}
-
-/// The plan with one slice.
-fn plan_by(attributes: &[&str]) -> String {
-    let reference: Vec<&str> = attributes.iter().map(|name| if *name == "sex" { "male" } else { "north" }).collect();
-    let head = PLAN.split("[[slice]]").next().expect("a plan");
-    format!("{head}[[slice]]\nattributes = {attributes:?}\nreference = {reference:?}\n")
-}
-
-/// Asks for what would let something hidden follow from all plans; what the site's log says.
-#[track_caller]
-fn kept_back_together(site: &Site, name: &str, plan: &str, what: &str) -> String {
-    let before = site.received(name);
-    let (_, said) = site.asked(name, plan);
-    let last = site.abstained(name).pop().unwrap_or_else(|| panic!("released: {said}"));
-    assert!(!before.contains(&last) && !site.received(name).contains(&last), "{last}");
-    assert!(said.contains("not released: another plan covers some of the same events"), "{said}");
-    assert!(said.contains("follows from plans") && said.contains(what), "{said}");
-    said
-}
-
-#[test]
 fn labels_of_two_maturities() {
     let mut site = Site::open();
     let late = Group { label: Some("repaid"), labelled_on: 8, ..more("female", "north", 3) };
@@ -393,9 +319,10 @@ fn a_backup_restored_and_released_again() {
 fn the_document_has_them_all() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("reads");
-    let (document, own) = (read("../docs/disclosure.md"), read("attacks.rs"));
+    let document = read("../docs/disclosure.md");
+    let own = read("attacks.rs") + &read("attacks/together.rs");
     let tests: Vec<&str> = own.split("#[test]\nfn ").skip(1).filter_map(|text| text.split('(').next()).collect();
-    assert!(tests.len() > 14, "{tests:?}");
+    assert!(tests.len() > 18, "{tests:?}");
     for name in tests.iter().filter(|name| **name != "the_document_has_them_all") {
         assert!(document.contains(&format!("`{name}`")), "docs/disclosure.md lacks {name}");
     }

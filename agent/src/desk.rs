@@ -13,6 +13,7 @@ mod hidden;
 mod numbers;
 mod show;
 
+pub(crate) use hidden::beside_k;
 pub use show::{Show, show};
 
 use crate::abstain::standing;

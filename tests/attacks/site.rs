@@ -1,6 +1,7 @@
 //! A site whose releases are attacked, and what it was made to say.
 
 use fedaudit_tests::intake::{self, Desk};
+use fedaudit_tests::{figures, run};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -215,6 +216,15 @@ impl Site {
         let ours = listed.iter().filter(|of| of["plan"] == plan && of["state"] == "received" && of["kind"] == kind);
         let time = |of: &Value, key: &str| of["window"][key].as_str().expect("a time").to_owned();
         ours.map(|of| format!("{}/{}", time(of, "start"), time(of, "end"))).collect()
+    }
+
+    /// The plan's `report.json`, which the verifier accepts.
+    pub fn reported(&self, plan: &str) -> Value {
+        let out = self.desk.world.scratch("report");
+        self.desk.world.aggregator(&["report", "build", plan, "--out", &out.to_string_lossy()]).good();
+        let [bundle, trust] = ["bundle.zip", "trust.json"].map(|name| out.join(name).to_string_lossy().into_owned());
+        run("fedaudit-verify", &[bundle.as_str(), "--trust", &trust]).good();
+        figures::json(&out.join("report.json"))
     }
 
     /// All files of the home as they are.

@@ -1,8 +1,8 @@
 //! Plans: what was asked, and what this site decided.
 
 use crate::abstain::{Abstain, Withdraw};
-use crate::desk::Desk;
 use crate::desk::act::who;
+use crate::desk::{Desk, beside_k};
 use crate::home::Home;
 use crate::leave::listed;
 use crate::outbox::State;
@@ -122,16 +122,20 @@ fn list(site: &mut Site, json: bool) -> Result<(), Fault> {
         let rows: Vec<_> = rows
             .iter()
             .map(|(plan, digest, decision)| {
-                serde_json::json!({ "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": plan.disclosure.k, "privacy": plan.disclosure.privacy })
+                let rule = &plan.disclosure;
+                serde_json::json!({
+                    "plan": plan.plan, "version": plan.version, "digest": digest, "decision": decision, "k": rule.k,
+                    "hide_zeros": rule.hide_zeros, "moment_step": rule.moment_step, "privacy": rule.privacy,
+                })
             })
             .collect();
         say!("{}", serde_json::Value::from(rows));
         return Ok(());
     }
     for (plan, digest, decision) in rows {
-        let noise =
-            plan.disclosure.privacy.map_or(String::new(), |of| format!(", noise of epsilon {} a window", of.epsilon));
-        say!("{} v{}\tk = {}{noise}\t{decision}\t{}\t{digest}", plan.plan, plan.version, plan.disclosure.k, plan.title);
+        let rule = &plan.disclosure;
+        let beside = rule.privacy.map_or(beside_k(rule), |of| format!(", noise of epsilon {} a window", of.epsilon));
+        say!("{} v{}\tk = {}{beside}\t{decision}\t{}\t{digest}", plan.plan, plan.version, rule.k, plan.title);
     }
     Ok(())
 }

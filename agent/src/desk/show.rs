@@ -155,6 +155,7 @@ fn draft(site: &mut Site, case: &Case, now: Time) -> Result<View, Fault> {
         keep(site, &question, &answer, case.amends.as_ref(), now)?;
         (made, approvals, changed) = (now, &[], Some((case.artifact, old)));
     }
+    let reasons = answer.reasons.iter().map(|of| ([of.stratum, of.slice, of.group], of.why)).collect();
     Ok(View {
         state: "waiting".to_owned(),
         digest,
@@ -166,7 +167,7 @@ fn draft(site: &mut Site, case: &Case, now: Time) -> Result<View, Fault> {
         amends: case.amends.as_ref().map(|amends| amends.reason.clone()),
         journal: answer.sizes,
         before: before(&earlier(site, &case.plan, case.window)?, &release)?,
-        hidden: hidden(&release, &answer.reasons.iter().map(|of| ([of.stratum, of.slice, of.group], of.why)).collect()),
+        hidden: hidden(&release, &reasons, &question.plan.disclosure),
         release,
         changed,
         question,
@@ -198,7 +199,7 @@ fn released(site: &mut Site, desk: &Desk, of: Outgoing) -> Result<View, Fault> {
         amends: verified.claim().amends.as_ref().map(|amends| amends.reason.clone()),
         journal,
         before: before(&older, &release)?,
-        hidden: hidden(&release, desk.reasons.get(&digest).unwrap_or(&BTreeMap::new())),
+        hidden: hidden(&release, desk.reasons.get(&digest).unwrap_or(&BTreeMap::new()), &question.plan.disclosure),
         release,
         changed: None,
         question,

@@ -2,6 +2,7 @@
 
 use super::{Earlier, Hidden, View};
 use crate::close::Question;
+use crate::desk::beside_k;
 use crate::desk::numbers::{Change, Leaf, label, leaves, text};
 use fedaudit_core::contract::{Contract, Task};
 use serde_json::Value;
@@ -64,7 +65,7 @@ fn head(view: &View) -> Vec<String> {
             format!("rows      {events} events of the window, {outcomes} of them with an outcome; public by the plan")
         }
     });
-    said.push(format!("rule      {}, k = {}", number("rule"), number("k")));
+    said.push(format!("rule      {}, k = {}{}", number("rule"), number("k"), beside_k(&plan.disclosure)));
     said
 }
 

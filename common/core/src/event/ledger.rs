@@ -330,7 +330,7 @@ pub struct Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Why {
-    /// It has numbers from 1 to below k.
+    /// It has numbers from 1 to below k, or from 0 where the plan hides zeros.
     Few,
     /// Other groups of its slice have, and are folded with it.
     Fold,
