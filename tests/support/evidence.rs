@@ -13,7 +13,7 @@ use fedaudit_core::render;
 use fedaudit_core::report::{self, Input, Report};
 use fedaudit_core::roster::{Registry, Trust, plan_origin, registry_origin};
 use fedaudit_core::time::Time;
-use fedaudit_core::verify::{self, Entry, VerifiedAbstention, VerifiedRelease};
+use fedaudit_core::verify::{self, Kind, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::load_key;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -258,7 +258,7 @@ impl Evidence {
     pub fn releases(&self, bundle: &Bundle) -> Vec<(u64, VerifiedRelease)> {
         let registry = self.registry(bundle, &self.claim());
         let release = |(index, envelope): (u64, &Vec<u8>)| {
-            (verify::entry(envelope, &registry).expect("an entry") == Entry::Release).then(|| {
+            (verify::claimed_kind(envelope) == Ok(Kind::Release)).then(|| {
                 let artifact = &bundle.plan.artifacts[&verify::claimed_subject(envelope).expect("a subject")];
                 (index, verify::release(envelope, artifact, &registry).expect("a release"))
             })
@@ -273,7 +273,7 @@ impl Evidence {
     pub fn abstentions(&self, bundle: &Bundle) -> Vec<(u64, VerifiedAbstention)> {
         let registry = self.registry(bundle, &self.claim());
         let abstention = |(index, envelope): (u64, &Vec<u8>)| {
-            (verify::entry(envelope, &registry).expect("an entry") == Entry::Abstention).then(|| {
+            (verify::claimed_kind(envelope) == Ok(Kind::Abstention)).then(|| {
                 let artifact = &bundle.plan.artifacts[&verify::claimed_subject(envelope).expect("a subject")];
                 (index, verify::abstention(envelope, artifact, &registry).expect("an abstention"))
             })

@@ -162,6 +162,27 @@ fn a_receipt_is_held_against_the_log() {
 }
 
 #[test]
+fn a_receipt_of_another_log_says_nothing() {
+    let bundle = EVIDENCE.bundle();
+    let of = |log: &str| {
+        let mut other = bundle.clone();
+        other.plan.checkpoint = format!("{log}\n").into_bytes();
+        receipt(&EVIDENCE, &other, 1, 3).to_text()
+    };
+    let federation = EVIDENCE.trust().federation.clone();
+    for log in
+        [format!("{federation}/heartbeats"), format!("{federation}/plan/{}", "0".repeat(64)), "x/registry".into()]
+    {
+        let said = asked_of("receipt", &bundle, &of(&log));
+        assert_eq!((said.0, said.1.as_str()), (2, "undecidable"), "{log}: {said:?}");
+        assert!(said.2.contains(&log), "{said:?}");
+    }
+    // The plan's log under the registry's name: its key signed what the registry is not.
+    let said = asked_of("receipt", &bundle, &of(&format!("{federation}/registry")));
+    assert_eq!((said.0, said.1.as_str()), (1, "fail"), "{said:?}");
+}
+
+#[test]
 fn without_a_witness_the_time_is_open() {
     let verdict = judge_with(&EVIDENCE.bytes, &EVIDENCE.trust, &["--at".as_ref(), "2100-01-01T00:00:00Z".as_ref()]);
     verdict.is(2, "time", "registry/checkpoint");
