@@ -5,7 +5,7 @@
 
 mod conflict;
 
-pub use conflict::{check_conflict, contradictions};
+pub use conflict::check_conflict;
 
 use crate::codec::{self, Rules, Valid};
 use crate::fault::{Blame, Refusal};

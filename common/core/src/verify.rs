@@ -268,6 +268,8 @@ pub enum Kind {
     Abstention,
     /// A dispute.
     Dispute,
+    /// A heartbeat.
+    Heartbeat,
     /// Something else.
     Other,
 }
@@ -281,6 +283,7 @@ pub fn claimed_kind(envelope: &[u8]) -> Result<Kind, Refusal> {
         Claim::Release(_) => Kind::Release,
         Claim::Abstention(_) => Kind::Abstention,
         Claim::Dispute(_) => Kind::Dispute,
+        Claim::Heartbeat(_) => Kind::Heartbeat,
         _ => Kind::Other,
     })
 }

@@ -26,7 +26,9 @@ pub fn numbered(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result
     match claimed_kind(envelope)? {
         Kind::Dispute => dispute(envelope, artifact, registry).map(Box::new).map(Numbered::Dispute),
         Kind::Abstention => abstention(envelope, artifact, registry).map(Box::new).map(Numbered::Abstention),
-        Kind::Release | Kind::Other => release(envelope, artifact, registry).map(Box::new).map(Numbered::Release),
+        Kind::Release | Kind::Heartbeat | Kind::Other => {
+            release(envelope, artifact, registry).map(Box::new).map(Numbered::Release)
+        }
     }
 }
 

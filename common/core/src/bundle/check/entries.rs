@@ -136,7 +136,7 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
             Ok(dispute) => Judged::Dispute(Box::new(dispute)),
             Err(refusal) => refused("dispute-entry", refusal),
         },
-        Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
+        Ok(Kind::Heartbeat | Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
             Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
             Err(refusal) if matches!(claimed(envelope), Ok(Claim::Report(_))) => Judged::Refused("report", refusal),
