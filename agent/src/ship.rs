@@ -117,6 +117,7 @@ pub struct Shipper {
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
     pending: bool,
+    ended: bool,
     /// Plans whose reports are to be read, each from an index on.
     reports: VecDeque<(Digest, u64)>,
     /// Whether this home has all that the aggregator has of it, as of this connection.
@@ -162,6 +163,7 @@ impl Shipper {
             journals: BTreeMap::new(),
             part: None,
             pending: false,
+            ended: false,
             reports: VecDeque::new(),
             settled: false,
             doubt: None,
@@ -251,6 +253,11 @@ impl Shipper {
         self.pending
     }
 
+    /// Whether the aggregator answered last that this site's transport key has ended: it was revoked or replaced.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The last checkpoint of each of this site's journal logs that the aggregator says it has verified.
     pub fn journals(&self) -> &BTreeMap<String, Checkpoint> {
         &self.journals
@@ -278,7 +285,7 @@ impl Shipper {
         now: Time,
         jitter: f64,
     ) -> Result<Keep, Fault> {
-        self.pending = false;
+        (self.pending, self.ended) = (false, false);
         let judged = match (response, asked) {
             (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
             (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
@@ -306,6 +313,7 @@ impl Shipper {
                 self.pending = matches!(asked, Asked::Hello(_))
                     && refused.refusal.check == "signer"
                     && refused.blame == Blame::Operator;
+                self.ended = refused.refusal.check == "key" && refused.blame == Blame::Operator;
                 let what = format!("the aggregator refused: {}", refused.refusal);
                 Err(Judged::Later(Fault::new(refused.blame, what, refused.hint)))
             }

@@ -81,9 +81,15 @@ impl Site {
         Ok(site)
     }
 
-    /// Whether this home's copy of the registry holds the site: governance has approved it.
+    /// Whether this home's copy of the registry holds keys of the site: governance has approved it, and not revoked it.
     pub fn enrolled(&self) -> bool {
-        self.mirror.registry().party(&Party::Site(self.enrolment.site.clone())).is_ok()
+        self.mirror.registry().is_member(&self.enrolment.site)
+    }
+
+    /// Whether this home's copy of the registry says that governance revoked the site.
+    pub fn revoked(&self) -> bool {
+        let party = Party::Site(self.enrolment.site.clone());
+        self.mirror.registry().party(&party).is_ok_and(|entry| entry.keys.is_empty())
     }
 
     /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
@@ -92,6 +98,11 @@ impl Site {
     /// A key file that cannot be read, or holds another key than the site was enrolled with.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
         let key = self.home.key(usage)?;
+        if self.revoked() {
+            let what = format!("governance revoked site {}: its keys are in the roster no more", self.enrolment.site);
+            let hint = "nothing is signed or sent; ask governance, which may give a new token";
+            return Err(Fault::new(Blame::Operator, what, hint));
+        }
         if let Ok(entry) = self.mirror.registry().party(&Party::Site(self.enrolment.site.clone()))
             && entry.key(usage).map_err(refused)? != PublicKey::of(&key)
         {
