@@ -197,6 +197,7 @@ pub fn hear(
             let origin = registry_origin(&site.enrolment.federation);
             site.outbox.keep_registry(from, &entries, &origin, &note)?;
             site.mirror = *mirror;
+            site.take_keys()?;
         }
         (Keep::Mine(logged), _) => {
             mine::take(site, shipper, &logged).inspect_err(|_| shipper.down(now, jitter))?;

@@ -118,6 +118,8 @@ pub struct Shipper {
     part: Option<Part>,
     pending: bool,
     ended: bool,
+    /// Whether the next transport key is tried, for the present one has ended.
+    other: bool,
     /// Plans whose reports are to be read, each from an index on.
     reports: VecDeque<(Digest, u64)>,
     /// Whether this home has all that the aggregator has of it, as of this connection.
@@ -164,6 +166,7 @@ impl Shipper {
             part: None,
             pending: false,
             ended: false,
+            other: false,
             reports: VecDeque::new(),
             settled: false,
             doubt: None,
@@ -258,6 +261,17 @@ impl Shipper {
         self.ended
     }
 
+    /// Whether to connect with the next transport key.
+    pub fn is_other(&self) -> bool {
+        self.other
+    }
+
+    /// The present transport key has ended: the next one may be the one that holds, for an answer may have been lost.
+    pub fn try_other(&mut self) {
+        self.other = true;
+        self.state = State::Down { until: Time(i64::MIN) };
+    }
+
     /// The last checkpoint of each of this site's journal logs that the aggregator says it has verified.
     pub fn journals(&self) -> &BTreeMap<String, Checkpoint> {
         &self.journals
@@ -304,7 +318,7 @@ impl Shipper {
                 Ok(Keep::Refused(refused))
             }
             (Response::Refused(refused), Asked::Hello(_))
-                if refused.refusal.check == "signer" && self.enrolled(mirror) =>
+                if refused.refusal.check == "signer" && self.enrolled(mirror) && !self.other =>
             {
                 Err(went_back(refused.refusal))
             }
@@ -313,6 +327,7 @@ impl Shipper {
                 self.pending = matches!(asked, Asked::Hello(_))
                     && refused.refusal.check == "signer"
                     && refused.blame == Blame::Operator;
+                self.other = false;
                 self.ended = refused.refusal.check == "key" && refused.blame == Blame::Operator;
                 let what = format!("the aggregator refused: {}", refused.refusal);
                 Err(Judged::Later(Fault::new(refused.blame, what, refused.hint)))

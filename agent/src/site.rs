@@ -5,6 +5,7 @@ use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
 use crate::outbox::Outbox;
+use crate::rotate;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::Valid;
 use fedaudit_core::event::LedgerEntry;
@@ -77,6 +78,7 @@ impl Site {
         let mirror = read_mirror(&trust, &outbox)?;
         let standing = fence::standing(&home, enrolment.epoch, &mut journal, &outbox)?;
         let mut site = Site { home, enrolment, trust, journal, outbox, mirror, standing, rng };
+        site.take_keys()?;
         site.begin_ledger()?;
         Ok(site)
     }
@@ -113,6 +115,14 @@ impl Site {
         Ok(key)
     }
 
+    /// Puts next keys that this home's copy of the registry names in their place.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn take_keys(&self) -> Result<(), Fault> {
+        rotate::take(&self.home, self.mirror.registry(), &Party::Site(self.enrolment.site.clone()))
+    }
+
     /// The ledger's first record, and what a crash left it owing; a crash between joining and this one is mended here.
     fn begin_ledger(&mut self) -> Result<(), Fault> {
         if self.journal.size(LEDGER)? > 0 {
@@ -131,7 +141,7 @@ impl Site {
             return Ok(());
         }
         self.mirror = read_mirror(&self.trust, &self.outbox)?;
-        Ok(())
+        self.take_keys()
     }
 
     /// What the site decided last about each plan.
