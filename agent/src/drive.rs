@@ -197,7 +197,6 @@ pub fn hear(
             let origin = registry_origin(&site.enrolment.federation);
             site.outbox.keep_registry(from, &entries, &origin, &note)?;
             site.mirror = *mirror;
-            site.take_keys()?;
         }
         (Keep::Mine(logged), _) => {
             mine::take(site, shipper, &logged).inspect_err(|_| shipper.down(now, jitter))?;
@@ -231,6 +230,9 @@ pub fn hear(
 
 /// What the registry, and the aggregator's word that it has no more of this site, lead to.
 fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f64) -> Result<(), Fault> {
+    if let Step::Registry(_) = &ask.step {
+        site.take_keys()?;
+    }
     match &ask.step {
         Step::Registry(_) if epoch::begin(site).inspect_err(|_| shipper.down(now, jitter))? => shipper.again(),
         Step::Registry(_) => {

@@ -3,6 +3,7 @@
 //! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
 //! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
 
+mod ended;
 mod receipt;
 mod seen;
 
@@ -254,22 +255,6 @@ impl Shipper {
     /// hold it either: the site is not approved yet.
     pub fn is_pending(&self) -> bool {
         self.pending
-    }
-
-    /// Whether the aggregator answered last that this site's transport key has ended: it was revoked or replaced.
-    pub fn is_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Whether to connect with the next transport key.
-    pub fn is_other(&self) -> bool {
-        self.other
-    }
-
-    /// The present transport key has ended: the next one may be the one that holds, for an answer may have been lost.
-    pub fn try_other(&mut self) {
-        self.other = true;
-        self.state = State::Down { until: Time(i64::MIN) };
     }
 
     /// The last checkpoint of each of this site's journal logs that the aggregator says it has verified.
