@@ -2,6 +2,7 @@
 
 mod import;
 mod journal;
+mod key;
 mod outbox;
 mod plan;
 mod report;
@@ -90,6 +91,9 @@ enum Command {
         /// The subject, as the site's systems call them; `-` reads it from standard input.
         subject: String,
     },
+    /// This site's keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
@@ -165,6 +169,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Report(command) => report::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
         Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
+        Command::Key(command) => key::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Backup { dir, without_keys } => {
             let done = crate::backup::backup(&Home::open(&cli.home)?, &dir, !without_keys)?;

@@ -242,6 +242,9 @@ fn keep_what(
 
 /// What the registry, and the aggregator's word that it has no more of this site, lead to.
 fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f64) -> Result<(), Fault> {
+    if let Step::Registry(_) = &ask.step {
+        site.take_keys()?;
+    }
     match &ask.step {
         Step::Registry(_) if epoch::begin(site).inspect_err(|_| shipper.down(now, jitter))? => shipper.again(),
         Step::Registry(_) => {

@@ -38,6 +38,7 @@ pub mod own;
 pub mod privacy;
 pub mod releases;
 mod reproduce;
+pub mod rotate;
 pub mod run;
 pub mod ship;
 pub mod site;

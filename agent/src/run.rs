@@ -8,6 +8,7 @@ use crate::home::KEYS;
 use crate::intake::Intake;
 use crate::leave::listed;
 use crate::outbox::State;
+use crate::rotate;
 use crate::ship::{Shipper, Step};
 use crate::site::Site;
 use fedaudit_core::codec;
@@ -210,7 +211,7 @@ impl Link {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
-                let key = site.key(KeyUse::Transport)?;
+                let key = rotate::transport_key(site, self.shipper.is_other())?;
                 match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
                     Ok(connection) => {
                         self.connection = Some(connection);
@@ -223,10 +224,18 @@ impl Link {
                 let Some(ask) = ask(site, &self.shipper, step)? else { return Ok(()) };
                 match self.request(&ask.frame).await {
                     Ok(response) => {
-                        let jitter = jitter(site);
+                        let (jitter, other) = (jitter(site), self.shipper.is_other());
                         if let Err(fault) = hear(site, &mut self.shipper, &ask, response, now(), jitter) {
-                            // Approval is for people, who may take days: nothing that ends waits for it.
-                            if until == Until::Shipped && self.shipper.is_pending() {
+                            if self.shipper.is_ended()
+                                && !other
+                                && rotate::next_key(&site.home, KeyUse::Transport)?.is_some()
+                            {
+                                self.shipper.try_other();
+                                self.connection = None;
+                                return Ok(());
+                            }
+                            // Approval, and another key, are for people, who may take days: nothing that ends waits for it.
+                            if until == Until::Shipped && (self.shipper.is_pending() || self.shipper.is_ended()) {
                                 return Err(fault);
                             }
                             self.report(fault, until)?;

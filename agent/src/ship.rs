@@ -3,6 +3,7 @@
 //! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
 //! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
 
+mod ended;
 mod receipt;
 mod seen;
 mod steps;
@@ -32,6 +33,9 @@ pub struct Shipper {
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
     pending: bool,
+    ended: bool,
+    /// Whether the next transport key is tried, for the present one has ended.
+    other: bool,
     /// Plans whose reports are to be read, each from an index on.
     reports: VecDeque<(Digest, u64)>,
     /// Whether this home has all that the aggregator has of it, as of this connection.
@@ -77,6 +81,8 @@ impl Shipper {
             journals: BTreeMap::new(),
             part: None,
             pending: false,
+            ended: false,
+            other: false,
             reports: VecDeque::new(),
             settled: false,
             doubt: None,
@@ -193,7 +199,7 @@ impl Shipper {
         now: Time,
         jitter: f64,
     ) -> Result<Keep, Fault> {
-        self.pending = false;
+        (self.pending, self.ended) = (false, false);
         let judged = match (response, asked) {
             (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
             (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
@@ -212,7 +218,7 @@ impl Shipper {
                 Ok(Keep::Refused(refused))
             }
             (Response::Refused(refused), Asked::Hello(_))
-                if refused.refusal.check == "signer" && self.enrolled(mirror) =>
+                if refused.refusal.check == "signer" && self.enrolled(mirror) && !self.other =>
             {
                 Err(went_back(refused.refusal))
             }
@@ -221,6 +227,8 @@ impl Shipper {
                 self.pending = matches!(asked, Asked::Hello(_))
                     && refused.refusal.check == "signer"
                     && refused.blame == Blame::Operator;
+                self.other = false;
+                self.ended = refused.refusal.check == "key" && refused.blame == Blame::Operator;
                 let what = format!("the aggregator refused: {}", refused.refusal);
                 Err(Judged::Later(Fault::new(refused.blame, what, refused.hint)))
             }

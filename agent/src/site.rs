@@ -5,6 +5,7 @@ use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
 use crate::outbox::Outbox;
+use crate::rotate;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::Valid;
 use fedaudit_core::event::LedgerEntry;
@@ -77,13 +78,20 @@ impl Site {
         let mirror = read_mirror(&trust, &outbox)?;
         let standing = fence::standing(&home, enrolment.epoch, &mut journal, &outbox)?;
         let mut site = Site { home, enrolment, trust, journal, outbox, mirror, standing, rng };
+        site.take_keys()?;
         site.begin_ledger()?;
         Ok(site)
     }
 
-    /// Whether this home's copy of the registry holds the site: governance has approved it.
+    /// Whether this home's copy of the registry holds keys of the site: governance has approved it, and not revoked it.
     pub fn enrolled(&self) -> bool {
-        self.mirror.registry().party(&Party::Site(self.enrolment.site.clone())).is_ok()
+        self.mirror.registry().is_member(&self.enrolment.site)
+    }
+
+    /// Whether this home's copy of the registry says that governance revoked the site.
+    pub fn revoked(&self) -> bool {
+        let party = Party::Site(self.enrolment.site.clone());
+        self.mirror.registry().party(&party).is_ok_and(|entry| entry.keys.is_empty())
     }
 
     /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
@@ -92,6 +100,11 @@ impl Site {
     /// A key file that cannot be read, or holds another key than the site was enrolled with.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
         let key = self.home.key(usage)?;
+        if self.revoked() {
+            let what = format!("governance revoked site {}: its keys are in the roster no more", self.enrolment.site);
+            let hint = "nothing is signed or sent; ask governance, which may give a new token";
+            return Err(Fault::new(Blame::Operator, what, hint));
+        }
         if let Ok(entry) = self.mirror.registry().party(&Party::Site(self.enrolment.site.clone()))
             && entry.key(usage).map_err(refused)? != PublicKey::of(&key)
         {
@@ -100,6 +113,14 @@ impl Site {
             return Err(Fault::new(Blame::Site, what, hint));
         }
         Ok(key)
+    }
+
+    /// Puts next keys that this home's copy of the registry names in their place.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn take_keys(&self) -> Result<(), Fault> {
+        rotate::take(&self.home, self.mirror.registry(), &Party::Site(self.enrolment.site.clone()))
     }
 
     /// The ledger's first record, and what a crash left it owing; a crash between joining and this one is mended here.
@@ -120,7 +141,7 @@ impl Site {
             return Ok(());
         }
         self.mirror = read_mirror(&self.trust, &self.outbox)?;
-        Ok(())
+        self.take_keys()
     }
 
     /// What the site decided last about each plan.

@@ -8,7 +8,7 @@ use fedaudit_core::envelope::Seen;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Name;
 use fedaudit_core::parcel::{Bytes, Content, Document, RegistryText};
-use fedaudit_core::roster::Registry;
+use fedaudit_core::roster::{LogSize, Registry};
 use fedaudit_link::parcel::{misdirected, read_parcel};
 use fedaudit_link::protocol::JoinRequest;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub struct Basis {
     pub seen: Option<Seen>,
     /// `host:port` at which sites reach the aggregator.
     pub address: String,
+    /// Sizes of the aggregator's logs: what stands below them goes on when a key ends.
+    pub sizes: Vec<LogSize>,
     /// Join requests that wait. Nobody has checked them.
     pub joins: Vec<JoinRequest>,
 }
@@ -37,7 +39,9 @@ impl Basis {
             joins.push(codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?);
         }
         let address = centre.home.config.address.clone();
-        Ok(Basis { registry: centre.registry().clone(), seen: centre.seen(), address, joins })
+        let logs = centre.logs().chain([&centre.beats().log]).filter(|log| log.size() > 0);
+        let sizes = logs.map(|log| LogSize { origin: log.origin().to_owned(), size: log.size() }).collect();
+        Ok(Basis { registry: centre.registry().clone(), seen: centre.seen(), address, sizes, joins })
     }
 
     /// What parcels say: one registry, whose every entry is checked; documents that governance signed and that are not
@@ -77,7 +81,8 @@ impl Basis {
     fn of_registry(governance: &Governance, path: &Path, text: &RegistryText) -> Result<Basis, Fault> {
         let (registry, checkpoint) = text.open(&governance.trust).map_err(|refusal| untrue(path, &refusal))?;
         let seen = Some(Seen { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root });
-        Ok(Basis { registry, seen, address: text.address.clone(), joins: Vec::new() })
+        let sizes = text.sizes(&registry).map_err(|refusal| untrue(path, &refusal))?;
+        Ok(Basis { registry, seen, address: text.address.clone(), sizes, joins: Vec::new() })
     }
 
     /// Takes a document as if it were published. Where several must sign, one that lacks signatures changes nothing.

@@ -80,7 +80,8 @@ pub fn beats(centre: &Centre, now: Time) -> Vec<SiteBeat> {
             site: site.clone(),
             heartbeats: logged.len(),
             last,
-            silent_since: last.filter(|last| silent(*last, now)),
+            // Whoever was revoked is not waited for.
+            silent_since: last.filter(|last| silent(*last, now) && centre.registry().is_member(site)),
             gaps: pairs.filter(|(from, to)| silent(*from, *to)).collect(),
         }
     };

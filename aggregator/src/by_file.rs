@@ -9,7 +9,7 @@ use crate::home::{operator, refused};
 use crate::serve::Halted;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
-use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
@@ -43,7 +43,9 @@ impl Centre {
             joins.push(Bytes(std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?));
         }
         let (trust, address) = (self.home.trust.clone(), self.home.config.address.clone());
-        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins })
+        let logs = self.logs().chain([&self.beats().log]).filter(|log| log.size() > 0);
+        let logs = logs.map(|log| log.note().to_owned()).collect();
+        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins, logs })
     }
 
     /// Whether an artifact stands in the registry.
@@ -136,6 +138,7 @@ fn import_governance(centre: &mut Centre, documents: &[Document]) -> Result<Vec<
             let early = refusal.check == "contract" && codec::from_json::<Plan>(&artifact.0).is_ok();
             if early { Fault { hint: EARLY.to_owned(), ..fault } } else { fault }
         })?;
+        centre.check_ends(&trial, &artifact.0).map_err(|fault| fault.while_(&what))?;
         new.push(Attestation { envelope: envelope.0.clone(), artifacts: vec![artifact.0.clone()] });
         said.push(format!("published: {what}"));
     }
@@ -156,8 +159,10 @@ const EARLY: &str = "import the contract that it stands on first, then this agai
 fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time) -> Result<Vec<String>, Fault> {
     let site = outbox.site.clone();
     let lock = centre.lock()?;
-    let transport = centre.registry().party(&Party::Site(site.clone())).and_then(|entry| entry.key(KeyUse::Transport));
-    let transport = transport.map_err(|refusal| {
+    // Of a site that was revoked, the last one: it is refused as over the network.
+    let transport = centre.registry().keys_of(&Party::Site(site.clone()), KeyUse::Transport).first().copied();
+    let transport = transport.ok_or_else(|| {
+        let refusal = Refusal::new("signer", "a site in the roster", &site);
         Fault::new(Blame::Operator, refusal.to_string(), format!("enrol it first: site approve {site}"))
     })?;
     let hello =

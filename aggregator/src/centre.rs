@@ -100,10 +100,18 @@ impl Centre {
     /// # Errors
     /// A home that is damaged.
     pub fn open(home: Home) -> Result<Centre, Fault> {
+        let registry = Registry::new(home.trust.clone());
+        Centre::open_with(home, registry)
+    }
+
+    /// The same, held against a registry that may be ahead of the log.
+    ///
+    /// # Errors
+    /// As [`Centre::open`].
+    pub(crate) fn open_with(home: Home, registry: Registry) -> Result<Centre, Fault> {
         let log_key = home.key(KeyUse::Log)?;
         let origin = registry_origin(&home.trust.federation);
         let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
-        let registry = Registry::new(home.trust.clone());
         let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
         let (plans, journals) = Default::default();
         let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals };

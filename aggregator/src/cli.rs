@@ -2,6 +2,7 @@
 
 mod carried;
 mod continuity;
+mod keys;
 mod report;
 
 use crate::basis::Basis;
@@ -125,11 +126,19 @@ enum SiteCommand {
         #[command(flatten)]
         by_file: ByFile,
     },
-    /// List sites: enrolled, since when silent, and waiting for approval.
+    /// List sites: enrolled, since when silent, revoked, and waiting for approval.
     List {
         /// For programs.
         #[arg(long)]
         json: bool,
+    },
+    /// End all keys of a site: its connections are cut, what it sends from now on is refused, what was logged before stays
+    /// good. It can come back with a new token.
+    Revoke {
+        /// The site's name.
+        site: Name,
+        #[command(flatten)]
+        by_file: ByFile,
     },
     /// Let a site go on whose journal was lost, or is older than what it signed: sign a new epoch and publish it.
     Epoch {
@@ -319,6 +328,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
             Ok(())
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
+        SiteCommand::Revoke { site, by_file } => keys::revoke(&site, by_file, open, governance),
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }

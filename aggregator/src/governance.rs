@@ -10,6 +10,7 @@
 //! home, or, where the folder lies on a machine of its own, from parcels.
 
 mod epoch;
+mod keys;
 mod waiver;
 
 pub use epoch::Begin;

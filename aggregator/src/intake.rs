@@ -1,6 +1,7 @@
 //! What to do with a request: a pure function of the centre's state. [`Centre::answer`](crate::serve) carries it out.
 
 mod mine;
+mod transport;
 
 use crate::centre::{Centre, PlanLog};
 use crate::home::SOFTWARE;
@@ -15,6 +16,7 @@ use fedaudit_core::roster::{Party, RosterText};
 use fedaudit_core::verify::{self, At, Entry};
 use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
 use mine::{heartbeat, mine};
+use transport::transport;
 
 /// What a request comes to.
 pub enum Decision {
@@ -28,6 +30,8 @@ pub enum Decision {
     Again(Book, u64),
     /// Append what was sent to its log and send the receipt.
     Append(Book, Box<Attestation>),
+    /// Append what was sent to the registry.
+    Publish(Box<Attestation>),
     /// Send the site a document of its own: where it stands, and how much of that log the site has seen.
     Mine(Option<(Book, u64, u64)>),
     /// Send the first report in a plan's log from an index on; the site has seen so much of the log.
@@ -70,6 +74,7 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
             Err(decision) => *decision,
         },
         (Request::Heartbeat(submission), Some(site)) => heartbeat(centre, &submission, &site),
+        (Request::Transport(document), Some(site)) => transport(centre, document, &site),
         (Request::Mine(have), Some(site)) => Decision::Mine(mine(centre, &have, &site)),
     }
 }

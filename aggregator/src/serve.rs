@@ -1,5 +1,7 @@
 //! The daemon: carries out what [`crate::intake`] decides, and serves it over QUIC.
 
+mod live;
+
 use crate::centre::Centre;
 use crate::home::operator;
 use crate::intake::{Book, Decision, decide, frame_limit};
@@ -15,6 +17,7 @@ use fedaudit_core::time::Time;
 use fedaudit_link::home::{Lock, now, write_atomic};
 use fedaudit_link::protocol::{JoinRequest, Logged, Receipt, RegistryPart, Reported, Request, Response};
 use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
+use live::Live;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +56,7 @@ impl Centre {
         };
         // A submission is decided about under the lock, so that the decision still holds when it is carried out.
         let lock = match &request {
-            Request::Submit(_) | Request::Heartbeat(_) => Some(self.lock().map_err(Halted)?),
+            Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) => Some(self.lock().map_err(Halted)?),
             _ => None,
         };
         if lock.is_none() {
@@ -91,6 +94,10 @@ impl Centre {
                     Book::Heartbeats => self.append_heartbeat(&attestation, lock),
                 };
                 self.receipt(book, index.map_err(Halted)?, plan_seen).map(Response::Receipt).map_err(Halted)
+            }
+            Decision::Publish(attestation) => {
+                let Some(lock) = lock else { return Err(Halted(operator("a registry entry without the lock"))) };
+                self.publish(&attestation, lock).map(|index| Response::Published { index }).map_err(Halted)
             }
             Decision::Mine(found) => {
                 let logged = found.map(|(book, index, seen)| self.logged_at(book, index, seen)).transpose();
@@ -214,8 +221,10 @@ async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fau
     })?;
     let server = Server::bind(listen, &centre.home.key(KeyUse::Transport)?)?;
     ready(server.local_addr()?);
-    let shared = Arc::new(Shared { centre: Mutex::new(centre), halted: Mutex::new(None), stop: Notify::new() });
+    let (live, halted, stop) = (Live::default(), Mutex::new(None), Notify::new());
+    let shared = Arc::new(Shared { centre: Mutex::new(centre), live, halted, stop });
     let _witnesses = tokio::spawn(witnesses(shared.clone()));
+    let _roster = tokio::spawn(live::watch(shared.clone()));
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|e| operator(format!("no signal handler: {e}")))?;
     loop {
@@ -243,8 +252,17 @@ async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fau
 /// What all connections share. `centre` owns the state; requests take turns.
 struct Shared {
     centre: Mutex<Centre>,
+    live: Live,
     halted: Mutex<Option<Fault>>,
     stop: Notify,
+}
+
+impl Shared {
+    /// Ends the daemon, which says why.
+    async fn halt(&self, fault: Fault) {
+        *self.halted.lock().await = Some(fault);
+        self.stop.notify_one();
+    }
 }
 
 /// Has the logs cosigned as they grow. The centre is held only to read what there is, never while a witness is asked.
@@ -289,9 +307,11 @@ fn ask_witnesses(shared: &Shared, sender: &mut Sender) -> Result<Vec<Fault>, Fau
 async fn connection(shared: Arc<Shared>, incoming: Incoming) {
     let peer = incoming.peer_key();
     tracing::debug!(peer = %peer.id().short(), from = %incoming.remote_addr(), "connected");
+    let place = shared.live.enter(&incoming);
     while let Some(stream) = incoming.accept_stream().await {
         tokio::spawn(request(shared.clone(), peer, stream));
     }
+    shared.live.leave(place);
 }
 
 async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
@@ -331,8 +351,7 @@ async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
             if let Ok(body) = codec::encode(&response) {
                 let _ = reply.send(&body, REQUEST_TIME).await;
             }
-            *shared.halted.lock().await = Some(fault);
-            shared.stop.notify_one();
+            shared.halt(fault).await;
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct PlanStatus {
 /// A folder that cannot be read.
 pub fn status(centre: &Centre, now: Time) -> Result<Status, Fault> {
     let registry = centre.registry();
-    let enrolled: Vec<Name> = registry.sites().cloned().collect();
+    let enrolled: Vec<Name> = registry.sites().filter(|site| registry.is_member(site)).cloned().collect();
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
     waiting.retain(|site| !enrolled.contains(site));
     waiting.dedup();

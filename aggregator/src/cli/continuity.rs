@@ -46,13 +46,14 @@ pub fn heartbeats(
 /// Every site with its state and its last heartbeat.
 pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let beats = beats::beats(centre, now());
+    let state = |site: &Name| if centre.registry().is_member(site) { "enrolled" } else { "revoked" };
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
     waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
     waiting.dedup();
     if json {
         let enrolled = beats.iter().map(|of| {
             serde_json::json!({
-                "site": of.site, "state": "enrolled", "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
+                "site": of.site, "state": state(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
                 "last_heartbeat": of.last, "silent_since": of.silent_since, "gaps": of.gaps,
             })
         });
@@ -62,7 +63,7 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let enrolled = beats.iter().map(|of| {
         let epoch = centre.registry().epoch(&of.site);
         let epoch = if epoch > 1 { format!("\tepoch {epoch}") } else { String::new() };
-        format!("{}\tenrolled\t{}{epoch}", of.site, of.line())
+        format!("{}\t{}\t{}{epoch}", of.site, state(&of.site), of.line())
     });
     Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
 }

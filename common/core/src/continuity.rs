@@ -3,7 +3,7 @@
 
 use crate::codec::{Rules, Valid};
 use crate::contract::text;
-use crate::envelope::{Attestation, Claim, Head, HeartbeatClaim, Published, json, seal};
+use crate::envelope::{Attestation, Claim, Claimed, Head, HeartbeatClaim, Published, json, seal};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::key::PublicKey;
@@ -152,4 +152,15 @@ pub fn attest_transport(
 ) -> Result<Attestation, Refusal> {
     let claim = Published { name: key.site.clone(), version, replaces: head.replaces };
     seal(head.predicate(Claim::Transport(claim)), vec![json(key)?], &[attest])
+}
+
+/// The site whose next transport key an envelope claims to be. Nothing of it is checked.
+///
+/// # Errors
+/// `envelope`, `statement`: it is none. `registry`: it claims something else.
+pub fn claimed_transport(envelope: &[u8]) -> Result<Name, Refusal> {
+    match Claimed::parse(envelope)?.claimed_statement()?.predicate.claim {
+        Claim::Transport(claim) => Ok(claim.name),
+        other => Err(Refusal::new("registry", "a site's transport key", other.predicate_type())),
+    }
 }

@@ -13,7 +13,7 @@ use crate::ids::{Digest, Name};
 use crate::limits;
 use crate::merkle::empty_root;
 use crate::note::{Checkpoint, NoteError};
-use crate::roster::{Registry, Trust, registry_origin};
+use crate::roster::{LogSize, Registry, Trust, heartbeats_origin, plan_origin, registry_origin};
 use crate::time::Time;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -165,6 +165,9 @@ pub struct RegistryText {
     pub entries: Vec<Document>,
     /// Join requests that wait for governance, as they would cross the wire.
     pub joins: Vec<Bytes>,
+    /// Signed checkpoints of all of the aggregator's logs that have entries: where a key ends, governance says so by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
 }
 
 impl RegistryText {
@@ -194,6 +197,27 @@ impl RegistryText {
             return Err(Refusal::new("checkpoint", expected, format!("{}, root {root}", registry.size())));
         }
         Ok((registry, checkpoint))
+    }
+
+    /// The sizes of the aggregator's logs, by origin, which `registry` holds the keys of; one without entries is not named.
+    ///
+    /// # Errors
+    /// `checkpoint`: one that no log key signed, or of no log of this federation.
+    pub fn sizes(&self, registry: &Registry) -> Result<Vec<LogSize>, Refusal> {
+        let federation = &registry.trust().federation;
+        let plans = registry.plans().map(|(digest, _)| plan_origin(federation, digest));
+        let known: Vec<_> = plans.chain([registry_origin(federation), heartbeats_origin(federation)]).collect();
+        let read = |note: &String| {
+            let origin = note.lines().next().unwrap_or_default();
+            let bad =
+                |e: String| Refusal::new("checkpoint", format!("a signed checkpoint of a log of {federation}"), e);
+            if !known.iter().any(|known| known == origin) {
+                return Err(bad(origin.to_owned()));
+            }
+            let checkpoint = registry.open_checkpoint(note.as_bytes(), origin).map_err(|e| bad(e.to_string()))?;
+            Ok(LogSize { origin: checkpoint.origin, size: checkpoint.size })
+        };
+        self.logs.iter().map(read).collect()
     }
 }
 

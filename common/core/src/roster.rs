@@ -296,6 +296,11 @@ impl Registry {
         self.members.sites()
     }
 
+    /// Whether a site has keys: it is enrolled, and was not revoked.
+    pub fn is_member(&self, site: &Name) -> bool {
+        self.party(&Party::Site(site.clone())).is_ok_and(|entry| !entry.keys.is_empty())
+    }
+
     /// A key that stands in the roster, or stood there.
     pub fn member(&self, keyid: &Digest) -> Option<&Member> {
         self.members.key(keyid)

@@ -39,6 +39,8 @@ pub enum Request {
     Heartbeat(Box<Submission>),
     /// The next document of this site that stands in a log and that this home does not have.
     Mine(Have),
+    /// Take this site's next transport key into the registry: under its attest key.
+    Transport(Document),
 }
 
 /// The aggregator answers.
@@ -61,6 +63,11 @@ pub enum Response {
     Reported(Option<Box<Reported>>),
     /// A document of this site, from the log in which it stands; none if this home has them all.
     Mine(Option<Box<Logged>>),
+    /// The document stands in the registry.
+    Published {
+        /// Its index.
+        index: u64,
+    },
 }
 
 /// A request to be enrolled.

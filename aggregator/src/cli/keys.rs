@@ -1,0 +1,33 @@
+//! Commands about keys.
+
+use super::{ByFile, cosigned, say};
+use crate::basis::Basis;
+use crate::by_file;
+use crate::centre::Centre;
+use crate::governance::{Governance, Signed};
+use crate::home::operator_hint;
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::Name;
+use fedaudit_link::home::now;
+use std::path::Path;
+
+/// Ends all keys of a site; with `--from` and `--to`, signs that to be published elsewhere.
+pub fn revoke(
+    site: &Name,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    if let Some(to) = by_file.to {
+        let make = |governance: &Governance, basis: &Basis| {
+            let signed = governance.sign_revocation(basis, site, now())?;
+            let already = || operator_hint(format!("site {site} was revoked before"), "nothing has to be signed");
+            signed.map(Signed::New).ok_or_else(already)
+        };
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let new = Governance::open(governance, &centre)?.revoke(&mut centre, site, now())?;
+    cosigned(&mut centre)?;
+    say([format!("site {site} {}", if new { "is revoked" } else { "was revoked before" })])
+}

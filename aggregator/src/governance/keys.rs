@@ -1,0 +1,104 @@
+//! Roster entries after the first: keys that end, and those that take their place.
+
+use super::Governance;
+use crate::basis::Basis;
+use crate::centre::Centre;
+use crate::home::{Home, operator, operator_hint, refused};
+use fedaudit_core::codec;
+use fedaudit_core::envelope::Attestation;
+use fedaudit_core::fault::Fault;
+use fedaudit_core::ids::Name;
+use fedaudit_core::key::KeyUse;
+use fedaudit_core::roster::{
+    self, EndedKey, Ending, LastNumber, LogSize, Party, Registry, RosterEntry, RosterKey, RosterText,
+};
+use fedaudit_core::time::Time;
+
+/// What becomes of a party's keys.
+struct Change {
+    party: Party,
+    /// Its keys from now on.
+    keys: Vec<RosterKey>,
+    threshold: Option<usize>,
+    /// Why those that it has no more ended.
+    why: Ending,
+    /// The last numbers that they signed.
+    last: Vec<LastNumber>,
+}
+
+impl Governance {
+    /// Signs the end of all keys of a site; none if they have ended.
+    ///
+    /// # Errors
+    /// A site that is not enrolled.
+    pub fn sign_revocation(&self, basis: &Basis, site: &Name, now: Time) -> Result<Option<Attestation>, Fault> {
+        let party = Party::Site(site.clone());
+        if basis.registry.party(&party).is_ok() && !basis.registry.is_member(site) {
+            return Ok(None);
+        }
+        let (keys, threshold, why, last) = (Vec::new(), None, Ending::Revoked, Vec::new());
+        self.sign_change(basis, Change { party, keys, threshold, why, last }, now).map(Some)
+    }
+
+    /// Ends all keys of a site; whether it had any.
+    ///
+    /// # Errors
+    /// As [`Governance::sign_revocation`], or a disk that fails.
+    pub fn revoke(&self, centre: &mut Centre, site: &Name, now: Time) -> Result<bool, Fault> {
+        let lock = centre.lock()?;
+        let Some(attestation) = self.sign_revocation(&Basis::of(centre)?, site, now)? else { return Ok(false) };
+        centre.publish(&attestation, &lock)?;
+        Ok(true)
+    }
+
+    /// Signs what becomes of a party's keys: the next version of its roster entry.
+    fn sign_change(&self, basis: &Basis, change: Change, now: Time) -> Result<Attestation, Fault> {
+        let Change { party, keys, threshold, why, last } = change;
+        let before = basis.registry.party(&party).map_err(|refusal| {
+            let hint = "fedaudit-aggregator site list shows who is enrolled; nothing was signed";
+            operator_hint(refusal.to_string(), hint)
+        })?;
+        let given_up = before.keys.iter().filter(|old| keys.iter().all(|new| new.key != old.key));
+        let ended = given_up.map(|old| {
+            let (logs, last) =
+                if unlogged(old.usage) { Default::default() } else { (basis.sizes.clone(), last.clone()) };
+            EndedKey { key: old.key.id(), why, logs, last }
+        });
+        let (format, ended) = (roster::FORMAT, ended.collect());
+        let replaces = basis.registry.party_digest(&party);
+        let text = RosterText { format, version: before.version + 1, party, keys, threshold, ended };
+        let entry = RosterEntry::new(text).map_err(operator)?;
+        roster::attest_entry(&entry, self.head(basis, now, replaces), &[&self.key]).map_err(refused)
+    }
+}
+
+/// Transport and governance keys sign nothing that is looked up again in a log of their time.
+fn unlogged(usage: KeyUse) -> bool {
+    matches!(usage, KeyUse::Transport | KeyUse::Governance)
+}
+
+impl Centre {
+    /// Whether all that is logged still holds when a document that was signed elsewhere, and that `after` has taken, is
+    /// published: the logs may have grown since.
+    ///
+    /// # Errors
+    /// They have, by keys that the document ends. Then it must not be published: this home could not be read any more.
+    pub fn check_ends(&self, after: &Registry, artifact: &[u8]) -> Result<(), Fault> {
+        let Ok(entry) = codec::from_json::<RosterEntry>(artifact) else { return Ok(()) };
+        // Transport and governance keys name no logs.
+        let signs = |ended: &&EndedKey| after.member(&ended.key).is_some_and(|member| !unlogged(member.usage));
+        let mut logs = self.logs().chain([&self.beats().log]);
+        let grown = logs.any(|log| {
+            let within = |of: &LogSize| of.origin == log.origin() && of.size >= log.size();
+            let ends = |ended: &EndedKey| ended.logs.iter().any(within);
+            log.size() > 0 && !after.is_origin(log.origin()) && !entry.ended.iter().filter(signs).all(ends)
+        });
+        if !grown {
+            return Ok(());
+        }
+        Centre::open_with(Home::open(&self.home.dir)?, after.clone()).map(drop).map_err(|fault| {
+            let what = format!("what was logged since this was signed would not hold: {}", fault.what);
+            operator_hint(what, "sign it again after a fresh `registry export`; nothing was published")
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! A site's next transport key.
+
+use super::{Decision, refuse_site};
+use crate::centre::Centre;
+use fedaudit_core::continuity::claimed_transport;
+use fedaudit_core::envelope::Attestation;
+use fedaudit_core::fault::Refusal;
+use fedaudit_core::ids::Name;
+use fedaudit_link::protocol::Document;
+
+/// Publish it, if it is the site's own word: governance signs everything else that stands in the registry.
+pub fn transport(centre: &Centre, (envelope, artifact): Document, site: &Name) -> Decision {
+    let check = || {
+        let claimed = claimed_transport(&envelope)?;
+        if claimed != *site {
+            return Err(Refusal::new("signer", format!("the site of this connection, {site}"), claimed));
+        }
+        centre.registry().clone().apply(&envelope, &artifact)
+    };
+    match check() {
+        Ok(()) => Decision::Publish(Box::new(Attestation { envelope, artifacts: vec![artifact] })),
+        Err(refusal) => *refuse_site(refusal, "read the registry again, and sign what follows from it"),
+    }
+}
