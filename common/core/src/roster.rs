@@ -121,14 +121,14 @@ impl Registry {
             Governed::Entry(entry, replaces) => self.apply_entry(digest, entry, replaces)?,
             Governed::Contract(contract, replaces) => {
                 self.next_version("contract", self.contract(&contract.contract), contract.version, replaces)?;
-                self.contracts.insert(digest, contract);
+                self.contracts.insert(digest, *contract);
             }
             Governed::Plan(plan, replaces) => {
                 let contract = self.contract_of(&plan)?;
                 plan.check_against(contract).map_err(|e| Refusal::new("plan", "a plan that fits its contract", e))?;
                 self.next_version("plan", self.plan_named(&plan.plan), plan.version, replaces)?;
                 let (issued_at, index) = (statement.predicate.issued_at, self.size());
-                self.plans.insert(digest, PublishedPlan { plan, issued_at, index });
+                self.plans.insert(digest, PublishedPlan { plan: *plan, issued_at, index });
             }
             Governed::Waiver(waiver) => {
                 self.check_waiver(&waiver)?;

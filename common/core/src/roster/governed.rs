@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 /// A governance document that says what its statement claims.
 pub(super) enum Governed {
     Entry(RosterEntry, Option<Digest>),
-    Contract(Contract, Option<Digest>),
-    Plan(Plan, Option<Digest>),
+    Contract(Box<Contract>, Option<Digest>),
+    Plan(Box<Plan>, Option<Digest>),
     Waiver(Waiver),
     Epoch(Epoch),
 }
@@ -34,12 +34,12 @@ impl Governed {
             Claim::Contract(claim) => {
                 let contract: Contract = parse(artifact)?;
                 same("contract", &(&contract.contract, contract.version), &(&claim.name, claim.version))?;
-                Ok(Governed::Contract(contract, claim.replaces))
+                Ok(Governed::Contract(Box::new(contract), claim.replaces))
             }
             Claim::Plan(claim) => {
                 let plan: Plan = parse(artifact)?;
                 same("plan", &(&plan.plan, plan.version), &(&claim.name, claim.version))?;
-                Ok(Governed::Plan(plan, claim.replaces))
+                Ok(Governed::Plan(Box::new(plan), claim.replaces))
             }
             Claim::Waiver(claim) => {
                 let waiver: Waiver = parse(artifact)?;
