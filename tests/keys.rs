@@ -10,6 +10,7 @@ use fedaudit_core::key::PublicKey;
 use fedaudit_core::parcel::{Content, Document, read};
 use fedaudit_core::roster::{Party, Registry, Trust};
 use fedaudit_core::time::Time;
+use fedaudit_link::home::load_key;
 use fedaudit_link::protocol::{Request, Response};
 use fedaudit_tests::client::{Client, hello, key};
 use fedaudit_tests::evidence::{Evidence, judge};
@@ -240,4 +241,39 @@ fn a_transport_key_is_the_sites_own_word() {
 
 fn trust(world: &World) -> Valid<Trust> {
     codec::from_json(&std::fs::read(world.home().join("trust.json")).expect("reads")).expect("a trust file")
+}
+
+#[test]
+fn governance_grows_from_one_key_to_two_of_three() {
+    let world = world();
+    let trust = world.home().join("trust.json").to_string_lossy().into_owned();
+    let folders = ["second", "third"].map(|folder| path(&world, folder));
+    for folder in &folders {
+        world.aggregator(&["governance", "new", folder, "--trust", &trust]).good();
+        world.aggregator(&["governance", "new", folder, "--trust", &trust]).fault("operator", &["exists"]);
+    }
+    let first = path(&world, "first.pem");
+    let own = load_key(&world.governance().join("governance.key")).expect("a key");
+    std::fs::write(&first, PublicKey::of(&own).pem()).expect("writes");
+    let keys = [first, format!("{}/governance.pem", folders[0]), format!("{}/governance.pem", folders[1])];
+    let keys: Vec<&str> = keys.iter().flat_map(|key| ["--key", key]).collect();
+    let rotate = |threshold: &str| {
+        world.aggregator(&[&["governance", "rotate", "--threshold", threshold][..], &keys[..]].concat())
+    };
+    rotate("4").fault("operator", &["`threshold` is 4"]);
+    world.aggregator(&["governance", "rotate", "--threshold", "1", "--key", &trust]).fault("input", &["public key"]);
+    rotate("2").good();
+
+    // From now on one signature is too few, whoever's it is.
+    world.aggregator(&["site", "revoke", SITE]).fault("operator", &["signer", "governance sign"]);
+    let [registry, one, two] = ["registry", "one", "two"].map(|file| path(&world, file));
+    world.aggregator(&["registry", "export", &registry]).good();
+    let revoke = ["site", "revoke", SITE, "--from", &registry, "--to", &one];
+    assert!(world.aggregator(&revoke).good().out.contains("the other signers"));
+    world.aggregator(&["import", &one]).fault("operator", &["signer"]);
+    let by = |folder: &str, args: &[&str]| run("fedaudit-aggregator", &[&["--governance", folder][..], args].concat());
+    by(&folders[1], &["governance", "sign", &one, "--to", &two]).good();
+    world.aggregator(&["import", &two]).good();
+    assert!(world.aggregator(&["site", "list"]).good().out.contains("dept-a\trevoked"));
+    world.logs();
 }

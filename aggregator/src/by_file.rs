@@ -274,6 +274,10 @@ pub fn sign(
 ) -> Result<String, Fault> {
     let governance = Governance::load(governance)?;
     let mut basis = Basis::of_parcels(&governance, from)?;
+    let others = match basis.registry.governance().threshold {
+        1 => "",
+        _ => "the other signers: governance sign FILE --to FILE; then, ",
+    };
     let attestation = match make(&governance, &basis)? {
         Signed::Already(digest) => return Ok(format!("{digest} was published before; nothing was written")),
         Signed::New(attestation) => attestation,
@@ -287,7 +291,7 @@ pub fn sign(
     let what = governance.read(&document)?;
     let documents = vec![document];
     write_parcel(to, &governance.trust.federation, Content::Governance(parcel::Governance { documents }))?;
-    Ok(format!("{what}: {}; next, at the aggregator: fedaudit-aggregator import FILE", to.display()))
+    Ok(format!("{what}: {}; next, {others}at the aggregator: fedaudit-aggregator import FILE", to.display()))
 }
 
 /// Adds this governance folder's signature to every document of a parcel.

@@ -263,10 +263,11 @@ impl Centre {
         let mut after = self.registry.clone();
         let artifact = attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default();
         after.apply(&attestation.envelope, artifact).map_err(|refusal| {
-            crate::home::operator_hint(
-                refusal.to_string(),
-                "publish a document that follows from the registry as it is",
-            )
+            let hint = match refusal.check.as_str() {
+                "signer" => "have as many governance keys sign as must: by file, --from and --to, then governance sign",
+                _ => "publish a document that follows from the registry as it is",
+            };
+            crate::home::operator_hint(refusal.to_string(), hint)
         })?;
         self.keep_artifacts(attestation)?;
         self.registry_log.append(&[&attestation.envelope], &self.log_key)?;

@@ -11,9 +11,11 @@
 
 mod epoch;
 mod keys;
+mod rotate;
 mod waiver;
 
 pub use epoch::Begin;
+pub use rotate::{Rotate, new_folder};
 pub use waiver::Waive;
 
 use crate::basis::Basis;

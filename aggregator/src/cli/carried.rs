@@ -1,7 +1,8 @@
 //! Commands for what is carried by file and kept as evidence.
 
-use super::{cosigned, say};
+use super::{ByFile, cosigned, keys, say};
 use crate::centre::Centre;
+use crate::governance::{Rotate, new_folder};
 use crate::{by_file, conflicts, status};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -46,6 +47,21 @@ pub enum RegistryCommand {
 
 #[derive(Subcommand)]
 pub enum GovernanceCommand {
+    /// Make a further governance folder, with a key of its own, for a signer on another machine.
+    New {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// The federation's trust.json.
+        #[arg(long)]
+        trust: PathBuf,
+    },
+    /// Say which keys govern from now on, and how many of them must sign.
+    Rotate {
+        #[command(flatten)]
+        wanted: Rotate,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
     /// Show what documents in a file would say, and who signed them.
     Show {
         /// The file.
@@ -83,6 +99,16 @@ pub enum ConflictCommand {
 pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, governance: &Path) -> Result<(), Fault> {
     match command {
         Carried::Registry(RegistryCommand::Export { file }) => say([by_file::export_registry(&open()?, &file)?]),
+        Carried::Governance(GovernanceCommand::New { dir, trust }) => {
+            let public = new_folder(&dir, &trust)?;
+            say([format!(
+                "its public key is {}; governance names it: governance rotate --key FILE...",
+                public.display()
+            )])
+        }
+        Carried::Governance(GovernanceCommand::Rotate { wanted, by_file }) => {
+            keys::rotate(&wanted, by_file, open, governance)
+        }
         Carried::Governance(GovernanceCommand::Show { file }) => say(by_file::show(governance, &file)?),
         Carried::Governance(GovernanceCommand::Sign { file, to }) => say(by_file::cosign(governance, &file, &to)?),
         Carried::Conflict(ConflictCommand::List { json }) => {

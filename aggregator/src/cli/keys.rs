@@ -4,7 +4,7 @@ use super::{ByFile, cosigned, say};
 use crate::basis::Basis;
 use crate::by_file;
 use crate::centre::Centre;
-use crate::governance::{Governance, Signed};
+use crate::governance::{Governance, Rotate, Signed};
 use crate::home::operator_hint;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
@@ -30,4 +30,23 @@ pub fn revoke(
     let new = Governance::open(governance, &centre)?.revoke(&mut centre, site, now())?;
     cosigned(&mut centre)?;
     say([format!("site {site} {}", if new { "is revoked" } else { "was revoked before" })])
+}
+
+/// Publishes who governs from now on; with `--from` and `--to`, signs it for the next signer, or to be published elsewhere.
+pub fn rotate(
+    wanted: &Rotate,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    if let Some(to) = by_file.to {
+        let make =
+            |governance: &Governance, basis: &Basis| governance.sign_rotation(basis, wanted, now()).map(Signed::New);
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    Governance::open(governance, &centre)?.rotate(&mut centre, wanted, now())?;
+    cosigned(&mut centre)?;
+    let now = centre.registry().governance();
+    say([format!("{} of {} governance keys must sign from now on", now.threshold, now.keys.len())])
 }

@@ -3,7 +3,7 @@
 use super::Governance;
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::home::{Home, operator, operator_hint, refused};
+use crate::home::{Home, operator_hint, refused};
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::Fault;
@@ -15,15 +15,15 @@ use fedaudit_core::roster::{
 use fedaudit_core::time::Time;
 
 /// What becomes of a party's keys.
-struct Change {
-    party: Party,
+pub(super) struct Change {
+    pub party: Party,
     /// Its keys from now on.
-    keys: Vec<RosterKey>,
-    threshold: Option<usize>,
+    pub keys: Vec<RosterKey>,
+    pub threshold: Option<usize>,
     /// Why those that it has no more ended.
-    why: Ending,
+    pub why: Ending,
     /// The last numbers that they signed.
-    last: Vec<LastNumber>,
+    pub last: Vec<LastNumber>,
 }
 
 impl Governance {
@@ -52,13 +52,15 @@ impl Governance {
     }
 
     /// Signs what becomes of a party's keys: the next version of its roster entry.
-    fn sign_change(&self, basis: &Basis, change: Change, now: Time) -> Result<Attestation, Fault> {
+    pub(super) fn sign_change(&self, basis: &Basis, change: Change, now: Time) -> Result<Attestation, Fault> {
         let Change { party, keys, threshold, why, last } = change;
-        let before = basis.registry.party(&party).map_err(|refusal| {
+        let before = basis.registry.party(&party).map(Some).or_else(|refusal| {
             let hint = "fedaudit-aggregator site list shows who is enrolled; nothing was signed";
-            operator_hint(refusal.to_string(), hint)
+            // Governance is that of trust.json until an entry says otherwise.
+            if party == Party::Governance { Ok(None) } else { Err(operator_hint(refusal.to_string(), hint)) }
         })?;
-        let given_up = before.keys.iter().filter(|old| keys.iter().all(|new| new.key != old.key));
+        let held = before.map_or(&[][..], |before| &before.keys);
+        let given_up = held.iter().filter(|old| keys.iter().all(|new| new.key != old.key));
         let ended = given_up.map(|old| {
             let (logs, last) =
                 if unlogged(old.usage) { Default::default() } else { (basis.sizes.clone(), last.clone()) };
@@ -66,8 +68,10 @@ impl Governance {
         });
         let (format, ended) = (roster::FORMAT, ended.collect());
         let replaces = basis.registry.party_digest(&party);
-        let text = RosterText { format, version: before.version + 1, party, keys, threshold, ended };
-        let entry = RosterEntry::new(text).map_err(operator)?;
+        let version = before.map_or(1, |before| before.version + 1);
+        let text = RosterText { format, version, party, keys, threshold, ended };
+        let entry = RosterEntry::new(text)
+            .map_err(|e| operator_hint(e, "name the keys and the threshold that are to hold; nothing was signed"))?;
         roster::attest_entry(&entry, self.head(basis, now, replaces), &[&self.key]).map_err(refused)
     }
 }
