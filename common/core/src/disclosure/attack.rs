@@ -7,8 +7,8 @@
 //! round (A x B, B x C, C x A), [`Views::circle`] names them, and some are withheld.
 //!
 //! A cell is protected if at least k - 1 integers remain possible for it, or as many as the public numbers alone leave, or if
-//! it can only be 0 and zeros are published (`zeros.rs` says which are, where a plan hides them). Cells of a block that is full by the rule, and went down for others, need no
-//! protection: nothing in it is below k.
+//! it can only be 0 and zeros are published (`zeros.rs` says which are, where a plan hides them). Cells of a block that is full
+//! by the rule, and went down for others, need no protection: nothing in it is below k.
 //!
 //! Values are looked for among what is near a cell first, as if all else were known, and among all only where the equations are
 //! not too many (`solve.rs`): he may be taken to learn more than he does, never less.

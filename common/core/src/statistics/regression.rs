@@ -202,7 +202,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Predicted and true values, as a journal would add them up.
-    fn moments(pairs: &[(u64, u64)]) -> Moments {
+    pub(super) fn moments(pairs: &[(u64, u64)]) -> Moments {
         pairs.iter().fold(Moments::default(), |sum, &(p, t)| {
             let (wide_p, wide_t) = (u128::from(p), u128::from(t));
             let error = p.abs_diff(t);

@@ -84,26 +84,10 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::moments as exact;
     use super::*;
     use crate::statistics::{LEVEL, max_min_means, means_bounds};
     use proptest::prelude::*;
-
-    fn exact(pairs: &[(u64, u64)]) -> Moments {
-        pairs.iter().fold(Moments::default(), |sum, &(p, t)| {
-            let (wide_p, wide_t, error) = (u128::from(p), u128::from(t), p.abs_diff(t));
-            sum.plus(&Moments {
-                events: 1,
-                predicted: wide_p,
-                actual: wide_t,
-                predicted_squares: wide_p * wide_p,
-                actual_squares: wide_t * wide_t,
-                products: wide_p * wide_t,
-                absolute_errors: u128::from(error),
-                fourth_powers: u128::from((error + (1 << 15)) >> 16).pow(4),
-                ..Moments::default()
-            })
-        })
-    }
 
     /// To the nearest multiple of a 2^32nd's `step`.
     fn rounded(m: &Moments, step: u128) -> Moments {
