@@ -119,8 +119,8 @@ fn a_site_may_change_its_mind_and_not_the_past() {
 #[test]
 fn a_window_that_one_site_lacks_is_undecidable() {
     let world = World::new(&["dept-a", "dept-b", "dept-c"]);
-    world.ship("dept-a");
     world.enrol("dept-b");
+    world.ship("dept-a");
     let client = Client::of_site(&world, "dept-b");
     assert!(client.ask(&hello("dept-b")).is_ok());
     let forger = Forger::new(&world, "dept-b", "dept-a");

@@ -240,4 +240,14 @@ fn a_dispute_without_ground_is_logged_and_said_to_be_one() {
     let line = verdict.checks.iter().find(|check| check.check == "dispute-before").expect("a line");
     assert_eq!((verdict.code, line.outcome.as_str()), (0, "pass"));
     assert!(line.found.ends_with("the log does not bear it out: the report names it as it is logged"), "{line:?}");
+    // In its place, one that no aggregator would have logged.
+    (disputed.sequence, disputed.previous) = (6, Digest::of(&own[5].envelope));
+    let Request::Submit(stray) = disputed.submission(|text| text.report = Digest([1; 32])) else { panic!("one") };
+    let verdict = evidence.altered(|bundle| {
+        let at = bundle.plan.entries.iter().position(|entry| *entry == sent.envelope).expect("is logged");
+        bundle.plan.entries[at] = stray.envelope.clone();
+        bundle.plan.artifacts.insert(Digest::of(&stray.artifact), stray.artifact.clone());
+        evidence.sign_plan_log(bundle);
+    });
+    verdict.is(1, "dispute-entry", "plan/entries/");
 }

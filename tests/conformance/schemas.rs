@@ -1,18 +1,25 @@
 //! The JSON Schemas accept every real artifact, refuse altered ones, and say what each member is.
 
 use crate::artifacts::{all, fresh, put, python, root, scored, statement, text};
+use fedaudit_aggregator::centre::Centre;
+use fedaudit_aggregator::home::Home;
+use fedaudit_core::ids::Digest;
+use fedaudit_tests::world::{World, name};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-const SCHEMAS: [&str; 13] = [
+/// Those of documents that federations make here; disputes are among the vectors.
+const SCHEMAS: [&str; 14] = [
     "contract",
     "plan",
     "roster-entry",
     "waiver",
     "epoch",
     "heartbeat",
+    "transport-key",
     "trust",
     "release",
     "abstention",
@@ -71,7 +78,46 @@ fn gather() -> BySchema {
             }
         }
     }
+    continued(&mut found);
     found
+}
+
+/// A site that sent a heartbeat, replaced its transport key and began a new epoch: all that its aggregator logged.
+fn continued(found: &mut BySchema) {
+    let world = World::new(&["dept-a"]);
+    world.ship("dept-a");
+    world.agent("dept-a", &["key", "rotate", "--use", "transport"]).good();
+    let daemon = world.federation.start_agent(&name("dept-a"), false).expect("starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !world.aggregator(&["heartbeat", "list"]).good().out.contains("dept-a") {
+        assert!(Instant::now() < until, "no heartbeat: {}", world.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(daemon);
+    world.aggregator(&["site", "epoch", "dept-a", "--reason", "the disk was lost"]).good();
+    let centre = Centre::open(Home::open(&world.home()).expect("a home")).expect("a centre");
+    let folder = fresh("continued");
+    for log in centre.logs().chain([&centre.beats().log]) {
+        for index in 0..log.size() {
+            let envelope = log.entry(index).expect("an entry");
+            let place = folder.join(log.origin().replace('/', "-")).join(index.to_string());
+            let statement = statement(&envelope);
+            let mut put = |schema: &'static str, bytes: &[u8]| {
+                let path = place.join(format!("{schema}.json"));
+                put(&path, bytes);
+                found.entry(schema).or_default().push(path);
+            };
+            for subject in statement["subject"].as_array().expect("subjects") {
+                let digest: Digest = text(&subject["digest"]["sha256"]).parse().expect("a digest");
+                let name = text(&subject["name"]);
+                if let Some(schema) = SCHEMAS.iter().find(|schema| Some(**schema) == name.strip_suffix(".json")) {
+                    put(schema, &centre.artifact(&digest).expect("an artifact"));
+                }
+            }
+            put("envelope", &envelope);
+            put("statement", statement.to_string().as_bytes());
+        }
+    }
 }
 
 #[test]
@@ -100,7 +146,7 @@ fn every_accepted_vector_keeps_its_schema() {
         let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
         let documents = match kind {
             "contract" | "plan" | "roster-entry" | "trust" => vec![(kind, input["document"].clone())],
-            "release" | "abstention" | "dispute" => {
+            "release" | "abstention" | "dispute" | "heartbeat" => {
                 vec![(kind, input["artifact"].clone()), ("envelope", input["envelope"].clone())]
             }
             "registry-entry" => vec![("envelope", input["envelope"].clone())],
@@ -118,7 +164,7 @@ fn every_accepted_vector_keeps_its_schema() {
             }
         }
     }
-    assert_eq!(found.len(), 10);
+    assert_eq!(found.len(), 11);
     for (schema, documents) in found {
         let (content, said) = validate(&schema, &documents);
         assert!(content, "{said}");
@@ -153,6 +199,12 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("waiver", "/windows", json!([])),
         ("waiver", "/reason", json!("")),
         ("waiver", "/site", Value::Null),
+        ("epoch", "/epoch", json!(1)),
+        ("epoch", "/reason", json!("")),
+        ("heartbeat", "/journal", json!([])),
+        ("heartbeat", "/epoch", json!(0)),
+        ("transport-key", "/key", json!("AAAA")),
+        ("transport-key", "/format", json!(2)),
         ("abstention", "/reason", json!(" ")),
         ("abstention", "/windows", json!([])),
         ("abstention", "/format", json!(2)),
@@ -279,7 +331,12 @@ fn check_described(place: &str, schema: &Value) {
 
 #[test]
 fn every_member_is_described_and_every_object_closed() {
-    for schema in SCHEMAS.iter().chain(&["common"]) {
+    let files =
+        std::fs::read_dir(root().join("schemas")).expect("a folder").map(|file| file.expect("a file").file_name());
+    let known = SCHEMAS.iter().chain(&["common", "dispute"]);
+    let schemas = files.filter(|name| name.to_string_lossy().ends_with(".schema.json"));
+    assert_eq!(schemas.count(), known.clone().count(), "each schema is looked at here");
+    for schema in known {
         let path = root().join(format!("schemas/{schema}.schema.json"));
         let value: Value = serde_json::from_slice(&std::fs::read(&path).expect("a schema")).expect("JSON");
         check_described(schema, &value);

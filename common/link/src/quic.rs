@@ -233,6 +233,8 @@ impl Reply {
     pub async fn send(mut self, body: &[u8], time: Duration) -> Result<(), FrameError> {
         timeout(time, write_frame(&mut self.send, body)).await.unwrap_or(Err(FrameError::TimedOut))?;
         self.answered = true;
+        // Acknowledged, so that an end of the server does not overtake it. A peer that is gone by now may have it or not.
+        let _ = timeout(time, self.send.stopped()).await;
         Ok(())
     }
 }

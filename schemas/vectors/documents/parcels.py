@@ -3,6 +3,8 @@
 import hashlib
 
 from absences import ABSTENTION, ABSTENTION_CLAIM, abstained
+from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat
+from disputes import disputed
 from encode import b64, checkpoint, digest, document, join_request
 from releases import CLAIM, NEXT, RELEASE, attested
 from wire import SECRET, SITE_B
@@ -158,6 +160,19 @@ def conflicts():
     tampered = {**late, "artifact": late["artifact"] + " "}
     yield case("abstention-altered", "another reason than was signed", conflict(tampered), 1, "abstention: artifact")
     yield case("abstention-accused", "another site is accused", conflict(late, site="site-b"), 1, "abstention: abstention")
+    said = disputed()
+    yield case("dispute-sequence", "a release and a dispute with one number", conflict(said, release(sequence=1, previous=first)))
+    disputed_other = {**said, "artifact": said["artifact"] + " "}
+    yield case("dispute-altered", "another dispute than was signed", conflict(disputed_other), 1, "dispute: artifact")
+    yield case("dispute-accused", "another site is accused", conflict(said, site="site-b"), 1, "dispute: dispute")
+    grown = {**HEARTBEAT, "journal": journal(2048, logs=("ledger", "predictions/loan/1"))}
+    yield case("heartbeat-sequence", "two heartbeats with one number", conflict(beat(grown), beat()))
+    behind = beat(grown, {**HEARTBEAT_CLAIM, "sequence": 1, "previous": "2" * 64})
+    yield case("heartbeat-previous", "the next number, and not behind the first", conflict(behind, beat()))
+    yield case("heartbeat-same", "one heartbeat, twice", conflict(beat(), beat()), 2, undecidable)
+    altered = {**beat(), "artifact": beat()["artifact"] + " "}
+    yield case("heartbeat-altered", "another heartbeat than was signed", conflict(altered, beat()), 1, "heartbeat: artifact")
+    yield case("heartbeat-accused", "another site is accused", conflict(beat(grown), beat(), site="site-b"), 1, "heartbeat: heartbeat")
     forged = attested(claim={**CLAIM, "raw": "1" * 64}, key=KEYS["stranger"])
     yield case("stranger", "signed by nobody that is known", conflict(forged), 2, "release: signer")
     altered = {**good, "artifact": good["artifact"] + " "}

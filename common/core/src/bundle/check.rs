@@ -126,7 +126,8 @@ fn check_plan(
         verdict.refuse("plan-checkpoint", "plan/checkpoint", &refusal);
         return None;
     }
-    let plan = claim.map(|claim| claim.plan).or_else(|| named_plan(&bundle.plan, registry));
+    let named = named_plan(&bundle.plan, registry);
+    let plan = claim.map(|claim| claim.plan).or(named);
     if plan.is_none() {
         let found = String::from_utf8_lossy(&bundle.plan.checkpoint);
         let found = found.lines().next().unwrap_or_default().escape_debug().take(200).collect();
@@ -136,7 +137,8 @@ fn check_plan(
     let origin = plan.map(|plan| plan_origin(&registry.trust().federation, &plan));
     let log = origin.and_then(|origin| check_log("plan", &bundle.plan, &origin, registry, verdict));
     let log_size = claim.map_or(u64::MAX, |claim| claim.log_size);
-    let scope = entries::Scope { plan, log_size, whole: log.is_some() };
+    // Entries of another plan's log are no evidence here, but nobody who signed them did wrong.
+    let scope = entries::Scope { plan: named.or(plan), log_size, whole: log.is_some() };
     let logged = entries::check(bundle, registry, scope, workers, verdict);
     if let (Some(()), Some(claim)) = (log, claim) {
         check_logged(bundle, registry, claim, verdict);
