@@ -8,7 +8,7 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::PublicKey;
 use fedaudit_core::roster::{Registry, heartbeats_origin};
 use fedaudit_core::time::{HOUR_NS, Time};
-use fedaudit_core::verify::{self, At, BeatState};
+use fedaudit_core::verify::{self, At, BeatState, VerifiedHeartbeat};
 use serde::Serialize;
 
 /// The log, and what follows from it.
@@ -40,11 +40,25 @@ impl Beats {
             let envelope = self.log.entry(self.read)?;
             let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
             let beat = verify::heartbeat(&envelope, &artifact, registry).map_err(refused)?;
-            let at = At { registry, index: self.read };
-            self.state.admit(&beat, at).map_err(|conflict| refused(conflict.refusal))?;
-            journals.note(&beat.claim.site, &beat.journal, &beat.notes, beat.envelope);
-            self.read += 1;
+            self.admit(&beat, registry, journals)?;
         }
+        Ok(())
+    }
+
+    /// Takes the heartbeat that comes next, which was checked by itself.
+    ///
+    /// # Errors
+    /// One that does not come next; then nothing has changed.
+    pub fn admit(
+        &mut self,
+        beat: &VerifiedHeartbeat,
+        registry: &Registry,
+        journals: &mut SeenJournals,
+    ) -> Result<(), Fault> {
+        let at = At { registry, index: self.read };
+        self.state.admit(beat, at).map_err(|conflict| refused(conflict.refusal))?;
+        journals.note(&beat.claim.site, &beat.journal, &beat.notes, beat.envelope);
+        self.read += 1;
         Ok(())
     }
 }

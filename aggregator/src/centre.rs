@@ -5,19 +5,22 @@
 //! nothing that counts; a crash after it leaves a whole entry, and the sender's retry is answered with its receipt.
 
 use crate::beats::Beats;
+use crate::checked::Checked;
 use crate::home::{Home, operator, refused};
+use crate::intake::Book;
 use crate::store::{Head, LogDir};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
-use fedaudit_core::fault::Fault;
+use fedaudit_core::fault::{Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::report::LoggedReport;
 use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_origin};
-use fedaudit_core::verify::{self, At, Entry, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
-use fedaudit_link::home::{Lock, write_atomic};
+use fedaudit_core::verify::{self, At, Kind, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
+use fedaudit_link::home::{Lock, write_all};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The aggregator's state.
 pub struct Centre {
@@ -29,6 +32,8 @@ pub struct Centre {
     plans: BTreeMap<Digest, PlanLog>,
     beats: Beats,
     journals: SeenJournals,
+    /// Artifacts of entries that are staged: durable with the next commit.
+    staged: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// A plan's log and what follows from it.
@@ -54,6 +59,42 @@ impl PlanLog {
     fn new(log: LogDir) -> Self {
         let (state, releases, abstentions, disputes, reports, index) = Default::default();
         PlanLog { log, state, releases, abstentions, disputes, reports, index, read: 0 }
+    }
+
+    /// Takes the entry that comes next, which was checked by itself.
+    fn admit(
+        &mut self,
+        envelope: Digest,
+        checked: Checked,
+        registry: &Registry,
+        journals: &mut SeenJournals,
+    ) -> Result<(), Refusal> {
+        let index = self.read;
+        let at = At { registry, index };
+        match checked {
+            Checked::Report(claim, signer) => {
+                self.state.admit_report(envelope, &claim, &signer, at)?;
+                self.reports.push(LoggedReport { index, envelope, windows: claim.windows });
+            }
+            Checked::Dispute(dispute) => {
+                self.state.admit_dispute(&dispute, at).map_err(|conflict| conflict.refusal)?;
+                self.disputes.push((index, *dispute));
+            }
+            Checked::Release(release) => {
+                self.state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
+                let claim = release.claim();
+                journals.note(&claim.site, release.journal(), &claim.journal, release.envelope());
+                self.releases.push((index, *release));
+            }
+            Checked::Abstention(abstention) => {
+                self.state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
+                self.abstentions.push((index, *abstention));
+            }
+            Checked::Heartbeat(_) => return Err(Refusal::new("statement", "an entry of a plan's log", "a heartbeat")),
+        }
+        self.index.insert(envelope, index);
+        self.read += 1;
+        Ok(())
     }
 
     /// The site whose release, abstention or dispute stands at an index of the log.
@@ -114,7 +155,8 @@ impl Centre {
         let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
         let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
         let (plans, journals) = Default::default();
-        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals };
+        let staged = Vec::new();
+        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals, staged };
         centre.refresh()?;
         Ok(centre)
     }
@@ -147,35 +189,15 @@ impl Centre {
         plan.log.refresh()?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
-            let at = At { registry: &self.registry, index: plan.read };
-            let artifact = || self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?);
-            match verify::entry(&envelope, &self.registry).map_err(refused)? {
-                Entry::Report(claim, signer) => {
-                    let digest = Digest::of(&envelope);
-                    plan.state.admit_report(digest, &claim, &signer, at).map_err(refused)?;
-                    let report = LoggedReport { index: plan.read, envelope: digest, windows: claim.windows };
-                    plan.reports.push(report);
+            let checked = match verify::claimed_kind(&envelope).map_err(refused)? {
+                Kind::Other => Checked::report(&envelope, &self.registry),
+                _ => {
+                    let artifact = self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                    Checked::of_site(&envelope, &artifact, &self.registry)
                 }
-                Entry::Dispute => {
-                    let dispute = verify::dispute(&envelope, &artifact()?, &self.registry).map_err(refused)?;
-                    plan.state.admit_dispute(&dispute, at).map_err(|conflict| refused(conflict.refusal))?;
-                    plan.disputes.push((plan.read, dispute));
-                }
-                Entry::Release => {
-                    let release = verify::release(&envelope, &artifact()?, &self.registry).map_err(refused)?;
-                    plan.state.admit(&release, at).map_err(|conflict| refused(conflict.refusal))?;
-                    let claim = release.claim();
-                    self.journals.note(&claim.site, release.journal(), &claim.journal, release.envelope());
-                    plan.releases.push((plan.read, release));
-                }
-                Entry::Abstention => {
-                    let abstention = verify::abstention(&envelope, &artifact()?, &self.registry).map_err(refused)?;
-                    plan.state.admit_abstention(&abstention, at).map_err(|conflict| refused(conflict.refusal))?;
-                    plan.abstentions.push((plan.read, abstention));
-                }
-            }
-            plan.index.insert(Digest::of(&envelope), plan.read);
-            plan.read += 1;
+            };
+            let checked = checked.map_err(refused)?;
+            plan.admit(Digest::of(&envelope), checked, &self.registry, &mut self.journals).map_err(refused)?;
         }
         Ok(())
     }
@@ -269,7 +291,8 @@ impl Centre {
             };
             crate::home::operator_hint(refusal.to_string(), hint)
         })?;
-        self.keep_artifacts(attestation)?;
+        self.stage_artifacts(attestation);
+        write_all(&std::mem::take(&mut self.staged), 0o644)?;
         self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
         self.refresh()?;
         Ok(self.registry.size() - 1)
@@ -288,18 +311,28 @@ impl Centre {
         Ok(())
     }
 
-    /// Appends an attestation that was checked to a plan's log. `_lock` shows that nobody else appends.
+    /// Puts an attestation that was checked behind its log; [`Centre::commit`] makes it part of it. Its index.
     ///
     /// # Errors
-    /// A plan that is not in the registry, or a disk that fails.
-    pub fn append(&mut self, plan: &Digest, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
-        self.keep_artifacts(attestation)?;
-        let Some(log) = self.plans.get_mut(plan) else {
-            return Err(operator(format!("no plan {plan} in the registry")));
+    /// A plan that is not in the registry, or a document that does not come next: nothing is staged.
+    pub fn stage(&mut self, book: Book, attestation: &Attestation, checked: Checked) -> Result<u64, Fault> {
+        let (registry, journals) = (&self.registry, &mut self.journals);
+        let log = match (book, checked) {
+            (Book::Plan(plan), checked) => {
+                let none = || operator(format!("no plan {plan} in the registry"));
+                let log = self.plans.get_mut(&plan).ok_or_else(none)?;
+                log.admit(Digest::of(&attestation.envelope), checked, registry, journals).map_err(refused)?;
+                &mut log.log
+            }
+            (Book::Heartbeats, Checked::Heartbeat(beat)) => {
+                self.beats.admit(&beat, registry, journals)?;
+                &mut self.beats.log
+            }
+            (Book::Heartbeats, _) => return Err(refused(Refusal::new("statement", "a heartbeat", "another document"))),
         };
-        log.log.append(&[&attestation.envelope], &self.log_key)?;
-        self.refresh_plan(plan)?;
-        Ok(self.plans.get(plan).map_or(0, |log| log.log.size()) - 1)
+        let index = log.stage(&attestation.envelope);
+        self.stage_artifacts(attestation);
+        Ok(index)
     }
 
     /// The log of heartbeats.
@@ -307,22 +340,28 @@ impl Centre {
         &self.beats
     }
 
-    /// Appends a heartbeat that was checked. `_lock` shows that nobody else appends.
+    /// Makes all that is staged durable, and part of its logs. `_lock` shows that nobody else appends.
+    ///
+    /// Receipt of a document means that all of it is durable: artifacts and tiles come before the checkpoint over them.
     ///
     /// # Errors
-    /// A disk that fails.
-    pub fn append_heartbeat(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
-        self.keep_artifacts(attestation)?;
-        self.beats.log.append(&[&attestation.envelope], &self.log_key)?;
-        self.beats.refresh(&self.home, &self.registry, &mut self.journals)?;
-        Ok(self.beats.log.size() - 1)
+    /// A disk that fails: this state is ahead of its logs then, and must not be used again.
+    pub fn commit(&mut self, _lock: &Lock) -> Result<(), Fault> {
+        let mut files = std::mem::take(&mut self.staged);
+        let logs = self.plans.values_mut().map(|plan| &mut plan.log).chain([&mut self.beats.log]);
+        let mut grown = Vec::new();
+        for log in logs.filter(|log| log.next() > log.size()) {
+            let (after, tiles) = log.grow()?;
+            files.extend(tiles);
+            grown.push((log, after));
+        }
+        write_all(&files, 0o644)?;
+        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &self.log_key))
     }
 
-    /// Receipt of both means both are durable: artifacts come before the entry that names them.
-    fn keep_artifacts(&self, attestation: &Attestation) -> Result<(), Fault> {
+    fn stage_artifacts(&mut self, attestation: &Attestation) {
         for artifact in &attestation.artifacts {
-            write_atomic(&self.home.artifact_path(&Digest::of(artifact)), artifact, 0o644)?;
+            self.staged.push((self.home.artifact_path(&Digest::of(artifact)), artifact.clone()));
         }
-        Ok(())
     }
 }

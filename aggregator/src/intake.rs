@@ -4,6 +4,7 @@ mod mine;
 mod transport;
 
 use crate::centre::{Centre, PlanLog};
+use crate::checked::Checked;
 use crate::home::SOFTWARE;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Refusal};
@@ -13,7 +14,7 @@ use fedaudit_core::limits;
 use fedaudit_core::merkle::verify_consistency;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
-use fedaudit_core::verify::{self, At, Entry};
+use fedaudit_core::verify::{self, At};
 use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
 use mine::{heartbeat, mine};
 use transport::transport;
@@ -28,8 +29,8 @@ pub enum Decision {
     Join(Box<JoinRequest>),
     /// What was sent is in its log already: send the receipt again.
     Again(Book, u64),
-    /// Append what was sent to its log and send the receipt.
-    Append(Book, Box<Attestation>),
+    /// Append what was sent and checked to its log, and send the receipt.
+    Append(Book, Box<Attestation>, Checked),
     /// Append what was sent to the registry.
     Publish(Box<Attestation>),
     /// Send the site a document of its own: where it stands, and how much of that log the site has seen.
@@ -51,8 +52,13 @@ pub enum Book {
     Heartbeats,
 }
 
-/// Decides about `request` from the holder of `peer`.
-pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
+/// Decides about `request` from the holder of `peer`. What it sends to be logged may have been `checked` before.
+pub fn decide(
+    centre: &Centre,
+    peer: &PublicKey,
+    request: Request,
+    checked: Option<Result<Checked, Refusal>>,
+) -> Decision {
     let site = centre.registry().site_of(peer).cloned();
     match (request, site) {
         (Request::Join(request), site) => join(centre, peer, request, site.as_ref()),
@@ -68,12 +74,20 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
         )),
         (Request::Hello(hello), Some(site)) => greet(centre, &hello, &site),
         (Request::Registry { from }, Some(_)) => Decision::Registry(from),
-        (Request::Submit(submission), Some(site)) => submit(centre, &submission, &site),
+        (Request::Submit(sent), Some(site)) => {
+            let checked =
+                checked.unwrap_or_else(|| Checked::of_site(&sent.envelope, &sent.artifact, centre.registry()));
+            submit(centre, &sent, &site, checked)
+        }
         (Request::Reports { plan, from, seen }, Some(_)) => match plan_log(centre, &plan) {
             Ok(_) => Decision::Reports(plan, from, seen),
             Err(decision) => *decision,
         },
-        (Request::Heartbeat(submission), Some(site)) => heartbeat(centre, &submission, &site),
+        (Request::Heartbeat(sent), Some(site)) => {
+            let checked =
+                checked.unwrap_or_else(|| Checked::heartbeat(&sent.envelope, &sent.artifact, centre.registry()));
+            heartbeat(centre, &sent, &site, checked)
+        }
         (Request::Transport(document), Some(site)) => transport(centre, document, &site),
         (Request::Mine(have), Some(site)) => Decision::Mine(mine(centre, &have, &site)),
     }
@@ -153,7 +167,7 @@ fn future(centre: &Centre, note: &str) -> Option<String> {
     })
 }
 
-fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
+fn submit(centre: &Centre, submission: &Submission, site: &Name, checked: Result<Checked, Refusal>) -> Decision {
     let envelope = Digest::of(&submission.envelope);
     let plans = || centre.registry().plans().filter_map(|(digest, _)| Some((digest, centre.plan(digest)?)));
     if let Some((plan, index)) = plans().find_map(|(digest, log)| Some((*digest, *log.index.get(&envelope)?)))
@@ -161,54 +175,40 @@ fn submit(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
     {
         return Decision::Again(Book::Plan(plan), index);
     }
-    let decided = match verify::entry(&submission.envelope, centre.registry()) {
-        Ok(Entry::Abstention) => abstention(centre, submission, site),
-        Ok(Entry::Dispute) => dispute(centre, submission, site),
-        // Of any other kind: the release's checks say what is wrong with it.
-        _ => release(centre, submission, site),
-    };
-    match decided {
-        Ok(plan) => {
-            let artifacts = vec![submission.artifact.clone()];
-            let attestation = Attestation { envelope: submission.envelope.clone(), artifacts };
-            Decision::Append(Book::Plan(plan), Box::new(attestation))
+    let placed = checked.map_err(not_logged).and_then(|checked| {
+        let plan = place(centre, submission, site, &checked)?;
+        Ok(Decision::Append(Book::Plan(plan), Box::new(submission.attestation()), checked))
+    });
+    placed.unwrap_or_else(|decision| *decision)
+}
+
+/// The plan whose log takes the document next. Of a dispute: whether the site is right is for whoever reads the log.
+fn place(centre: &Centre, submission: &Submission, site: &Name, checked: &Checked) -> Result<Digest, Box<Decision>> {
+    let (by, of) = match checked {
+        Checked::Release(release) => (&release.claim().site, release.claim().plan),
+        Checked::Abstention(abstention) => (&abstention.claim().site, abstention.claim().plan),
+        Checked::Dispute(dispute) => (&dispute.claim().site, dispute.claim().plan),
+        Checked::Report(..) | Checked::Heartbeat(_) => {
+            return Err(not_logged(Refusal::new("statement", "what a site says of a plan", "another document")));
         }
-        Err(decision) => *decision,
+    };
+    check_sender(by, site)?;
+    if let Checked::Release(release) = checked {
+        check_epoch(centre, site, release.claim().epoch)?;
     }
-}
-
-/// The plan whose log takes the release next.
-fn release(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
-    let release = verify::release(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
-    let claim = release.claim();
-    check_sender(&claim.site, site)?;
-    check_epoch(centre, &claim.site, claim.epoch)?;
-    let plan = plan_log(centre, &claim.plan)?;
-    let at = At { registry: centre.registry(), index: plan.log.size() };
-    plan.state.check(&release, at).map_err(conflict)?;
-    check_journal(centre, &claim.site, release.journal(), submission)?;
-    Ok(claim.plan)
-}
-
-/// The plan whose log takes the abstention next.
-fn abstention(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
-    let abstention =
-        verify::abstention(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
-    check_sender(&abstention.claim().site, site)?;
-    let plan = plan_log(centre, &abstention.claim().plan)?;
-    let at = At { registry: centre.registry(), index: plan.log.size() };
-    plan.state.check_abstention(&abstention, at).map_err(conflict)?;
-    Ok(abstention.claim().plan)
-}
-
-/// The plan whose log takes the dispute next. Whether the site is right is for whoever reads the log.
-fn dispute(centre: &Centre, submission: &Submission, site: &Name) -> Result<Digest, Box<Decision>> {
-    let dispute = verify::dispute(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
-    check_sender(&dispute.claim().site, site)?;
-    let plan = plan_log(centre, &dispute.claim().plan)?;
-    let at = At { registry: centre.registry(), index: plan.log.size() };
-    plan.state.check_dispute(&dispute, at).map_err(conflict)?;
-    Ok(dispute.claim().plan)
+    let plan = plan_log(centre, &of)?;
+    let at = At { registry: centre.registry(), index: plan.log.next() };
+    match checked {
+        Checked::Release(release) => plan.state.check(release, at),
+        Checked::Abstention(abstention) => plan.state.check_abstention(abstention, at),
+        Checked::Dispute(dispute) => plan.state.check_dispute(dispute, at),
+        Checked::Report(..) | Checked::Heartbeat(_) => Ok(()),
+    }
+    .map_err(conflict)?;
+    if let Checked::Release(release) = checked {
+        check_journal(centre, site, release.journal(), submission)?;
+    }
+    Ok(of)
 }
 
 /// It held when it was signed; since then the journal behind it was lost.

@@ -7,9 +7,10 @@
 #![forbid(unsafe_code)]
 
 pub mod basis;
-pub mod by_file;
 pub mod beats;
+pub mod by_file;
 pub mod centre;
+pub mod checked;
 pub mod cli;
 pub mod conflicts;
 pub mod governance;

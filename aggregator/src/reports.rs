@@ -1,7 +1,9 @@
 //! From a plan's log to `report.json`, `report.html` and `bundle.zip`.
 
 use crate::centre::{Centre, PlanLog};
+use crate::checked::Checked;
 use crate::home::{operator, operator_hint, plan_named, refused};
+use crate::intake::Book;
 use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
@@ -83,7 +85,9 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces: None };
     let key = centre.home.key(KeyUse::Attest)?;
     let attestation = report::attest(json.clone(), html.clone(), claim, head, &key).map_err(refused)?;
-    let index = centre.append(&digest, &attestation, &lock)?;
+    let checked = Checked::report(&attestation.envelope, centre.registry()).map_err(refused)?;
+    let index = centre.stage(Book::Plan(digest), &attestation, checked)?;
+    centre.commit(&lock)?;
     // Witnesses take their time, and sites go on sending: the bundle holds what was logged meanwhile too.
     drop(lock);
     centre.need_witnesses()?;

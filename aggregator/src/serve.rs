@@ -1,14 +1,15 @@
 //! The daemon: carries out what [`crate::intake`] decides, and serves it over QUIC.
 
 mod live;
+mod queue;
 
 use crate::centre::Centre;
+use crate::checked::{Checked, check_all};
 use crate::home::operator;
 use crate::intake::{Book, Decision, decide, frame_limit};
 use crate::store::LogDir;
 use crate::witnesses::Sender;
 use fedaudit_core::codec;
-use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::{KeyUse, PublicKey};
@@ -18,6 +19,7 @@ use fedaudit_link::home::{Lock, now, write_atomic};
 use fedaudit_link::protocol::{JoinRequest, Logged, Receipt, RegistryPart, Reported, Request, Response};
 use fedaudit_link::quic::{CloseReason, Incoming, RequestStream, Server};
 use live::Live;
+use queue::Queue;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,41 +36,21 @@ const WITNESS_TIME: Duration = Duration::from_millis(500);
 const STOP_TIME: Duration = Duration::from_secs(1);
 
 /// Why the daemon must stop serving.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Halted(pub Fault);
 
-impl Centre {
-    /// Answers one frame from the holder of `peer`.
-    ///
-    /// # Errors
-    /// This home is damaged or went back in time: the daemon must stop, and nothing was answered.
-    pub fn answer(&mut self, peer: &PublicKey, frame: &[u8], now: Time) -> Result<Response, Halted> {
-        let request = match codec::decode::<Request>(frame) {
-            Ok(request) => request,
-            Err(error) => {
-                let refusal = Refusal::new("frame", "a request of this protocol", error);
-                return Ok(crate::intake::refused(
-                    Blame::Site,
-                    refusal,
-                    "use versions of agent and aggregator that overlap",
-                ));
-            }
-        };
-        // A submission is decided about under the lock, so that the decision still holds when it is carried out.
-        let lock = match &request {
-            Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) => Some(self.lock().map_err(Halted)?),
-            _ => None,
-        };
-        if lock.is_none() {
-            self.refresh().map_err(Halted)?;
-        }
-        self.take(peer, request, lock.as_ref(), now)
-    }
+/// What a request came to, before what is staged is durable.
+enum Taken {
+    Answered(Response),
+    /// Its log, its index there, and how much of that log the site has seen.
+    Logged(Book, u64, u64),
+}
 
-    /// Decides about a request from the holder of `peer` and carries it out. What came by file goes this way too.
+impl Centre {
+    /// Answers a request from the holder of `peer`.
     ///
     /// # Errors
-    /// As [`Centre::answer`].
+    /// As [`Centre::take_all`].
     pub fn take(
         &mut self,
         peer: &PublicKey,
@@ -76,46 +58,82 @@ impl Centre {
         lock: Option<&Lock>,
         now: Time,
     ) -> Result<Response, Halted> {
+        let mut answers = self.take_all(vec![(*peer, request)], lock, now)?;
+        answers.pop().ok_or_else(|| Halted(operator("a request without an answer")))
+    }
+
+    /// Decides about requests from the holders of keys, in their order, and carries them out: what is to be logged
+    /// becomes durable together, before any of it is answered. What came by file goes this way too.
+    ///
+    /// # Errors
+    /// This home is damaged or went back in time: the daemon must stop, and nothing was answered.
+    pub fn take_all(
+        &mut self,
+        requests: Vec<(PublicKey, Request)>,
+        lock: Option<&Lock>,
+        now: Time,
+    ) -> Result<Vec<Response>, Halted> {
+        let checked = check_all(&requests, self.registry());
+        let mut taken = Vec::with_capacity(requests.len());
+        for ((peer, request), checked) in requests.into_iter().zip(checked) {
+            taken.push(self.take_one(&peer, request, checked, lock, now)?);
+        }
+        if taken.iter().any(|taken| matches!(taken, Taken::Logged(..))) {
+            let lock = lock.ok_or_else(|| Halted(operator("a release without the lock")))?;
+            self.commit(lock).map_err(Halted)?;
+        }
+        let answer = |taken| match taken {
+            Taken::Answered(response) => Ok(response),
+            Taken::Logged(book, index, seen) => self.receipt(book, index, seen).map(Response::Receipt).map_err(Halted),
+        };
+        taken.into_iter().map(answer).collect()
+    }
+
+    fn take_one(
+        &mut self,
+        peer: &PublicKey,
+        request: Request,
+        checked: Option<Result<Checked, Refusal>>,
+        lock: Option<&Lock>,
+        now: Time,
+    ) -> Result<Taken, Halted> {
         let sent = match &request {
             Request::Submit(sent) | Request::Heartbeat(sent) => Some(sent.clone()),
             _ => None,
         };
-        let plan_seen = sent.as_ref().map_or(0, |sent| sent.plan_seen);
-        match decide(self, peer, request) {
-            Decision::Reply(response) => Ok(response),
-            Decision::Registry(from) => self.registry_part(from).map_err(Halted),
-            Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted),
-            Decision::Reports(plan, from, seen) => self.report_from(&plan, from, seen).map_err(Halted),
-            Decision::Again(book, index) => self.receipt(book, index, plan_seen).map(Response::Receipt).map_err(Halted),
-            Decision::Append(book, attestation) => {
-                let Some(lock) = lock else { return Err(Halted(operator("a release without the lock"))) };
-                let index = match book {
-                    Book::Plan(plan) => self.append(&plan, &attestation, lock),
-                    Book::Heartbeats => self.append_heartbeat(&attestation, lock),
-                };
-                self.receipt(book, index.map_err(Halted)?, plan_seen).map(Response::Receipt).map_err(Halted)
+        let seen = sent.as_ref().map_or(0, |sent| sent.plan_seen);
+        let response = match decide(self, peer, request, checked) {
+            Decision::Reply(response) => response,
+            Decision::Registry(from) => self.registry_part(from).map_err(Halted)?,
+            Decision::Join(request) => self.keep_join(peer, &request).map_err(Halted)?,
+            Decision::Reports(plan, from, seen) => self.report_from(&plan, from, seen).map_err(Halted)?,
+            Decision::Again(book, index) => return Ok(Taken::Logged(book, index, seen)),
+            Decision::Append(book, attestation, checked) => {
+                let index = self.stage(book, &attestation, checked).map_err(Halted)?;
+                return Ok(Taken::Logged(book, index, seen));
             }
             Decision::Publish(attestation) => {
-                let Some(lock) = lock else { return Err(Halted(operator("a registry entry without the lock"))) };
-                self.publish(&attestation, lock).map(|index| Response::Published { index }).map_err(Halted)
+                let lock = lock.ok_or_else(|| Halted(operator("a registry entry without the lock")))?;
+                Response::Published { index: self.publish(&attestation, lock).map_err(Halted)? }
             }
             Decision::Mine(found) => {
                 let logged = found.map(|(book, index, seen)| self.logged_at(book, index, seen)).transpose();
-                logged.map(|logged| Response::Mine(logged.map(Box::new))).map_err(Halted)
+                Response::Mine(logged.map_err(Halted)?.map(Box::new))
             }
             Decision::Conflict(refused, against) => {
                 if let (Some(sent), Some(site)) = (sent, self.registry().site_of(peer)) {
-                    let sent = Attestation { envelope: sent.envelope, artifacts: vec![sent.artifact] };
+                    let sent = sent.attestation();
                     self.keep_conflict(site, &refused, &sent, against, now).map_err(Halted)?;
                 }
-                Ok(Response::Refused(refused))
+                Response::Refused(refused)
             }
-            Decision::Halt(what) => Err(Halted(Fault::new(
-                Blame::Aggregator,
-                format!("this home went back in time: {what}"),
-                "restore the newest copy of this home; do not serve from an older one",
-            ))),
-        }
+            Decision::Halt(what) => {
+                let what = format!("this home went back in time: {what}");
+                let hint = "restore the newest copy of this home; do not serve from an older one";
+                return Err(Halted(Fault::new(Blame::Aggregator, what, hint)));
+            }
+        };
+        Ok(Taken::Answered(response))
     }
 
     fn registry_part(&self, from: u64) -> Result<Response, Fault> {
@@ -222,7 +240,9 @@ async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fau
     let server = Server::bind(listen, &centre.home.key(KeyUse::Transport)?)?;
     ready(server.local_addr()?);
     let (live, halted, stop) = (Live::default(), Mutex::new(None), Notify::new());
-    let shared = Arc::new(Shared { centre: Mutex::new(centre), live, halted, stop });
+    let (queue, waiting) = Queue::new();
+    let shared = Arc::new(Shared { centre: Mutex::new(centre), live, queue, halted, stop });
+    let _groups = tokio::spawn(queue::serve(shared.clone(), waiting));
     let _witnesses = tokio::spawn(witnesses(shared.clone()));
     let _roster = tokio::spawn(live::watch(shared.clone()));
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
@@ -253,11 +273,26 @@ async fn serve(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fau
 struct Shared {
     centre: Mutex<Centre>,
     live: Live,
+    queue: Queue,
     halted: Mutex<Option<Fault>>,
     stop: Notify,
 }
 
 impl Shared {
+    /// The answer to a request; none when the daemon ends.
+    async fn answer(self: &Arc<Self>, peer: PublicKey, request: Request) -> Option<Result<Response, Halted>> {
+        if Queue::takes(&request) {
+            return self.queue.answer(peer, request).await;
+        }
+        let worker = self.clone();
+        let answered = tokio::task::spawn_blocking(move || {
+            let mut centre = worker.centre.blocking_lock();
+            centre.refresh().map_err(Halted)?;
+            centre.take(&peer, request, None, now())
+        });
+        answered.await.ok()
+    }
+
     /// Ends the daemon, which says why.
     async fn halt(&self, fault: Fault) {
         *self.halted.lock().await = Some(fault);
@@ -320,12 +355,16 @@ async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
         Ok(request) => request,
         Err(error) => return tracing::warn!(peer = %peer.id().short(), %error, "request refused"),
     };
-    let worker = shared.clone();
-    let answered = tokio::task::spawn_blocking(move || {
-        let mut centre = worker.centre.blocking_lock();
-        (centre.answer(&peer, &request.frame, now()), request.reply)
-    });
-    let Ok((answered, reply)) = answered.await else { return };
+    let (frame, reply) = (request.frame, request.reply);
+    let answered = match codec::decode::<Request>(&frame) {
+        Ok(request) => shared.answer(peer, request).await,
+        Err(error) => {
+            let refusal = Refusal::new("frame", "a request of this protocol", error);
+            let hint = "use versions of agent and aggregator that overlap";
+            Some(Ok(crate::intake::refused(Blame::Site, refusal, hint)))
+        }
+    };
+    let Some(answered) = answered else { return };
     match answered {
         Ok(response) => {
             if let Response::Refused(refused) = &response {
@@ -343,11 +382,8 @@ async fn request(shared: Arc<Shared>, peer: PublicKey, stream: RequestStream) {
             tracing::error!(%fault, "halted");
             // What stands in this home is for its operator; the site learns that nothing was taken, and whose fault it is.
             let refusal = Refusal::new("halted", "an aggregator that can serve", "one that must not");
-            let response = crate::intake::refused(
-                Blame::Aggregator,
-                refusal,
-                "the aggregator's operator must mend it; keep this home",
-            );
+            let hint = "the aggregator's operator must mend it; keep this home";
+            let response = crate::intake::refused(Blame::Aggregator, refusal, hint);
             if let Ok(body) = codec::encode(&response) {
                 let _ = reply.send(&body, REQUEST_TIME).await;
             }

@@ -12,7 +12,7 @@ use fedaudit_core::key::PublicKey;
 use fedaudit_core::log::{Log, LogError, TileReader};
 use fedaudit_core::merkle::{Frontier, empty_root, leaf_hash};
 use fedaudit_core::note::{Checkpoint, LogProof};
-use fedaudit_link::home::{create_dir_private, write_atomic};
+use fedaudit_link::home::{create_dir_private, write_all, write_atomic};
 use std::path::{Path, PathBuf};
 
 /// A log on disk.
@@ -23,6 +23,8 @@ pub struct LogDir {
     log: Log,
     note: String,
     cosigned: Option<Head>,
+    /// Entries behind the log, in order, until they are sealed.
+    staged: Vec<Vec<u8>>,
 }
 
 /// A signed checkpoint of a log, whose files are at hand.
@@ -66,7 +68,8 @@ impl LogDir {
     /// A checkpoint that `key` did not sign, or tiles that do not lead to its root.
     pub fn open(path: &Path, origin: &str, key: &PublicKey) -> Result<LogDir, Fault> {
         let (path, origin) = (path.to_owned(), origin.to_owned());
-        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note: String::new(), cosigned: None };
+        let (note, cosigned, staged) = Default::default();
+        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note, cosigned, staged };
         log.refresh()?;
         Ok(log)
     }
@@ -180,27 +183,58 @@ impl LogDir {
     /// # Errors
     /// An entry too large, a disk that fails. The log is then read again from disk before its next use.
     pub fn append(&mut self, entries: &[&[u8]], key: &SigningKey) -> Result<(), Fault> {
+        self.staged.extend(entries.iter().map(|entry| entry.to_vec()));
+        let (after, files) = self.grow()?;
+        write_all(&files, 0o644)?;
+        self.seal(after, key)
+    }
+
+    /// Puts an entry behind the log; its index, once the log is sealed.
+    pub fn stage(&mut self, entry: &[u8]) -> u64 {
+        self.staged.push(entry.to_vec());
+        self.next() - 1
+    }
+
+    /// The index of the entry that is staged next.
+    pub fn next(&self) -> u64 {
+        self.size() + self.staged.len() as u64
+    }
+
+    /// The log with what is staged, and the files that this makes; they must be durable before [`LogDir::seal`].
+    ///
+    /// # Errors
+    /// An entry too large, a folder that cannot be made.
+    pub fn grow(&mut self) -> Result<(Log, Vec<(PathBuf, Vec<u8>)>), Fault> {
         let mut log = self.log.clone();
-        let appended = log.append(entries).map_err(|e| self.broken(e))?;
-        for file in appended.writes {
-            let path = self.path.join(&file.path);
-            if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
-                create_dirs(folder)?;
-            }
-            write_atomic(&path, &file.bytes, 0o644)?;
+        let appended = log.append(&std::mem::take(&mut self.staged)).map_err(|e| self.broken(e))?;
+        let files: Vec<_> = appended.writes.into_iter().map(|file| (self.path.join(&file.path), file.bytes)).collect();
+        for folder in files.iter().filter_map(|(path, _)| path.parent()).filter(|folder| !folder.is_dir()) {
+            create_dirs(folder)?;
         }
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: appended.new_size, root: appended.root };
+        Ok((log, files))
+    }
+
+    /// Makes a log whose files are durable this one, by its checkpoint.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn seal(&mut self, after: Log, key: &SigningKey) -> Result<(), Fault> {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: after.size(), root: after.root() };
         let note = checkpoint.sign(key).map_err(|e| self.broken(e))?;
         write_atomic(&self.path.join("checkpoint"), note.as_bytes(), 0o644)?;
-        (self.log, self.note) = (log, note);
+        (self.log, self.note) = (after, note);
         Ok(())
     }
 
-    /// The entry at `index`.
+    /// The entry at `index`, which may be staged only.
     ///
     /// # Errors
     /// An index beyond the log, or a file that cannot be read.
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, Fault> {
+        let staged = index.checked_sub(self.size()).and_then(|at| self.staged.get(usize::try_from(at).ok()?));
+        if let Some(entry) = staged {
+            return Ok(entry.clone());
+        }
         self.log.entry(index, |file| read(&self.path, file)).map_err(|e: ReadError| self.broken(e))
     }
 

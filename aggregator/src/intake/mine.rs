@@ -2,24 +2,34 @@
 
 use super::{Book, Decision, check_epoch, check_journal, check_sender, conflict, not_logged, refuse_site};
 use crate::centre::Centre;
-use fedaudit_core::envelope::Attestation;
+use crate::checked::Checked;
 use fedaudit_core::fault::Refusal;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::limits;
-use fedaudit_core::verify::{self, At};
+use fedaudit_core::verify::At;
 use fedaudit_link::protocol::{Have, HaveOf, Submission};
 
 /// Where a heartbeat stands, or goes.
-pub(super) fn heartbeat(centre: &Centre, submission: &Submission, site: &Name) -> Decision {
-    match decide(centre, submission, site) {
-        Ok(decision) => decision,
-        Err(decision) => *decision,
-    }
+pub(super) fn heartbeat(
+    centre: &Centre,
+    submission: &Submission,
+    site: &Name,
+    checked: Result<Checked, Refusal>,
+) -> Decision {
+    decide(centre, submission, site, checked).unwrap_or_else(|decision| *decision)
 }
 
-fn decide(centre: &Centre, submission: &Submission, site: &Name) -> Result<Decision, Box<Decision>> {
+fn decide(
+    centre: &Centre,
+    submission: &Submission,
+    site: &Name,
+    checked: Result<Checked, Refusal>,
+) -> Result<Decision, Box<Decision>> {
+    let checked = checked.map_err(not_logged)?;
+    let Checked::Heartbeat(beat) = &checked else {
+        return Err(not_logged(Refusal::new("statement", "a heartbeat", "another document")));
+    };
     let beats = centre.beats();
-    let beat = verify::heartbeat(&submission.envelope, &submission.artifact, centre.registry()).map_err(not_logged)?;
     check_sender(&beat.claim.site, site)?;
     let number = usize::try_from(beat.claim.sequence).unwrap_or(usize::MAX);
     if let Some((index, _)) = beats.state.of(site).and_then(|of| of.logged.get(number))
@@ -28,8 +38,8 @@ fn decide(centre: &Centre, submission: &Submission, site: &Name) -> Result<Decis
         return Ok(Decision::Again(Book::Heartbeats, *index));
     }
     check_epoch(centre, site, beat.claim.epoch)?;
-    let at = At { registry: centre.registry(), index: beats.log.size() };
-    beats.state.check(&beat, at).map_err(conflict)?;
+    let at = At { registry: centre.registry(), index: beats.log.next() };
+    beats.state.check(beat, at).map_err(conflict)?;
     check_journal(centre, site, &beat.journal, submission)?;
     let new = beat.journal.iter().filter(|of| centre.journal(site, &of.origin).is_none()).count();
     let all = centre.journals_of(site).count() + new;
@@ -37,9 +47,7 @@ fn decide(centre: &Centre, submission: &Submission, site: &Name) -> Result<Decis
         let refusal = Refusal::new("journal", format!("at most {} logs of a journal", limits::JOURNAL_LOGS), all);
         return Err(refuse_site(refusal, "the site's operator must explain: a journal has two logs a contract"));
     }
-    let attestation =
-        Attestation { envelope: submission.envelope.clone(), artifacts: vec![submission.artifact.clone()] };
-    Ok(Decision::Append(Book::Heartbeats, Box::new(attestation)))
+    Ok(Decision::Append(Book::Heartbeats, Box::new(submission.attestation()), checked))
 }
 
 /// The first document of `site` in a log that its home does not have; of heartbeats the last one, which the next names.

@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+mod many;
+
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
@@ -29,6 +31,21 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Fault> {
     put(path, bytes, mode, |temporary| std::fs::rename(temporary, path))
         .map_err(|error| io_fault("write", path, &error))
+}
+
+/// Files up to which each is written out by itself.
+const ONE_BY_ONE: usize = 6;
+
+/// The same for many files: each is old or new but never half, and all are durable when this returns. Many are written
+/// out with one call for their whole filesystem (`syncfs`), which costs as much as a few do one by one.
+///
+/// # Errors
+/// Some may have been replaced; none of them is half.
+pub fn write_all(files: &[(PathBuf, Vec<u8>)], mode: u32) -> Result<(), Fault> {
+    if files.len() <= ONE_BY_ONE {
+        return files.iter().try_for_each(|(path, bytes)| write_atomic(path, bytes, mode));
+    }
+    many::write(files, mode)
 }
 
 /// Puts `bytes` at `path` with exactly `mode`, durably and at once, and never replaces anything.

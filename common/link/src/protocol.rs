@@ -1,6 +1,7 @@
 //! What agents and the aggregator say to each other: one request and one response a stream, each a strict postcard frame.
 
 use fedaudit_core::codec::{self, CodecError};
+use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::sign;
@@ -197,6 +198,13 @@ pub struct Submission {
     pub journal: Vec<Consistency>,
     /// Size of the plan's log at the last checkpoint that the agent verified; 0 for none.
     pub plan_seen: u64,
+}
+
+impl Submission {
+    /// What is sent to be logged, as it was signed.
+    pub fn attestation(&self) -> Attestation {
+        Attestation { envelope: self.envelope.clone(), artifacts: vec![self.artifact.clone()] }
+    }
 }
 
 /// An RFC 6962 consistency proof.
