@@ -3,7 +3,9 @@
 use ed25519_dalek::SigningKey;
 use fedaudit_agent::outbox::{Outbox, Outgoing};
 use fedaudit_aggregator::centre::Centre;
+use fedaudit_aggregator::checked::Checked;
 use fedaudit_aggregator::home::Home;
+use fedaudit_aggregator::intake::Book;
 use fedaudit_core::codec;
 use fedaudit_core::dispute::{Dispute, DisputeText, FORMAT, What, attest_dispute};
 use fedaudit_core::envelope::{Attestation, Head, ReportClaim};
@@ -56,7 +58,10 @@ fn forged(world: &World, keep: impl Fn(&VerifiedRelease) -> bool, edit: impl Fn(
     let (json, html) = (codec::to_json(&report).expect("encodes"), render::html(&report).into_bytes());
     let key = centre.home.key(KeyUse::Attest).expect("a key");
     let attestation = report::attest(json, html, claim, head, &key).expect("signs");
-    (centre.append(&digest, &attestation, &lock).expect("appends"), attestation)
+    let checked = Checked::report(&attestation.envelope, centre.registry()).expect("passes");
+    let index = centre.stage(Book::Plan(digest), &attestation, checked).expect("is next");
+    centre.commit(&lock).expect("appends");
+    (index, attestation)
 }
 
 /// What the site's agent found of each report.

@@ -14,7 +14,6 @@ mod federation;
 #[path = "report/generate.rs"]
 mod generate;
 
-use federation::{Federation, key};
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::home::Home;
 use fedaudit_aggregator::store::LogDir;
@@ -25,6 +24,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::roster::registry_origin;
 use fedaudit_link::home::{create_key, now};
 use fedaudit_link::protocol::{Request, Response, Submission};
+use federation::{Federation, key};
 use rusqlite::Connection;
 use std::path::Path;
 use std::time::{Duration, Instant};

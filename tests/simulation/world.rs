@@ -1,5 +1,6 @@
 //! Two sites and an aggregator in folders, joined by function calls in place of a network.
 
+use crate::answer;
 use fedaudit_agent::close::close_due;
 use fedaudit_agent::drive;
 use fedaudit_agent::home::{Config, Enrolment, Home as AgentHome};
@@ -231,8 +232,7 @@ impl World {
         let home = home.as_mut().expect("is open");
         let ask = drive::ask(home, shipper, step)?.expect("something to send");
         let peer = PublicKey::of(&home.home.key(KeyUse::Transport)?);
-        let response =
-            self.centre.as_mut().expect("is open").answer(&peer, &ask.frame, now).map_err(|halted| halted.0)?;
+        let response = answer(self.centre.as_mut().expect("is open"), &peer, &ask.frame, now)?;
         let (home, shipper) = &mut self.sites[site];
         if lose {
             shipper.down(now, 0.5);
@@ -384,7 +384,7 @@ fn enrol(centre: &mut Centre, governance: &Governance, dir: &Path, site: &Name, 
     let signing: Vec<_> = keys.iter().collect();
     let join = JoinRequest::new(token.federation.clone(), site.clone(), public.collect(), &signing, &token.secret);
     let frame = codec::encode(&Request::Join(Box::new(join.expect("signs")))).expect("encodes");
-    let Ok(Response::Joined { trust }) = centre.answer(&PublicKey::of(&keys[2]), &frame, now) else {
+    let Ok(Response::Joined { trust }) = answer(centre, &PublicKey::of(&keys[2]), &frame, now) else {
         panic!("not joined")
     };
     governance.approve(centre, site, now).expect("approved");
