@@ -108,7 +108,7 @@ fn continued(found: &mut BySchema) {
                 found.entry(schema).or_default().push(path);
             };
             for subject in statement["subject"].as_array().expect("subjects") {
-                let digest: Digest = text(&subject["digest"]["sha256"]).parse().expect("a digest");
+                let digest: Digest = serde_json::from_value(subject["digest"]["sha256"].clone()).expect("a digest");
                 let name = text(&subject["name"]);
                 if let Some(schema) = SCHEMAS.iter().find(|schema| Some(**schema) == name.strip_suffix(".json")) {
                     put(schema, &centre.artifact(&digest).expect("an artifact"));
