@@ -87,6 +87,9 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// Files of keys.
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Heartbeats of the sites.
     #[command(subcommand)]
     Heartbeat(continuity::HeartbeatCommand),
@@ -228,6 +231,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             Ok(())
         }
         Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Key(command) => keys::run(&command, &cli.home, &cli.governance),
         Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
