@@ -3,6 +3,7 @@
 import os
 import pty
 import sys
+import termios
 
 number = int(sys.argv[1])
 lines, command = sys.argv[2 : 2 + number], sys.argv[2 + number :]
@@ -19,6 +20,9 @@ while True:
         break
     shown += read
     if lines and shown.endswith(b": "):
+        # A person types more slowly than a program turns the echo off.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            pass
         os.write(terminal, lines.pop(0).encode() + b"\n")
 sys.stdout.write(shown.decode())
 sys.stdout.flush()
