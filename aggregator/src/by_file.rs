@@ -167,11 +167,13 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     })?;
     let hello =
         Hello { protocol: PROTOCOL, site: site.clone(), software: "a parcel".to_owned(), seen: outbox.seen.clone() };
+    // Written when nobody knows: it can show that this home lacks something, not that it lacks nothing.
     let seen = match centre.take(&transport, Request::Hello(hello), Some(&lock), now).map_err(|halted| halted.0)? {
         Response::Hello(welcome) => welcome.seen,
         Response::Refused(refused) => return Err(fault_of(&site, refused)),
         _ => return Err(operator("an answer to another question")),
     };
+    centre.standing.clear().map_err(|fault| fault.while_("nothing was taken in"))?;
     let known = seen_sizes(centre, &outbox.seen);
     let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
     let journal = outbox.proofs.into_iter().map(proof).collect();

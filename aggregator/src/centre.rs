@@ -5,6 +5,7 @@
 //! nothing that counts; a crash after it leaves a whole entry, and the sender's retry is answered with its receipt.
 
 use crate::beats::Beats;
+use crate::fence::{self, Standing};
 use crate::home::{Home, operator, refused};
 use crate::store::{Head, LogDir};
 use ed25519_dalek::SigningKey;
@@ -29,6 +30,8 @@ pub struct Centre {
     plans: BTreeMap<Digest, PlanLog>,
     beats: Beats,
     journals: SeenJournals,
+    /// Whether the logs may grow.
+    pub standing: Standing,
 }
 
 /// A plan's log and what follows from it.
@@ -114,8 +117,11 @@ impl Centre {
         let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
         let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
         let (plans, journals) = Default::default();
-        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals };
+        let fence = fence::read(&home.dir)?;
+        let standing = Standing::Unknown(Default::default());
+        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals, standing };
         centre.refresh()?;
+        centre.standing = centre.stand(fence)?;
         Ok(centre)
     }
 
@@ -252,14 +258,17 @@ impl Centre {
     pub fn lock(&mut self) -> Result<Lock, Fault> {
         let lock = Lock::acquire(&self.home.lock_path())?;
         self.refresh()?;
+        self.standing = self.stand(fence::read(&self.home.dir)?)?;
+        self.standing.serve()?;
         Ok(lock)
     }
 
-    /// Publishes a governance document. `_lock` shows that nobody else appends.
+    /// Publishes a governance document. `lock` shows that nobody else appends.
     ///
     /// # Errors
     /// A document that the registry refuses, or a disk that fails.
-    pub fn publish(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+    pub fn publish(&mut self, attestation: &Attestation, lock: &Lock) -> Result<u64, Fault> {
+        self.standing.clear()?;
         let mut after = self.registry.clone();
         let artifact = attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default();
         after.apply(&attestation.envelope, artifact).map_err(|refusal| {
@@ -272,6 +281,7 @@ impl Centre {
         self.keep_artifacts(attestation)?;
         self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
         self.refresh()?;
+        self.move_fence(lock)?;
         Ok(self.registry.size() - 1)
     }
 
@@ -288,17 +298,19 @@ impl Centre {
         Ok(())
     }
 
-    /// Appends an attestation that was checked to a plan's log. `_lock` shows that nobody else appends.
+    /// Appends an attestation that was checked to a plan's log. `lock` shows that nobody else appends.
     ///
     /// # Errors
     /// A plan that is not in the registry, or a disk that fails.
-    pub fn append(&mut self, plan: &Digest, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+    pub fn append(&mut self, plan: &Digest, attestation: &Attestation, lock: &Lock) -> Result<u64, Fault> {
+        self.standing.clear()?;
         self.keep_artifacts(attestation)?;
         let Some(log) = self.plans.get_mut(plan) else {
             return Err(operator(format!("no plan {plan} in the registry")));
         };
         log.log.append(&[&attestation.envelope], &self.log_key)?;
         self.refresh_plan(plan)?;
+        self.move_fence(lock)?;
         Ok(self.plans.get(plan).map_or(0, |log| log.log.size()) - 1)
     }
 
@@ -307,14 +319,16 @@ impl Centre {
         &self.beats
     }
 
-    /// Appends a heartbeat that was checked. `_lock` shows that nobody else appends.
+    /// Appends a heartbeat that was checked. `lock` shows that nobody else appends.
     ///
     /// # Errors
     /// A disk that fails.
-    pub fn append_heartbeat(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+    pub fn append_heartbeat(&mut self, attestation: &Attestation, lock: &Lock) -> Result<u64, Fault> {
+        self.standing.clear()?;
         self.keep_artifacts(attestation)?;
         self.beats.log.append(&[&attestation.envelope], &self.log_key)?;
         self.beats.refresh(&self.home, &self.registry, &mut self.journals)?;
+        self.move_fence(lock)?;
         Ok(self.beats.log.size() - 1)
     }
 

@@ -167,6 +167,12 @@ enum PublishCommand {
 enum LogCommand {
     /// Check every document in every log again.
     Verify,
+    /// After this home was restored from a copy: append again, once every site has said hello or is named here.
+    Settle {
+        /// A site whose hello is not waited for, since it is gone or never connects; may be given several times.
+        #[arg(long)]
+        without: Vec<Name>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -218,6 +224,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Plan(command) => publish("plan", command, open, &cli.governance),
         Command::Waiver { wanted, by_file } => waiver(&wanted, by_file, open, &cli.governance),
         Command::Report(command) => report::run(command, &mut open()?),
+        Command::Log(LogCommand::Settle { without }) => continuity::settle(&mut open()?, &without),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
@@ -227,6 +234,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
             reports::verify_files(&centre)?;
+            centre.standing.serve()?;
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }

@@ -8,6 +8,7 @@
 //! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
 //! | `joins/` | join requests that wait for governance | a site must join again |
+//! | `fence.json` | see [`crate::fence`]; in no backup | nothing is served, or the sites are asked first |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
 
 use crate::store::LogDir;
@@ -309,10 +310,12 @@ fn first_entry(
     write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
     let origin = registry_origin(&trust.federation);
     let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &PublicKey::of(&keys[1].1))?;
-    log.append(&[&attestation.envelope], &keys[1].1)
+    log.append(&[&attestation.envelope], &keys[1].1)?;
+    crate::fence::create(dir, &log)
 }
 
-fn partial_path(dir: &Path) -> PathBuf {
+/// What a folder is called until it is whole.
+pub(crate) fn partial_path(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     dir.with_file_name(name)

@@ -6,12 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod basis;
 pub mod by_file;
 pub mod beats;
 pub mod centre;
 pub mod cli;
 pub mod conflicts;
+pub mod fence;
 pub mod governance;
 pub mod home;
 pub mod intake;

@@ -3,6 +3,7 @@
 mod live;
 
 use crate::centre::Centre;
+use crate::fence::Standing;
 use crate::home::operator;
 use crate::intake::{Book, Decision, decide, frame_limit};
 use crate::store::LogDir;
@@ -10,7 +11,7 @@ use crate::witnesses::Sender;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
-use fedaudit_core::ids::Digest;
+use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::time::Time;
@@ -55,14 +56,21 @@ impl Centre {
             }
         };
         // A submission is decided about under the lock, so that the decision still holds when it is carried out.
-        let lock = match &request {
-            Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) => Some(self.lock().map_err(Halted)?),
-            _ => None,
+        let appends = matches!(&request, Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_));
+        // Another process may have settled how a restored home stands.
+        let lock = match self.standing {
+            Standing::Clear if !appends => None,
+            _ => Some(self.lock().map_err(Halted)?),
         };
         if lock.is_none() {
             self.refresh().map_err(Halted)?;
         }
-        self.take(peer, request, lock.as_ref(), now)
+        let greets = matches!(&request, Request::Hello(_)).then(|| self.registry().site_of(peer).cloned()).flatten();
+        let response = self.take(peer, request, lock.as_ref(), now)?;
+        if let (Some(site), Response::Hello(_), Some(lock)) = (greets, &response, &lock) {
+            self.heard(&site, lock).map_err(Halted)?;
+        }
+        Ok(response)
     }
 
     /// Decides about a request from the holder of `peer` and carries it out. What came by file goes this way too.
@@ -76,6 +84,9 @@ impl Centre {
         lock: Option<&Lock>,
         now: Time,
     ) -> Result<Response, Halted> {
+        if let Some(held_back) = self.held_back(&request) {
+            return Ok(held_back);
+        }
         let sent = match &request {
             Request::Submit(sent) | Request::Heartbeat(sent) => Some(sent.clone()),
             _ => None,
@@ -206,6 +217,10 @@ pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> 
         let hint = "another aggregator is at work on this home; let it, or stop it";
         Fault::new(fault.blame, fault.what, hint)
     })?;
+    centre.standing.serve()?;
+    if let Err(fault) = centre.standing.clear() {
+        tracing::warn!(%fault, waits_for = ?centre.unheard().iter().map(Name::as_str).collect::<Vec<_>>(), "restored");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| operator(format!("no runtime: {e}")))?;
     let served = runtime.block_on(serve(centre, ready));
@@ -279,13 +294,18 @@ async fn witnesses(shared: Arc<Shared>) {
         Err(fault) => return tracing::error!(%fault, "witnesses are not asked"),
     };
     loop {
-        let shared = shared.clone();
+        let (asking, shared) = (shared.clone(), shared.clone());
         let round = tokio::task::spawn_blocking(move || {
             let faults = ask_witnesses(&shared, &mut sender).unwrap_or_else(|fault| vec![fault]);
-            (sender, faults)
+            let restored = shared.centre.blocking_lock().standing.clear().is_err();
+            (sender, faults, restored)
         });
-        let Ok((again, faults)) = round.await else { return };
+        let Ok((again, faults, restored)) = round.await else { return };
         sender = again;
+        // A witness that saw more knows what the sites are asked for.
+        if let Some(fault) = faults.iter().find(|fault| restored && fault.blame == Blame::Aggregator) {
+            return asking.halt(fault.clone()).await;
+        }
         for fault in faults {
             tracing::warn!(%fault, "not cosigned");
         }

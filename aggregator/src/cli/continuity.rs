@@ -5,6 +5,7 @@ use crate::basis::Basis;
 use crate::beats;
 use crate::by_file;
 use crate::centre::Centre;
+use crate::fence::RISK;
 use crate::governance::{Begin, Governance, Signed};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -66,6 +67,15 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
         format!("{}\t{}\t{}{epoch}", of.site, state(&of.site), of.line())
     });
     Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
+}
+
+/// Lets a restored home append again.
+pub fn settle(centre: &mut Centre, without: &[Name]) -> Result<(), Fault> {
+    if !centre.settle(without)? {
+        return say(["this home may append as it is; nothing had to be settled".to_owned()]);
+    }
+    without.iter().for_each(|site| eprintln!("without the word of {site}: {RISK}"));
+    say(["this home appends again".to_owned()])
 }
 
 /// Publishes a new epoch; with `--from` and `--to`, signs it to be published elsewhere.
