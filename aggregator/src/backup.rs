@@ -33,7 +33,9 @@ pub fn backup(home: &Home, to: &Path, keys: bool) -> Result<usize, Fault> {
         heads.insert(file, bytes);
     }
     drop(lock);
-    let mut all = vec![PathBuf::from("config.toml"), PathBuf::from("trust.json")];
+    let there = |name: &&&str| home.dir.join(name).is_file();
+    let mut all: Vec<_> =
+        ["config.toml", "trust.json", "carried.json"].iter().filter(there).map(PathBuf::from).collect();
     for folder in FOLDERS.iter().filter(|folder| keys || **folder != "keys") {
         all.extend(files(&home.dir, Path::new(folder))?.into_iter().filter(|file| !is_head(file)));
     }

@@ -8,7 +8,7 @@ mod report;
 use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::governance::{Begin, Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint, quarter};
+use crate::home::{Config, Home, WitnessAt, init, month, operator, operator_hint, quarter};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -140,6 +140,9 @@ enum SiteCommand {
     Revoke {
         /// The site's name.
         site: Name,
+        /// What happened; everybody reads it in the registry.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         by_file: ByFile,
     },
@@ -208,7 +211,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
             let threshold = witness_threshold.unwrap_or(witnesses.len());
-            let config = Config { listen, address, heartbeat_minutes: quarter(), witnesses };
+            let config = Config { listen, address, heartbeat_minutes: quarter(), by_file_days: month(), witnesses };
             let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
             let fingerprint = governance_fingerprint(&trust);
@@ -340,7 +343,9 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
             Ok(())
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
-        SiteCommand::Revoke { site, by_file } => keys::revoke(&site, by_file, open, governance),
+        SiteCommand::Revoke { site, reason, by_file } => {
+            keys::revoke(&site, reason.as_deref(), by_file, open, governance)
+        }
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }

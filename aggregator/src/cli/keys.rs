@@ -72,20 +72,21 @@ pub fn run(command: &KeyCommand, home: &Path, governance: &Path) -> Result<(), F
 /// Ends all keys of a site; with `--from` and `--to`, signs that to be published elsewhere.
 pub fn revoke(
     site: &Name,
+    reason: Option<&str>,
     by_file: ByFile,
     open: impl FnOnce() -> Result<Centre, Fault>,
     governance: &Path,
 ) -> Result<(), Fault> {
     if let Some(to) = by_file.to {
         let make = |governance: &Governance, basis: &Basis| {
-            let signed = governance.sign_revocation(basis, site, now())?;
+            let signed = governance.sign_revocation(basis, site, reason, now())?;
             let already = || operator_hint(format!("site {site} was revoked before"), "nothing has to be signed");
             signed.map(Signed::New).ok_or_else(already)
         };
         return say([by_file::sign(governance, &by_file.from, &to, make)?]);
     }
     let mut centre = open()?;
-    let new = Governance::open(governance, &centre)?.revoke(&mut centre, site, now())?;
+    let new = Governance::open(governance, &centre)?.revoke(&mut centre, site, reason, now())?;
     cosigned(&mut centre)?;
     say([format!("site {site} {}", if new { "is revoked" } else { "was revoked before" })])
 }

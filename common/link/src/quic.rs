@@ -233,6 +233,8 @@ impl Reply {
     pub async fn send(mut self, body: &[u8], time: Duration) -> Result<(), FrameError> {
         timeout(time, write_frame(&mut self.send, body)).await.unwrap_or(Err(FrameError::TimedOut))?;
         self.answered = true;
+        // Whoever ends the connection next would take the answer with it.
+        let _ = timeout(time, self.send.stopped()).await;
         Ok(())
     }
 }
