@@ -1,6 +1,8 @@
 //! The README's third screen and `docs/by-file.md`, executed as they are written: real programs, real QUIC, a folder a
 //! machine, a shell. Only what the pages declare as a placeholder is filled in.
 
+#[path = "by_hand/beats.rs"]
+mod beats;
 #[path = "by_hand/cosigned.rs"]
 mod cosigned;
 #[path = "by_hand/late.rs"]

@@ -1,9 +1,11 @@
 //! Heartbeats by real programs: they are logged and pin the journal, and what is not one is refused by name.
 
+use fedaudit_core::codec::to_json;
 use fedaudit_core::continuity::{FORMAT, Heartbeat, HeartbeatText, attest_heartbeat};
 use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::Blame;
 use fedaudit_core::ids::Digest;
+use fedaudit_core::parcel::{Content, Document, Outbox, Parcel, ParcelText};
 use fedaudit_core::time::Time;
 use fedaudit_link::protocol::{Request, Response};
 use fedaudit_tests::client::{Client, hello};
@@ -134,4 +136,50 @@ fn heartbeats_that_do_not_follow_are_refused_by_name() {
     let sites = world.aggregator(&["site", "list"]).good().out;
     assert!(sites.contains("dept-b\tenrolled\tsilent since 2026-01-05T02:00:00Z"), "{sites}");
     assert!(sites.contains("dept-c\tenrolled\tno heartbeat yet"), "{sites}");
+}
+
+/// Has a heartbeat carried by file; what the aggregator says of the site.
+fn carried(world: &World, site: &str, heartbeat: &Signed) -> String {
+    let [file, receipts] = ["parcel", "receipts"].map(|name| world.scratch(name).to_string_lossy().into_owned());
+    let heartbeat = Some(Document::new(heartbeat.envelope.clone(), heartbeat.artifact.clone()));
+    let outbox = Outbox { site: name(site), seen: Vec::new(), releases: Vec::new(), proofs: Vec::new(), heartbeat };
+    let parcel = Parcel::new(ParcelText::new(name("admissions"), Content::Outbox(outbox))).expect("a parcel");
+    std::fs::write(&file, to_json(&parcel).expect("encodes")).expect("writes");
+    let said = world.aggregator(&["import", &file, "--receipts", &receipts]).good().out;
+    assert!(said.contains("and a heartbeat"), "{said}");
+    line(world, site)
+}
+
+fn line(world: &World, site: &str) -> String {
+    let sites = world.aggregator(&["site", "list"]).good().out;
+    sites.lines().find(|line| line.starts_with(site)).expect("listed").to_owned()
+}
+
+#[test]
+fn a_site_by_file_is_silent_after_days_not_minutes() {
+    let world = World::new(&["dept-a", "dept-b"]);
+    world.enrol("dept-b");
+    world.ship("dept-a");
+    let forger = Forger::new(&world, "dept-b", "dept-a");
+    let config = world.home().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("reads");
+    assert!(text.contains("\nby_file_days = 31\n"), "{text}");
+    let first = signed(&forger, "dept-b", &FIRST);
+    assert!(carried(&world, "dept-b", &first).contains("silent since 2026-01-05T00:00:00Z"), "for many months");
+    // A century.
+    std::fs::write(&config, text.replace("by_file_days = 31", "by_file_days = 36500")).expect("writes");
+    assert!(line(&world, "dept-b").contains("last heartbeat 2026-01-05T00:00:00Z, by file"));
+    let next = |sequence, of: &Signed, at| Draft { sequence, previous: Some(of.digest()), at, ..FIRST };
+    let second = signed(&forger, "dept-b", &next(1, &first, "2026-01-06T00:00:00Z"));
+    assert!(carried(&world, "dept-b", &second).contains("last heartbeat 2026-01-06T00:00:00Z, by file"));
+    // It got a network: from then on, minutes count.
+    let third = signed(&forger, "dept-b", &next(2, &second, "2026-01-06T01:00:00Z"));
+    let client = Client::of_site(&world, "dept-b");
+    assert!(matches!(client.ask(&Request::Heartbeat(Box::new(third.submission()))), Ok(Response::Receipt(_))));
+    assert!(line(&world, "dept-b").contains("silent since 2026-01-06T01:00:00Z"));
+    // Brought again: nothing new, and the last one still came over the network.
+    assert!(carried(&world, "dept-b", &second).contains("silent since 2026-01-06T01:00:00Z"));
+    // A day between two by file, and the way from the last of them to a network, was no silence.
+    let gaps = world.aggregator(&["heartbeat", "list", "--site", "dept-b"]).good().out;
+    assert!(!gaps.contains("silent from"), "{gaps}");
 }

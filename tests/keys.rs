@@ -55,7 +55,8 @@ fn a_revoked_site_is_cut_and_what_it_logged_stays() {
     let logs = world.logs();
 
     world.aggregator(&["site", "revoke", "dept-x"]).fault("operator", &["dept-x", "site list"]);
-    world.aggregator(&["site", "revoke", SITE]).good();
+    world.aggregator(&["site", "revoke", SITE, "--reason", "a\nb"]).fault("operator", &["`reason`"]);
+    world.aggregator(&["site", "revoke", SITE, "--reason", "a laptop was stolen"]).good();
     assert!(world.aggregator(&["site", "revoke", SITE]).good().out.contains("revoked before"));
     // Both connections: the daemon's and this one.
     world.logged_times("connection cut: its key has ended", 2);
@@ -66,7 +67,8 @@ fn a_revoked_site_is_cut_and_what_it_logged_stays() {
     world.agent(SITE, &["run", "--once"]).fault("operator", &["key", "which has ended", "ask governance"]);
 
     let sites = world.aggregator(&["site", "list"]).good().out;
-    assert!(sites.contains("dept-a\trevoked"), "{sites}");
+    let row = sites.lines().find(|line| line.starts_with("dept-a\trevoked")).unwrap_or_else(|| panic!("{sites}"));
+    assert!(row.ends_with("\ta laptop was stolen"), "{row}");
     let plans = |logs: &str| logs.lines().filter(|line| line.contains("/plan/")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(plans(&world.logs()), plans(&logs), "every document is checked again, and holds");
     world.ship(OTHER);

@@ -169,7 +169,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
         Command::Report(command) => report::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
         Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
-        Command::Key(command) => key::run(Site::open(Home::open(&cli.home)?)?, command).await,
+        Command::Key(command) => key::run(Home::open(&cli.home)?, command).await,
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Backup { dir, without_keys } => {
             let done = crate::backup::backup(&Home::open(&cli.home)?, &dir, !without_keys)?;

@@ -41,6 +41,11 @@ impl Ask {
     pub(crate) fn release(release: Outgoing) -> Ask {
         Ask { step: Step::Submit, frame: Vec::new(), release: Some(release), beat: None }
     }
+
+    /// A heartbeat, as if it had been sent.
+    pub(crate) fn heartbeat(beat: Beat) -> Ask {
+        Ask { step: Step::Heartbeat, frame: Vec::new(), release: None, beat: Some(beat) }
+    }
 }
 
 /// A link for `site`.

@@ -24,7 +24,9 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::plan::PlanText;
 use fedaudit_core::roster::Trust;
-use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, os_random, sync_dir, write_atomic};
+use fedaudit_link::home::{
+    create_dir_private, create_key, create_new, key_files, load_key, os_random, sync_dir, write_atomic,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -318,6 +320,21 @@ impl Home {
     /// Lock that one daemon holds.
     pub fn run_lock(&self) -> PathBuf {
         self.dir.join("run.lock")
+    }
+
+    /// Lock that is held while key files take the place of others.
+    pub fn keys_lock(&self) -> PathBuf {
+        self.dir.join("keys.lock")
+    }
+
+    /// All key files that may be protected by a passphrase.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be read.
+    pub fn key_files(&self) -> Result<Vec<PathBuf>, Fault> {
+        let mut files = key_files(&self.dir.join("keys"))?;
+        files.extend(key_files(&self.dir)?);
+        Ok(files)
     }
 
     /// Lock that is held while segments are archived, deleted or copied.

@@ -17,7 +17,7 @@ use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::roster::{Party, Registry};
 use fedaudit_core::time::Time;
-use fedaudit_link::home::{create_key, load_key, now, os_random, sync_dir};
+use fedaudit_link::home::{Lock, create_key, load_key, now, os_random, sync_dir};
 use fedaudit_link::protocol::{Request, Response};
 use fedaudit_link::quic::connect;
 use std::path::PathBuf;
@@ -50,6 +50,7 @@ pub fn take(home: &Home, registry: &Registry, party: &Party) -> Result<(), Fault
         if PublicKey::of(&next) != held.key {
             continue;
         }
+        let _lock = Lock::acquire(&home.keys_lock())?;
         let keys = home.dir.join("keys");
         let path = keys.join(format!("{}.key", held.usage));
         match std::fs::rename(next_path(home, held.usage), &path) {

@@ -2,6 +2,7 @@
 //! over the network; receipts out.
 
 use crate::basis::Basis;
+use crate::beats;
 use crate::centre::Centre;
 use crate::conflicts::parcel_refusal;
 use crate::governance::{Governance, Signed};
@@ -167,11 +168,13 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     })?;
     let hello =
         Hello { protocol: PROTOCOL, site: site.clone(), software: "a parcel".to_owned(), seen: outbox.seen.clone() };
+    // Written when nobody knows: it can show that this home lacks something, not that it lacks nothing.
     let seen = match centre.take(&transport, Request::Hello(hello), Some(&lock), now).map_err(|halted| halted.0)? {
         Response::Hello(welcome) => welcome.seen,
         Response::Refused(refused) => return Err(fault_of(&site, refused)),
         _ => return Err(operator("an answer to another question")),
     };
+    centre.standing.clear().map_err(|fault| fault.while_("nothing was taken in"))?;
     let known = seen_sizes(centre, &outbox.seen);
     let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
     let journal = outbox.proofs.into_iter().map(proof).collect();
@@ -189,8 +192,6 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
         }
         taken.push((document, answer));
     }
-    // The proofs are not needed again.
-    intake.journal = Vec::new();
     let (mut answers, mut first_refused) = (Vec::new(), None);
     for (document, answer) in taken {
         let result = match answer {
@@ -209,7 +210,24 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     }
     let received = answers.iter().filter(|answer| matches!(answer.result, Outcome::Receipt(_))).count();
     let all = outbox.releases.len();
-    let said = format!("site {site}: {received} of {all} releases received; answers in {}", receipts.display());
+    let (mut and, mut beat) = ("", None);
+    if let Some(document) = &outbox.heartbeat {
+        let from = known.get(intake.centre.beats().log.origin()).copied().unwrap_or(0);
+        let result = match intake.beat(document, &site, from)? {
+            Ok(receipt) => {
+                and = ", and a heartbeat";
+                Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
+            }
+            Err(refused) => {
+                let said = Outcome::Refused(parcel_refusal(&refused));
+                first_refused.get_or_insert(refused);
+                said
+            }
+        };
+        beat = Some(Answer { envelope: Digest::of(&document.envelope.0), result });
+    }
+    answers.extend(beat);
+    let said = format!("site {site}: {received} of {all} releases received{and}; answers in {}", receipts.display());
     let federation = centre.home.trust.federation.clone();
     write_parcel(receipts, &federation, Content::Receipts(Receipts { site: site.clone(), seen, answers }))?;
     match first_refused {
@@ -218,7 +236,7 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     }
 }
 
-/// Takes releases of one site in, under one lock.
+/// Takes what one site signed in, under one lock.
 struct Intake<'a> {
     centre: &'a mut Centre,
     transport: PublicKey,
@@ -228,10 +246,27 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
+    /// Takes a heartbeat in, and notes that it came by file.
+    fn beat(&mut self, document: &Document, site: &Name, seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
+        let sent = self.submission(document, seen);
+        let answer = self.ask(Request::Heartbeat(Box::new(sent)))?;
+        if answer.is_ok() {
+            beats::note_carried(self.centre, site, &document.envelope.0)?;
+        }
+        Ok(answer)
+    }
+
     fn submit(&mut self, document: &Document, plan_seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
+        let sent = self.submission(document, plan_seen);
+        self.ask(Request::Submit(Box::new(sent)))
+    }
+
+    fn submission(&self, document: &Document, plan_seen: u64) -> Submission {
         let (envelope, artifact) = (document.envelope.0.clone(), document.artifact.0.clone());
-        let sent = Submission { envelope, artifact, journal: self.journal.clone(), plan_seen };
-        let request = Request::Submit(Box::new(sent));
+        Submission { envelope, artifact, journal: self.journal.clone(), plan_seen }
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Result<Receipt, Refused>, Fault> {
         match self.centre.take(&self.transport, request, Some(self.lock), self.now).map_err(|halted| halted.0)? {
             Response::Receipt(receipt) => Ok(Ok(receipt)),
             Response::Refused(refused) => Ok(Err(refused)),

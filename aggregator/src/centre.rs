@@ -6,6 +6,7 @@
 
 use crate::beats::Beats;
 use crate::checked::Checked;
+use crate::fence::{self, Standing};
 use crate::home::{Home, operator, refused};
 use crate::intake::Book;
 use crate::store::{Head, LogDir};
@@ -34,6 +35,8 @@ pub struct Centre {
     journals: SeenJournals,
     /// Artifacts of entries that are staged: durable with the next commit.
     staged: Vec<(PathBuf, Vec<u8>)>,
+    /// Whether the logs may grow.
+    pub standing: Standing,
 }
 
 /// A plan's log and what follows from it.
@@ -155,9 +158,11 @@ impl Centre {
         let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
         let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
         let (plans, journals) = Default::default();
-        let staged = Vec::new();
-        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals, staged };
+        let fence = fence::read(&home.dir)?;
+        let (standing, staged) = (Standing::Unknown(Default::default()), Vec::new());
+        let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals, staged, standing };
         centre.refresh()?;
+        centre.standing = centre.stand(fence)?;
         Ok(centre)
     }
 
@@ -274,14 +279,17 @@ impl Centre {
     pub fn lock(&mut self) -> Result<Lock, Fault> {
         let lock = Lock::acquire(&self.home.lock_path())?;
         self.refresh()?;
+        self.standing = self.stand(fence::read(&self.home.dir)?)?;
+        self.standing.serve()?;
         Ok(lock)
     }
 
-    /// Publishes a governance document. `_lock` shows that nobody else appends.
+    /// Publishes a governance document. `lock` shows that nobody else appends.
     ///
     /// # Errors
     /// A document that the registry refuses, or a disk that fails.
-    pub fn publish(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
+    pub fn publish(&mut self, attestation: &Attestation, lock: &Lock) -> Result<u64, Fault> {
+        self.standing.clear()?;
         let mut after = self.registry.clone();
         let artifact = attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default();
         after.apply(&attestation.envelope, artifact).map_err(|refusal| {
@@ -295,6 +303,7 @@ impl Centre {
         write_all(&std::mem::take(&mut self.staged), 0o644)?;
         self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
         self.refresh()?;
+        self.move_fence(lock)?;
         Ok(self.registry.size() - 1)
     }
 
@@ -316,6 +325,7 @@ impl Centre {
     /// # Errors
     /// A plan that is not in the registry, or a document that does not come next: nothing is staged.
     pub fn stage(&mut self, book: Book, attestation: &Attestation, checked: Checked) -> Result<u64, Fault> {
+        self.standing.clear()?;
         let (registry, journals) = (&self.registry, &mut self.journals);
         let log = match (book, checked) {
             (Book::Plan(plan), checked) => {
@@ -340,13 +350,13 @@ impl Centre {
         &self.beats
     }
 
-    /// Makes all that is staged durable, and part of its logs. `_lock` shows that nobody else appends.
+    /// Makes all that is staged durable, and part of its logs. `lock` shows that nobody else appends.
     ///
     /// Receipt of a document means that all of it is durable: artifacts and tiles come before the checkpoint over them.
     ///
     /// # Errors
     /// A disk that fails: this state is ahead of its logs then, and must not be used again.
-    pub fn commit(&mut self, _lock: &Lock) -> Result<(), Fault> {
+    pub fn commit(&mut self, lock: &Lock) -> Result<(), Fault> {
         let mut files = std::mem::take(&mut self.staged);
         let logs = self.plans.values_mut().map(|plan| &mut plan.log).chain([&mut self.beats.log]);
         let mut grown = Vec::new();
@@ -356,7 +366,8 @@ impl Centre {
             grown.push((log, after));
         }
         write_all(&files, 0o644)?;
-        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &self.log_key))
+        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &self.log_key))?;
+        self.move_fence(lock)
     }
 
     fn stage_artifacts(&mut self, attestation: &Attestation) {

@@ -8,7 +8,7 @@ mod report;
 use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::governance::{Begin, Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint, quarter};
+use crate::home::{Config, Home, WitnessAt, init, month, operator, operator_hint, quarter};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -87,6 +87,9 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// Files of keys.
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Heartbeats of the sites.
     #[command(subcommand)]
     Heartbeat(continuity::HeartbeatCommand),
@@ -137,6 +140,9 @@ enum SiteCommand {
     Revoke {
         /// The site's name.
         site: Name,
+        /// What happened; everybody reads it in the registry.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         by_file: ByFile,
     },
@@ -164,6 +170,12 @@ enum PublishCommand {
 enum LogCommand {
     /// Check every document in every log again.
     Verify,
+    /// After this home was restored from a copy: append again, once every site has said hello or is named here.
+    Settle {
+        /// A site whose hello is not waited for, since it is gone or never connects; may be given several times.
+        #[arg(long)]
+        without: Vec<Name>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -199,7 +211,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
             let threshold = witness_threshold.unwrap_or(witnesses.len());
-            let config = Config { listen, address, heartbeat_minutes: quarter(), witnesses };
+            let config = Config { listen, address, heartbeat_minutes: quarter(), by_file_days: month(), witnesses };
             let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
             let fingerprint = governance_fingerprint(&trust);
@@ -215,6 +227,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Plan(command) => publish("plan", command, open, &cli.governance),
         Command::Waiver { wanted, by_file } => waiver(&wanted, by_file, open, &cli.governance),
         Command::Report(command) => report::run(command, &mut open()?),
+        Command::Log(LogCommand::Settle { without }) => continuity::settle(&mut open()?, &without),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
@@ -224,10 +237,12 @@ fn run(cli: Cli) -> Result<(), Fault> {
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
             reports::verify_files(&centre)?;
+            centre.standing.serve()?;
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
         Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Key(command) => keys::run(&command, &cli.home, &cli.governance),
         Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
@@ -328,7 +343,9 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
             Ok(())
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
-        SiteCommand::Revoke { site, by_file } => keys::revoke(&site, by_file, open, governance),
+        SiteCommand::Revoke { site, reason, by_file } => {
+            keys::revoke(&site, reason.as_deref(), by_file, open, governance)
+        }
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }

@@ -8,6 +8,8 @@
 //! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
 //! | `joins/` | join requests that wait for governance | a site must join again |
+//! | `fence.json` | see [`crate::fence`]; in no backup | nothing is served, or the sites are asked first |
+//! | `carried.json` | which heartbeats came by file | a site is called silent, or is not |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
 
 use crate::store::LogDir;
@@ -50,6 +52,9 @@ pub struct Config {
     /// Minutes between the heartbeats that sites are expected to send; 0 if none are.
     #[serde(default = "quarter")]
     pub heartbeat_minutes: u32,
+    /// Days after which a site whose heartbeats come by file counts as silent.
+    #[serde(default = "month")]
+    pub by_file_days: u32,
     /// Who is asked to cosign the logs' checkpoints; who must have, `trust.json` says.
     #[serde(default)]
     pub witnesses: Vec<WitnessAt>,
@@ -58,6 +63,11 @@ pub struct Config {
 /// What sites do by themselves.
 pub fn quarter() -> u32 {
     15
+}
+
+/// Parcels are carried at least monthly.
+pub fn month() -> u32 {
+    31
 }
 
 /// A witness and where it is.
@@ -99,9 +109,10 @@ impl Config {
              # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n\n\
              # Minutes between the heartbeats of a site; `site list` calls it silent after three times as many. 0: none expected.\n\
              heartbeat_minutes = {}\n\n\
+             # The same for a site whose last heartbeat came by file: it is silent after so many days.\nby_file_days = {}\n\n\
              # Witnesses that are asked to cosign the logs' checkpoints, a table each: `key`, the verifier key that the\n\
              # witness prints, and `url`, its http:// or https:// address. Who must have cosigned, trust.json says.\n",
-            self.listen, self.address, self.heartbeat_minutes
+            self.listen, self.address, self.heartbeat_minutes, self.by_file_days
         );
         for WitnessAt { url, key } in &self.witnesses {
             text += &format!("\n[[witnesses]]\nkey = {key:?}\nurl = {url:?}\n");
@@ -309,10 +320,12 @@ fn first_entry(
     write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
     let origin = registry_origin(&trust.federation);
     let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &PublicKey::of(&keys[1].1))?;
-    log.append(&[&attestation.envelope], &keys[1].1)
+    log.append(&[&attestation.envelope], &keys[1].1)?;
+    crate::fence::create(dir, &log)
 }
 
-fn partial_path(dir: &Path) -> PathBuf {
+/// What a folder is called until it is whole.
+pub(crate) fn partial_path(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     dir.with_file_name(name)

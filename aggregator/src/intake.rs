@@ -60,6 +60,12 @@ pub fn decide(
     checked: Option<Result<Checked, Refusal>>,
 ) -> Decision {
     let site = centre.registry().site_of(peer).cloned();
+    // Of a restored home: the site may have been enrolled, or its key replaced, after the copy was made.
+    if let (Request::Hello(hello), None, Err(_)) = (&request, &site, centre.standing.clear())
+        && let Some(problem) = ahead(centre, hello)
+    {
+        return Decision::Halt(format!("the holder of key {} has {problem}", peer.id().short()));
+    }
     match (request, site) {
         (Request::Join(request), site) => join(centre, peer, request, site.as_ref()),
         (_, None) if centre.registry().member(&peer.id()).is_some() => Decision::Reply(refused(
@@ -132,10 +138,8 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
         let refusal = Refusal::new("signer", format!("the site of this key, {site}"), &hello.site);
         return Decision::Reply(refused(Blame::Site, refusal, "this home belongs to another site"));
     }
-    for note in &hello.seen {
-        if let Some(problem) = future(centre, note) {
-            return Decision::Halt(format!("site {site} holds {problem}"));
-        }
+    if let Some(problem) = ahead(centre, hello) {
+        return Decision::Halt(format!("site {site} holds {problem}"));
     }
     Decision::Reply(Response::Hello(Welcome {
         protocol: PROTOCOL,
@@ -143,6 +147,10 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
         registry: centre.shown(centre.registry_log()).1.to_owned(),
         seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
     }))
+}
+
+fn ahead(centre: &Centre, hello: &Hello) -> Option<String> {
+    hello.seen.iter().find_map(|note| future(centre, note))
 }
 
 /// Whether `note`, a checkpoint of one of our logs, is ahead of what we have, or beside it.

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod basis;
 pub mod beats;
 pub mod by_file;
@@ -13,6 +14,7 @@ pub mod centre;
 pub mod checked;
 pub mod cli;
 pub mod conflicts;
+pub mod fence;
 pub mod governance;
 pub mod home;
 pub mod intake;

@@ -5,13 +5,14 @@ mod queue;
 
 use crate::centre::Centre;
 use crate::checked::{Checked, check_all};
+use crate::fence::Standing;
 use crate::home::operator;
 use crate::intake::{Book, Decision, decide, frame_limit};
 use crate::store::LogDir;
 use crate::witnesses::Sender;
 use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
-use fedaudit_core::ids::Digest;
+use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
 use fedaudit_core::time::Time;
@@ -47,6 +48,27 @@ enum Taken {
 }
 
 impl Centre {
+    /// Answers a request that makes no log grow.
+    ///
+    /// # Errors
+    /// As [`Centre::take_all`].
+    pub fn answer(&mut self, peer: &PublicKey, request: Request, now: Time) -> Result<Response, Halted> {
+        // Another process may have settled how a restored home stands.
+        let lock = match self.standing {
+            Standing::Clear => None,
+            _ => Some(self.lock().map_err(Halted)?),
+        };
+        if lock.is_none() {
+            self.refresh().map_err(Halted)?;
+        }
+        let greets = matches!(&request, Request::Hello(_)).then(|| self.registry().site_of(peer).cloned()).flatten();
+        let response = self.take(peer, request, lock.as_ref(), now)?;
+        if let (Some(site), Response::Hello(_), Some(lock)) = (greets, &response, &lock) {
+            self.heard(&site, lock).map_err(Halted)?;
+        }
+        Ok(response)
+    }
+
     /// Answers a request from the holder of `peer`.
     ///
     /// # Errors
@@ -97,6 +119,9 @@ impl Centre {
         lock: Option<&Lock>,
         now: Time,
     ) -> Result<Taken, Halted> {
+        if let Some(held_back) = self.held_back(&request) {
+            return Ok(Taken::Answered(held_back));
+        }
         let sent = match &request {
             Request::Submit(sent) | Request::Heartbeat(sent) => Some(sent.clone()),
             _ => None,
@@ -224,6 +249,10 @@ pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> 
         let hint = "another aggregator is at work on this home; let it, or stop it";
         Fault::new(fault.blame, fault.what, hint)
     })?;
+    centre.standing.serve()?;
+    if let Err(fault) = centre.standing.clear() {
+        tracing::warn!(%fault, waits_for = ?centre.unheard().iter().map(Name::as_str).collect::<Vec<_>>(), "restored");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| operator(format!("no runtime: {e}")))?;
     let served = runtime.block_on(serve(centre, ready));
@@ -285,11 +314,7 @@ impl Shared {
             return self.queue.answer(peer, request).await;
         }
         let worker = self.clone();
-        let answered = tokio::task::spawn_blocking(move || {
-            let mut centre = worker.centre.blocking_lock();
-            centre.refresh().map_err(Halted)?;
-            centre.take(&peer, request, None, now())
-        });
+        let answered = tokio::task::spawn_blocking(move || worker.centre.blocking_lock().answer(&peer, request, now()));
         answered.await.ok()
     }
 
@@ -314,13 +339,18 @@ async fn witnesses(shared: Arc<Shared>) {
         Err(fault) => return tracing::error!(%fault, "witnesses are not asked"),
     };
     loop {
-        let shared = shared.clone();
+        let (asking, shared) = (shared.clone(), shared.clone());
         let round = tokio::task::spawn_blocking(move || {
             let faults = ask_witnesses(&shared, &mut sender).unwrap_or_else(|fault| vec![fault]);
-            (sender, faults)
+            let restored = shared.centre.blocking_lock().standing.clear().is_err();
+            (sender, faults, restored)
         });
-        let Ok((again, faults)) = round.await else { return };
+        let Ok((again, faults, restored)) = round.await else { return };
         sender = again;
+        // A witness that saw more knows what the sites are asked for.
+        if let Some(fault) = faults.iter().find(|fault| restored && fault.blame == Blame::Aggregator) {
+            return asking.halt(fault.clone()).await;
+        }
         for fault in faults {
             tracing::warn!(%fault, "not cosigned");
         }

@@ -296,7 +296,7 @@ fn releases_by_file_meet_the_same_intake() {
     let forger = Forger::new(&world, "dept-a", "dept-a");
     let forged = forger.release(0, None, |d| d.claim["raw"] = serde_json::json!("11".repeat(32)));
     let releases = vec![Document::new(forged.envelope.clone(), forged.artifact.clone())];
-    let outbox = Outbox { site: name("dept-a"), seen: Vec::new(), releases, proofs: Vec::new() };
+    let outbox = Outbox { site: name("dept-a"), seen: Vec::new(), releases, proofs: Vec::new(), heartbeat: None };
     put(&file(&world, "forged"), ParcelText::new(name("admissions"), Content::Outbox(outbox)));
     let said = world.aggregator(&["import", &file(&world, "forged"), "--receipts", &file(&world, "refusals")]);
     said.fault("site", &["0 of 1 releases received", "window: expected a release that amends"]);

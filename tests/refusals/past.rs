@@ -6,6 +6,7 @@ use fedaudit_tests::world::{World, copy, name, restore};
 use fedaudit_tests::{Said, program};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Applicants to department A: 825 men and 108 women (Bickel, Hammel and O'Connell).
@@ -19,6 +20,15 @@ fn world() -> World {
 fn import(world: &World, site: &str) {
     let (_, file) = world.dataset.sites.iter().find(|(of, _)| *of == name(site)).expect("data");
     world.agent(site, &["import", &file.to_string_lossy()]).good();
+}
+
+/// Puts older logs into the aggregator's home. The fence knows, and nothing is served; without it the sites are asked.
+fn go_back(world: &mut World, older: &Path) {
+    world.stop();
+    restore(older, &world.home().join("logs"));
+    world.aggregator(&["run"]).fault("aggregator", &["this home went back in time: log", "restore the newest copy"]);
+    std::fs::rename(world.home().join("fence.json"), world.scratch("fence.json")).expect("moves");
+    world.start();
 }
 
 #[test]
@@ -37,9 +47,7 @@ fn an_aggregator_with_older_logs_halts_and_says_so() {
     for (older, log) in [(&early, "/plan/"), (&late, "/registry with")] {
         let newest = world.scratch("newest");
         copy(&world.home().join("logs"), &newest);
-        world.stop();
-        restore(older, &world.home().join("logs"));
-        world.start();
+        go_back(&mut world, older);
         let said = world.agent("dept-a", &["plan", "list"]);
         assert!(said.err.contains("halted: expected an aggregator that can serve"), "{said:?}");
         assert!(!world.ended().success(), "it ends as a failure");
@@ -47,6 +55,7 @@ fn an_aggregator_with_older_logs_halts_and_says_so() {
             world.logged(text);
         }
         restore(&newest, &world.home().join("logs"));
+        std::fs::rename(world.scratch("fence.json"), world.home().join("fence.json")).expect("moves");
         std::fs::remove_dir_all(newest).expect("removes");
         world.start();
     }
@@ -113,9 +122,7 @@ fn an_aggregator_that_lost_a_plans_log_halts_and_says_so() {
     let older = world.scratch("older");
     copy(&world.home().join("logs"), &older);
     world.agent("dept-a", &["run", "--once"]).good();
-    world.stop();
-    restore(&older, &world.home().join("logs"));
-    world.start();
+    go_back(&mut world, &older);
     let said = world.agent("dept-a", &["plan", "list"]);
     assert!(said.err.contains("aggregator: "), "{said:?}");
     assert!(!world.ended().success(), "it ends as a failure");

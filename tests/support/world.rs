@@ -162,10 +162,23 @@ impl World {
     /// # Panics
     /// It does not say that it is ready.
     pub fn start(&mut self) {
+        self.start_in(&[]);
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Panics
+    /// As [`World::start`].
+    pub fn start_in(&mut self, environment: &[(&str, &Path)]) {
         let log = self.dir.path().join("aggregator.log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("opens");
         let mut command = Command::new(program("fedaudit-aggregator"));
-        command.args(self.aggregator_args(&["run"])).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        command
+            .envs(environment.iter().copied())
+            .args(self.aggregator_args(&["run"]))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file);
         let mut daemon = Daemon { child: command.spawn().expect("starts"), log };
         let mut line = String::new();
         let stdout = daemon.child.stdout.take().expect("a pipe");

@@ -1,6 +1,7 @@
 //! Commands for what is carried by file and kept as evidence.
 
 use super::{ByFile, cosigned, keys, say};
+use crate::backup::backup;
 use crate::centre::Centre;
 use crate::governance::{Rotate, new_folder};
 use crate::{by_file, conflicts, status};
@@ -27,6 +28,14 @@ pub enum Carried {
         /// Where the receipts for a site's releases go; carry them back to the site.
         #[arg(long)]
         receipts: Option<PathBuf>,
+    },
+    /// Copy this home into a new folder.
+    Backup {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// Leave the keys out.
+        #[arg(long)]
+        without_keys: bool,
     },
     /// Who is enrolled, and how far each plan is.
     Status {
@@ -128,6 +137,10 @@ pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, gover
             let said = by_file::import(&mut centre, &file, receipts.as_deref(), now())?;
             cosigned(&mut centre)?;
             say(said)
+        }
+        Carried::Backup { dir, without_keys } => {
+            let files = backup(&open()?.home, &dir, !without_keys)?;
+            say([format!("{}: {files} files; check with: sha256sum --check SHA256SUMS", dir.display())])
         }
         Carried::Status { json } => {
             let status = status::status(&open()?, now())?;

@@ -5,10 +5,12 @@ use crate::basis::Basis;
 use crate::beats;
 use crate::by_file;
 use crate::centre::Centre;
+use crate::fence::RISK;
 use crate::governance::{Begin, Governance, Signed};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
+use fedaudit_core::roster::Party;
 use fedaudit_link::home::now;
 use std::path::Path;
 
@@ -36,7 +38,7 @@ pub fn heartbeats(
     }
     let line = |r: &beats::Row| format!("{}\t{}\t{}\tentry {}\t{}", r.site, r.sequence, r.at, r.index, r.envelope);
     let mut lines: Vec<String> = rows.iter().map(line).collect();
-    for of in beats::beats(centre, now()).iter().filter(|of| site.as_ref().is_none_or(|site| *site == of.site)) {
+    for of in beats::beats(centre, now())?.iter().filter(|of| site.as_ref().is_none_or(|site| *site == of.site)) {
         lines.extend(of.gaps.iter().map(|(from, to)| format!("{}\tsilent from {from} to {to}", of.site)));
         lines.extend(of.silent_since.map(|since| format!("{}\tsilent since {since}", of.site)));
     }
@@ -45,7 +47,9 @@ pub fn heartbeats(
 
 /// Every site with its state and its last heartbeat.
 pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
-    let beats = beats::beats(centre, now());
+    let beats = beats::beats(centre, now())?;
+    let registry = centre.registry();
+    let reason = |site: &Name| registry.party(&Party::Site(site.clone())).ok().and_then(|entry| entry.reason.clone());
     let state = |site: &Name| if centre.registry().is_member(site) { "enrolled" } else { "revoked" };
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
     waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
@@ -53,8 +57,8 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     if json {
         let enrolled = beats.iter().map(|of| {
             serde_json::json!({
-                "site": of.site, "state": state(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
-                "last_heartbeat": of.last, "silent_since": of.silent_since, "gaps": of.gaps,
+                "site": of.site, "state": state(&of.site), "reason": reason(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
+                "last_heartbeat": of.last, "by_file": of.by_file, "silent_since": of.silent_since, "gaps": of.gaps,
             })
         });
         let waiting = waiting.iter().map(|site| serde_json::json!({ "site": site, "state": "waiting for approval" }));
@@ -63,9 +67,19 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let enrolled = beats.iter().map(|of| {
         let epoch = centre.registry().epoch(&of.site);
         let epoch = if epoch > 1 { format!("\tepoch {epoch}") } else { String::new() };
-        format!("{}\t{}\t{}{epoch}", of.site, state(&of.site), of.line())
+        let reason = reason(&of.site).map(|reason| format!("\t{reason}")).unwrap_or_default();
+        format!("{}\t{}\t{}{epoch}{reason}", of.site, state(&of.site), of.line())
     });
     Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
+}
+
+/// Lets a restored home append again.
+pub fn settle(centre: &mut Centre, without: &[Name]) -> Result<(), Fault> {
+    if !centre.settle(without)? {
+        return say(["this home may append as it is; nothing had to be settled".to_owned()]);
+    }
+    without.iter().for_each(|site| eprintln!("without the word of {site}: {RISK}"));
+    say(["this home appends again".to_owned()])
 }
 
 /// Publishes a new epoch; with `--from` and `--to`, signs it to be published elsewhere.

@@ -24,36 +24,45 @@ pub(super) struct Change {
     pub why: Ending,
     /// The last numbers that they signed.
     pub last: Vec<LastNumber>,
+    /// What happened, for people.
+    pub reason: Option<String>,
 }
 
 impl Governance {
     /// Signs the end of all keys of a site; none if they have ended.
     ///
     /// # Errors
-    /// A site that is not enrolled.
-    pub fn sign_revocation(&self, basis: &Basis, site: &Name, now: Time) -> Result<Option<Attestation>, Fault> {
+    /// A site that is not enrolled, a reason that is none.
+    pub fn sign_revocation(
+        &self,
+        basis: &Basis,
+        site: &Name,
+        reason: Option<&str>,
+        now: Time,
+    ) -> Result<Option<Attestation>, Fault> {
         let party = Party::Site(site.clone());
         if basis.registry.party(&party).is_ok() && !basis.registry.is_member(site) {
             return Ok(None);
         }
         let (keys, threshold, why, last) = (Vec::new(), None, Ending::Revoked, Vec::new());
-        self.sign_change(basis, Change { party, keys, threshold, why, last }, now).map(Some)
+        let reason = reason.map(str::to_owned);
+        self.sign_change(basis, Change { party, keys, threshold, why, last, reason }, now).map(Some)
     }
 
     /// Ends all keys of a site; whether it had any.
     ///
     /// # Errors
     /// As [`Governance::sign_revocation`], or a disk that fails.
-    pub fn revoke(&self, centre: &mut Centre, site: &Name, now: Time) -> Result<bool, Fault> {
+    pub fn revoke(&self, centre: &mut Centre, site: &Name, reason: Option<&str>, now: Time) -> Result<bool, Fault> {
         let lock = centre.lock()?;
-        let Some(attestation) = self.sign_revocation(&Basis::of(centre)?, site, now)? else { return Ok(false) };
+        let Some(attestation) = self.sign_revocation(&Basis::of(centre)?, site, reason, now)? else { return Ok(false) };
         centre.publish(&attestation, &lock)?;
         Ok(true)
     }
 
     /// Signs what becomes of a party's keys: the next version of its roster entry.
     pub(super) fn sign_change(&self, basis: &Basis, change: Change, now: Time) -> Result<Attestation, Fault> {
-        let Change { party, keys, threshold, why, last } = change;
+        let Change { party, keys, threshold, why, last, reason } = change;
         let before = basis.registry.party(&party).map(Some).or_else(|refusal| {
             let hint = "fedaudit-aggregator site list shows who is enrolled; nothing was signed";
             // Governance is that of trust.json until an entry says otherwise.
@@ -69,9 +78,10 @@ impl Governance {
         let (format, ended) = (roster::FORMAT, ended.collect());
         let replaces = basis.registry.party_digest(&party);
         let version = before.map_or(1, |before| before.version + 1);
-        let text = RosterText { format, version, party, keys, threshold, ended };
-        let entry = RosterEntry::new(text)
-            .map_err(|e| operator_hint(e, "name the keys and the threshold that are to hold; nothing was signed"))?;
+        let text = RosterText { format, version, party, keys, threshold, ended, reason };
+        let entry = RosterEntry::new(text).map_err(|e| {
+            operator_hint(e, "name the keys and the threshold that are to hold, or another reason; nothing was signed")
+        })?;
         roster::attest_entry(&entry, self.head(basis, now, replaces), &[&self.key]).map_err(refused)
     }
 }

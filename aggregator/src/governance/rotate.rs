@@ -68,7 +68,8 @@ impl Governance {
     pub fn sign_rotation(&self, basis: &Basis, wanted: &Rotate, now: Time) -> Result<Attestation, Fault> {
         let keys = wanted.key.iter().map(|path| public_key(path)).collect::<Result<_, _>>()?;
         let (threshold, why, last) = (Some(wanted.threshold), Ending::Rotated, Vec::new());
-        self.sign_change(basis, Change { party: Party::Governance, keys, threshold, why, last }, now)
+        let reason = None;
+        self.sign_change(basis, Change { party: Party::Governance, keys, threshold, why, last, reason }, now)
     }
 
     /// Publishes who governs from now on.

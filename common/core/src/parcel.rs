@@ -86,7 +86,7 @@ impl Content {
             Content::Join(_) | Content::Receipts(_) => Vec::new(),
             Content::Registry(registry) => registry.entries.iter().collect(),
             Content::Governance(governance) => governance.documents.iter().collect(),
-            Content::Outbox(outbox) => outbox.releases.iter().collect(),
+            Content::Outbox(outbox) => outbox.releases.iter().chain(&outbox.heartbeat).collect(),
             Content::Conflict(conflict) => {
                 let registry = conflict.registry.iter().flat_map(|registry| &registry.entries);
                 [Some(&conflict.refused), conflict.logged.as_ref()].into_iter().flatten().chain(registry).collect()
@@ -229,7 +229,7 @@ pub struct Governance {
     pub documents: Vec<Document>,
 }
 
-/// A site's releases that it has no receipt for.
+/// What a site signed and has no receipt for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outbox {
@@ -239,8 +239,11 @@ pub struct Outbox {
     pub seen: Vec<String>,
     /// The releases, in the order in which they are to be taken in.
     pub releases: Vec<Document>,
-    /// Proofs between all journal checkpoints that the aggregator may hold and those that the releases name.
+    /// Proofs between all journal checkpoints that the aggregator may hold and those that releases and heartbeat name.
     pub proofs: Vec<Proof>,
+    /// The heartbeat that waits for its receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Document>,
 }
 
 /// An RFC 6962 consistency proof between two sizes of one of the site's journal logs.
@@ -265,15 +268,15 @@ pub struct Receipts {
     pub site: Name,
     /// The last signed checkpoint of each of the site's journal logs that the aggregator verified.
     pub seen: Vec<String>,
-    /// An answer for each release that was decided about; behind a refused one the rest of its plan is not looked at.
+    /// An answer for each release that was decided about, and for the heartbeat; behind a refused one the rest of its plan is not looked at.
     pub answers: Vec<Answer>,
 }
 
-/// The answer to one release.
+/// The answer to one release, or to the heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// SHA-256 of the release's envelope.
+    /// SHA-256 of its envelope.
     pub envelope: Digest,
     /// Received or refused.
     pub result: Outcome,
@@ -289,13 +292,13 @@ pub enum Outcome {
     Refused(Refused),
 }
 
-/// Proof that a release is in its plan's log.
+/// Proof that a release is in its plan's log, or a heartbeat in theirs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// C2SP tlog-proof.
     pub proof: String,
-    /// Size of the plan's log from which `consistency` leads to the proof's checkpoint: the one that the site had seen.
+    /// Size of that log from which `consistency` leads to the proof's checkpoint: the one that the site had seen.
     pub from: u64,
     /// The consistency proof.
     pub consistency: Vec<Digest>,

@@ -7,22 +7,25 @@
 
 #![forbid(unsafe_code)]
 
+mod key;
 mod many;
+mod passphrase;
 
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
+pub use key::{create_key, is_protected, key_files, load_key, protect_keys, unprotect_keys};
+pub use passphrase::{Passphrase, new_passphrase, passphrase};
+
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::time::Time;
+use key::KEY_MODE;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{Error, ErrorKind, Read as _, Write as _};
+use std::io::{Error, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 /// Puts `bytes` at `path` with exactly `mode`, replacing what was there, durably and at once.
 ///
@@ -116,55 +119,6 @@ impl Lock {
     }
 }
 
-/// Makes the Ed25519 key of `seed` and writes it to `path` as PKCS#8 in PEM, mode 0600; an existing file stays.
-///
-/// # Errors
-/// As for [`create_new`].
-pub fn create_key(path: &Path, seed: [u8; 32]) -> Result<SigningKey, Fault> {
-    let seed = Zeroizing::new(seed);
-    let key = SigningKey::from_bytes(&seed);
-    // Without the public half (RFC 5958, version 1), which more programs read.
-    let pair = KeypairBytes { secret_key: *seed, public_key: None };
-    let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(|error| {
-        Fault::new(Blame::Operator, format!("the key for {} cannot be encoded: {error}", path.display()), "report this")
-    })?;
-    create_new(path, pem.as_bytes(), KEY_MODE)?;
-    Ok(key)
-}
-
-/// Reads an Ed25519 key from PKCS#8 in PEM; only its owner may be able to read the file.
-///
-/// # Errors
-/// The file is missing, open to others, or no such key. What it holds is never shown.
-pub fn load_key(path: &Path) -> Result<SigningKey, Fault> {
-    let shown = path.display();
-    let file = File::open(path).map_err(|error| io_fault("read", path, &error))?;
-    let facts = file.metadata().map_err(|error| io_fault("read", path, &error))?;
-    let mode = facts.permissions().mode() & 0o7777;
-    if facts.is_file() && mode & 0o077 != 0 {
-        let what = format!("the key file {shown} is open to others (mode {mode:04o})");
-        let hint = format!("chmod 600 {shown}; if others may have read it, rotate it");
-        return Err(Fault::new(Blame::Operator, what, hint));
-    }
-    let not_a_key = |why: &str, hint: &str| Fault::new(Blame::Operator, format!("{shown} is not a key: {why}"), hint);
-    if !facts.is_file() {
-        return Err(not_a_key("not a file", "name the key file"));
-    }
-    // Room from the start: growing would leave copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES + 1));
-    let limit = KEY_FILE_BYTES as u64 + 1;
-    let read = file.take(limit).read_to_end(&mut bytes).map_err(|error| io_fault("read", path, &error))?;
-    let restore = "restore it from a backup, or make a new key and have it put into the roster";
-    let text = std::str::from_utf8(&bytes).map_err(|_| not_a_key("not text", restore))?;
-    if read > KEY_FILE_BYTES {
-        return Err(not_a_key("too long", restore));
-    }
-    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") {
-        return Err(not_a_key("it is encrypted", "decrypt it first, for example with openssl pkey"));
-    }
-    SigningKey::from_pkcs8_pem(text).map_err(|_| not_a_key("no Ed25519 private key in PKCS#8 PEM", restore))
-}
-
 /// `N` bytes from the operating system's random numbers.
 ///
 /// # Panics
@@ -246,8 +200,3 @@ fn io_fault(doing: &str, path: &Path, error: &Error) -> Fault {
     };
     Fault::new(Blame::Operator, format!("cannot {doing} {}: {error}", path.display()), hint)
 }
-
-/// Only the owner reads and writes.
-const KEY_MODE: u32 = 0o600;
-/// Bytes of a key file; one in PEM has about 120.
-const KEY_FILE_BYTES: usize = 4 << 10;

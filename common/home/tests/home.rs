@@ -3,7 +3,8 @@
 use fedaudit_core::fault::Blame;
 use fedaudit_core::key::PublicKey;
 use fedaudit_home::{
-    Lock, create_dir_private, create_key, create_new, load_key, now, os_random, sync_dir, write_atomic,
+    Lock, Passphrase, create_dir_private, create_key, create_new, is_protected, key_files, load_key, now, os_random,
+    protect_keys, sync_dir, unprotect_keys, write_atomic,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -144,9 +145,40 @@ fn what_is_no_key_is_refused_without_showing_it() {
         assert!(fault.contains("is not a key") && !fault.contains("SECRET") && !fault.contains("MC4"), "{fault}");
     }
     let fault = refused(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nTOPSECRET\n");
-    assert!(fault.contains("encrypted") && !fault.contains("SECRET"), "{fault}");
+    assert!(fault.contains("no passphrase was given") && !fault.contains("SECRET"), "{fault}");
     assert!(load_key(home.path()).expect_err("a folder").what.contains("not a file"));
     assert!(load_key(&home.path().join("none")).expect_err("missing").what.contains("none"));
+}
+
+#[test]
+fn a_passphrase_is_put_on_and_taken_off() {
+    let home = tempfile::tempdir().expect("temp");
+    let given = |text: &str| Passphrase::new(text.into(), "given").expect("a passphrase");
+    for nth in [7, 8] {
+        create_key(&home.path().join(format!("{nth}.key")), [nth; 32]).expect("key");
+    }
+    fs::write(home.path().join("archive.key"), "00").expect("write");
+    set_mode(&home.path().join("archive.key"), 0o600);
+    let files = key_files(home.path()).expect("files");
+    let plain = fs::read(&files[0]).expect("reads");
+    assert_eq!(files.len(), 2);
+    assert_eq!(protect_keys(&files[..1], &given("one\r\n")).expect("protects"), 1);
+    let (sealed, other) = (fs::read(&files[0]).expect("reads"), fs::read(&files[1]).expect("reads"));
+    assert!(is_protected(&files[0]).expect("reads") && mode(&files[0]) == 0o600);
+    // Another passphrase beside it: nothing is written.
+    let fault = protect_keys(&files, &given("two")).expect_err("another passphrase");
+    assert!(fault.what.contains("the passphrase given does not open") && !fault.to_string().contains("two"), "{fault}");
+    assert_eq!(fs::read(&files[1]).expect("reads"), other);
+    assert_eq!(protect_keys(&files, &given("one")).expect("protects"), 1);
+    assert_eq!(fs::read(&files[0]).expect("reads"), sealed);
+    // A new key beside protected ones would be, too; nobody says under what.
+    assert!(create_key(&home.path().join("9.key"), [9; 32]).expect_err("no passphrase").what.contains("is protected"));
+    assert!(unprotect_keys(&files, &given("two")).is_err());
+    assert_eq!(unprotect_keys(&files, &given("one")).expect("plain"), 2);
+    assert_eq!(fs::read(&files[0]).expect("reads"), plain);
+    for bad in ["", "\n", "a\nb", "a\0b", &"a".repeat(1_024)] {
+        assert!(Passphrase::new(bad.into(), "given").is_err());
+    }
 }
 
 #[test]

@@ -77,8 +77,9 @@ def keys():
     """`registry` in the input holds what stands behind the world's registry."""
     site_b = {key["use"]: KEYS[f"site-b-{key['use']}"] for key in SITE_A["keys"]}
 
-    def ended(**until):
+    def ended(reason={}, **until):
         text = {
+            **reason,
             **SITE_A,
             "version": 2,
             "keys": [{"use": use, "key": key.text} for use, key in site_b.items()],
@@ -89,6 +90,8 @@ def keys():
     last = [{"plan": CLAIM["plan"], "sequence": 0}]
     for name, about, entry, reject in [
         ("key-ended", "the site's keys ended before it", ended(), "key: "),
+        ("key-ended-why", "the entry says what happened", ended({"reason": "a laptop was stolen"}), "key: "),
+        ("key-ended-why-blank", "it says nothing", ended({"reason": " "}), "artifact: expected a valid document"),
         ("key-ended-later", "the keys ended behind this number", ended(last=last), None),
     ]:
         yield vector(f"release-{name}", about, "release", {"registry": [entry], **attested()}, reject)

@@ -245,6 +245,7 @@ ROSTERS = [
     ("key-long", "a byte after the key", ["keys", 0, "key"], b64(KEYS["site-a-attest"].spki + b"\0"),
      "not an Ed25519 public key"),
     ("party-unknown", "a party of a later version", ["party"], "witness", "unknown variant `witness`"),
+    ("reason-alone", "why keys ended, and none did", ["reason"], "stolen", "`reason` says why keys ended"),
     ("site-uppercase", "no name", ["party", "site"], "Site-A", "is not a name"),
 ]
 

@@ -70,6 +70,8 @@ def parcels():
     yield case("join", "a site asks to join", parcel({"join": {"request": JOIN}}))
     yield case("governance", "signed documents", parcel({"governance": {"documents": WHOLE["entries"][1:3]}}))
     yield case("outbox", "a release on its way", parcel({"outbox": OUTBOX}))
+    with_beat = {**OUTBOX, "heartbeat": signed(beat())}
+    yield case("heartbeat", "a heartbeat on its way beside it", parcel({"outbox": with_beat}))
     yield case("receipt", "it is received", parcel(answers(RECEIPT)))
     yield case("refusal", "it is refused", parcel(answers({"refused": REASON})))
     yield case("both", "received and refused at once", parcel(answers({**RECEIPT, "refused": REASON})), "parcel: ")

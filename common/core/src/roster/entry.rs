@@ -2,6 +2,7 @@
 
 use super::FORMAT;
 use crate::codec::{Rules, Valid};
+use crate::contract::text;
 use crate::envelope::{Attestation, Claim, Head, Published, json, seal};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
@@ -73,6 +74,9 @@ pub struct RosterText {
     /// The keys of the version before that are not keys any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<EndedKey>,
+    /// What happened to them, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 fn first() -> u32 {
@@ -156,7 +160,7 @@ pub struct LastNumber {
 impl RosterText {
     /// The first entry of a party.
     pub fn of(party: Party, keys: Vec<RosterKey>) -> RosterText {
-        RosterText { format: FORMAT, party, version: first(), keys, threshold: None, ended: Vec::new() }
+        RosterText { format: FORMAT, party, version: first(), keys, threshold: None, ended: Vec::new(), reason: None }
     }
 }
 
@@ -181,6 +185,10 @@ impl Rules for RosterText {
         if ended.len() != self.ended.len() || !ended.is_disjoint(&different) {
             return Err("`ended` must name each key once, and none of `keys`".to_owned());
         }
+        if self.reason.is_some() && self.ended.is_empty() {
+            return Err("`reason` says why keys ended; none did".to_owned());
+        }
+        self.reason.iter().try_for_each(|reason| text("reason", reason))?;
         self.check_uses()
     }
 }
