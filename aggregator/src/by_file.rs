@@ -1,13 +1,13 @@
 //! What comes and goes as files: the registry out; joins, governance documents and releases in, by the same decisions as
 //! over the network; receipts out.
 
+use crate::answer::Halted;
 use crate::basis::Basis;
 use crate::beats;
 use crate::centre::Centre;
 use crate::conflicts::parcel_refusal;
 use crate::governance::{Governance, Signed};
 use crate::home::{operator, refused};
-use crate::serve::Halted;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault, Refusal};

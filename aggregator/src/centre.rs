@@ -9,7 +9,7 @@ use crate::checked::Checked;
 use crate::fence::{self, Standing};
 use crate::home::{Home, operator, refused};
 use crate::intake::Book;
-use crate::store::{Head, LogDir};
+use crate::store::{Files, Head, LogDir};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
 use fedaudit_core::fault::{Fault, Refusal};
@@ -21,7 +21,6 @@ use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_orig
 use fedaudit_core::verify::{self, At, Kind, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use fedaudit_link::home::{Lock, write_all};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The aggregator's state.
 pub struct Centre {
@@ -34,7 +33,7 @@ pub struct Centre {
     beats: Beats,
     journals: SeenJournals,
     /// Artifacts of entries that are staged: durable with the next commit.
-    staged: Vec<(PathBuf, Vec<u8>)>,
+    staged: Files,
     /// Whether the logs may grow.
     pub standing: Standing,
 }

@@ -27,6 +27,9 @@ pub struct LogDir {
     staged: Vec<Vec<u8>>,
 }
 
+/// Files that are to be written: where, and what.
+pub type Files = Vec<(PathBuf, Vec<u8>)>;
+
 /// A signed checkpoint of a log, whose files are at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -204,7 +207,7 @@ impl LogDir {
     ///
     /// # Errors
     /// An entry too large, a folder that cannot be made.
-    pub fn grow(&mut self) -> Result<(Log, Vec<(PathBuf, Vec<u8>)>), Fault> {
+    pub fn grow(&mut self) -> Result<(Log, Files), Fault> {
         let mut log = self.log.clone();
         let appended = log.append(&std::mem::take(&mut self.staged)).map_err(|e| self.broken(e))?;
         let files: Vec<_> = appended.writes.into_iter().map(|file| (self.path.join(&file.path), file.bytes)).collect();

@@ -1,6 +1,7 @@
 //! Requests that make logs grow take turns in groups: those that wait while one group becomes durable are the next.
 
-use super::{Halted, Shared};
+use super::Shared;
+use crate::answer::Halted;
 use crate::centre::Centre;
 use fedaudit_core::key::PublicKey;
 use fedaudit_link::home::now;
