@@ -7,6 +7,8 @@
 mod artifacts;
 #[path = "conformance/attestations.rs"]
 mod attestations;
+#[path = "conformance/independent.rs"]
+mod independent;
 #[path = "conformance/logs.rs"]
 mod logs;
 #[path = "conformance/oracle.rs"]
