@@ -14,7 +14,7 @@ def digests(values):
 
 
 def note(vector):
-    data = base64.b64decode(vector["note_base64"]) if "note_base64" in vector else vector["note"]
+    data = bytes.fromhex(vector["note_hex"]) if "note_hex" in vector else vector["note"]
     text, seen = notes.opened(data, [notes.Verifier(key) for key in vector["keys"]])
     return {"text": text, "signers": [key.text for key in seen]}
 
