@@ -17,5 +17,7 @@ mod oracle;
 mod schemas;
 #[path = "conformance/specification.rs"]
 mod specification;
+#[path = "conformance/tile_tree.rs"]
+mod tile_tree;
 #[path = "conformance/vectors.rs"]
 mod vectors;

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 
-from independent import governed, merkle
+from independent import governed, merkle, notes
 from independent import keys as ed25519
 from independent.base import instant, keep, parse, want
 from independent.envelopes import Envelope
@@ -94,8 +94,8 @@ class Registry:
             want(owner == name and id_ not in self.ends, "roster", "a key that another party has, or that has ended")
             want(name == "governance" or id_ not in stay or before.keys.get(use) == raw, "roster", "another use")
         if name == "aggregator" and before.version == 0:
-            log = self.trust["registry"].split("+")[2]
-            want(governed.notes.unbase64(log, "roster")[1:] == dict(listed)["log"], "roster", "not the registry's key")
+            log = notes.Verifier(self.trust["registry"]).raw
+            want(log == dict(listed)["log"], "roster", "not the registry's key")
         self.take(name, listed, ended, held, Party(version, sha256(artifact)), value)
 
     def take(self, name, listed, ended, held, party, value):
