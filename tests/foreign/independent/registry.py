@@ -17,13 +17,13 @@ class Party:
     """A party as it stands: version and digest of the last that was said, and its keys by use."""
 
     def __init__(self, version=0, digest=None):
-        self.version, self.digest, self.keys, self.index = version, digest, {}, 0
+        self.version, self.digest, self.keys = version, digest, {}
 
 
 class Registry:
     def __init__(self, trust):
         self.trust, self.federation = trust, trust["federation"]
-        self.leaves, self.contracts, self.plans, self.latest = [], {}, {}, {}
+        self.since, self.leaves, self.contracts, self.plans, self.latest = {}, [], {}, {}, {}
         self.parties, self.owners, self.ends, self.waived, self.epochs = {}, {}, {}, set(), {}
         said = trust["governance"]
         self.threshold = said["threshold"]
@@ -41,13 +41,16 @@ class Registry:
         """The next entry, or a refusal that changes nothing."""
         envelope = Envelope(data)
         statement = envelope.statement()
+        self.signer = "governance"
         if statement.kind == "transport":
-            site = self.parties.get(statement.claim["name"])
-            want(site and "attest" in site.keys, "signer", "no such site")
-            envelope.signed([site.keys["attest"]], 1)
+            attest = {ed25519.key_id(of.keys["attest"]): name for name, of in self.parties.items() if "attest" in of.keys}
+            self.signer = next((attest[id_] for id_ in envelope.signatures if id_ in attest), None)
+            want(self.signer, "signer", "no attest key of the roster")
+            envelope.signed([self.parties[self.signer].keys["attest"]], 1)
         else:
             envelope.signed(self.governance.values(), self.threshold)
         statement.of(self.federation)
+        self.seen(statement.seen)
         statement.about(artifact)
         kinds = ("contract", "plan", "roster", "waiver", "epoch", "transport")
         want(statement.kind in kinds, "registry", f"a {statement.kind} does not belong here")
@@ -85,7 +88,10 @@ class Registry:
         want(said == (name, version, before.digest), "roster", "the claim says otherwise")
         listed = [(key["use"], ed25519.spki(key["key"], "artifact")) for key in value["keys"]]
         ended = {end["key"]: end for end in value.get("ended", [])}
-        held = self.governance if name == "governance" else {ed25519.key_id(raw): raw for raw in before.keys.values()}
+        held = {ed25519.key_id(raw): raw for raw in before.keys.values()}
+        if name == "governance":
+            # Those of trust.json sign no more, without an end, where version 1 does not list them.
+            held = self.governance if before.version else {}
         stay = {ed25519.key_id(raw) for _, raw in listed} & set(held)
         want(set(held) == stay | set(ended), "roster", "each key before stays or has ended")
         for use, raw in listed:
@@ -101,6 +107,7 @@ class Registry:
     def take(self, name, listed, ended, held, party, value):
         for use, raw in listed:
             self.owners[ed25519.key_id(raw)] = name
+            self.since.setdefault(ed25519.key_id(raw), len(self.leaves))
         for id_, end in ended.items():
             self.ends[id_] = {
                 "raw": held[id_],
@@ -112,8 +119,6 @@ class Registry:
             self.threshold, self.governance_said = value["threshold"], party
             return
         party.keys = dict(listed)
-        # Where it was enrolled: what it saw when it signed is not older than that.
-        party.index = self.parties[name].index if name in self.parties else len(self.leaves)
         self.parties[name] = party
 
     def transport(self, claim, artifact):
@@ -121,7 +126,8 @@ class Registry:
         keep("transport-key", value, "artifact")
         raw = ed25519.spki(value["key"], "artifact")
         name, id_ = value["site"], ed25519.key_id(raw)
-        site = self.parties[claim["name"]]
+        want(name == self.signer, "signer", f"signed by {self.signer}")
+        site = self.parties[name]
         said = (claim["name"], claim["version"], claim["replaces"])
         want(said == (name, site.version + 1, site.digest), "roster", "the claim says otherwise")
         want(id_ not in self.owners, "roster", "a key that somebody has or had")
@@ -151,7 +157,7 @@ class Registry:
         logs = [kept["log"] for kept in value["kept"]]
         want(logs == sorted(set(logs)), "artifact", "logs ascend")
         name, begun = value["site"], self.epochs.get(value["site"], [])
-        want(name in self.parties and name != "aggregator", "roster", "no such site")
+        want(name in self.parties and name != "aggregator", "signer", "no such site")
         want(value["epoch"] == len(begun) + 2, "epoch", "not the next one")
         said = (claim["name"], claim["version"], claim["replaces"])
         want(said == (name, value["epoch"], None), "epoch", "the claim says otherwise")
@@ -159,14 +165,14 @@ class Registry:
 
     # What others' documents are held against.
 
-    def seen(self, seen, party):
-        """A checkpoint of this very registry, not older than the entry that names the signer."""
+    def seen(self, seen, key=None):
+        """A checkpoint of this very registry, not older than the entry that names the signer's key."""
         if seen is None:
             return
         want(seen["origin"] == self.origin("registry"), "seen", "another log")
         want(seen["size"] <= len(self.leaves), "missing", "a larger registry")
         want(merkle.root(self.leaves[: seen["size"]]).hex() == seen["root"], "seen", "another registry")
-        want(seen["size"] > party.index, "seen", "older than the signer's entry")
+        want(key is None or seen["size"] > self.since[key], "seen", "older than the signer's key")
 
     def epoch_of(self, site, seen):
         """The epoch of a site's journal, as far as somebody had read who saw that much."""

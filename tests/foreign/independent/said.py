@@ -25,7 +25,7 @@ class Said:
         want(self.kind in (*SITES, "report"), "statement", f"a {self.kind} stands in no such log")
         signer = self.claim["site"] if self.kind in SITES else "aggregator"
         want(self.party == signer, "signer", f"signed by {self.party}")
-        registry.seen(statement.seen, registry.parties[self.party])
+        registry.seen(statement.seen, self.key)
 
     def named(self, registry, party):
         return [id_ for id_ in registry.held("attest", party) if id_ in self.envelope.signatures]
