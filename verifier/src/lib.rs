@@ -9,6 +9,7 @@ mod witness;
 mod demo;
 mod explain;
 mod many;
+mod vectors;
 
 use clap::{Parser, Subcommand};
 use fedaudit_core::bundle::{Asked, Check, Checker, Outcome, Verdict};
@@ -66,6 +67,8 @@ enum Command {
     Witness(witness::WitnessArgs),
     /// Build a small bundle, verify it, and break it in many ways: each must be noticed. Exit code 0, or 1 if one is not.
     Demo(demo::DemoArgs),
+    /// Run the vectors of schemas/vectors through this program's readers. Exit code 0, or 1 if one gets another verdict.
+    Vectors(vectors::VectorsArgs),
     /// What verified, refuted, undecidable and malformed mean, and what no verdict establishes.
     Explain,
 }
@@ -129,6 +132,11 @@ fn run(cli: &Cli) -> Result<u8, Fault> {
         }
         Some(Command::Demo(args)) => {
             let (out, code) = demo::run(args)?;
+            print(&out);
+            Ok(code)
+        }
+        Some(Command::Vectors(args)) => {
+            let (out, code) = vectors::run(args)?;
             print(&out);
             Ok(code)
         }

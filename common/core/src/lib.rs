@@ -30,5 +30,3 @@ pub mod report;
 pub mod render;
 pub mod bundle;
 pub mod parcel;
-#[cfg(test)]
-mod vectors;

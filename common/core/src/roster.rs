@@ -90,8 +90,9 @@ pub struct PublishedPlan {
 impl Registry {
     /// No entries yet; `trust` says whose signature counts.
     pub fn new(trust: Valid<Trust>) -> Self {
-        let (members, contracts, plans, waivers, epochs) = Default::default();
+        let (contracts, plans, waivers, epochs) = Default::default();
         let governance = trust.governance.clone();
+        let members = Members::new(&governance.keys);
         let (tree, roots) = (Frontier::new(), vec![empty_root()]);
         Registry { trust, governance, tree, roots, members, contracts, plans, waivers, epochs }
     }

@@ -407,6 +407,9 @@ def payloads():
         yield vector(f"statement-{name}", about, "envelope", source, reject)
 
 
+WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+
+
 def registry():
     """The next entry of the world's registry."""
 
@@ -457,7 +460,7 @@ def registry():
     yield case("no-subject", "a statement about nothing", {"envelope": none, "artifact": site_b}, "statement: expected subjects")
     two = seal(statement(claim, [("roster-entry.json", site_b), ("b.json", site_b)]), GOVERNANCE)
     yield case("two-subjects", "a statement about two files", {"envelope": two, "artifact": site_b}, "statement: expected subjects")
-    report = {"report": {"plan": "0" * 64, "windows": [], "log_size": 0, "registry_size": 0, "method": "1",
+    report = {"report": {"plan": "0" * 64, "windows": [WINDOW], "log_size": 0, "registry_size": 0, "method": "1",
                          "number": 0, "supersedes": None}}
     stray = seal(statement(report, [("report.json", "{}"), ("report.html", "{}")]), GOVERNANCE)
     yield case("report", "a report does not belong here", {"envelope": stray, "artifact": "{}"}, "artifact: expected 2 files")

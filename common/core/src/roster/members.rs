@@ -9,8 +9,10 @@ use crate::limits;
 use std::collections::BTreeMap;
 
 /// Who is who.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Members {
+    /// The keys of governance before it was the registry that named them.
+    trusted: Vec<Digest>,
     parties: BTreeMap<Party, (Digest, RosterEntry)>,
     keys: BTreeMap<Digest, Member>,
 }
@@ -42,6 +44,11 @@ pub struct Position<'a> {
 }
 
 impl Members {
+    pub(super) fn new(trusted: &[PublicKey]) -> Members {
+        let trusted = trusted.iter().map(PublicKey::id).collect();
+        Members { trusted, parties: BTreeMap::new(), keys: BTreeMap::new() }
+    }
+
     /// Takes what entry `index` of the registry says of a party.
     pub(super) fn apply(
         &mut self,
@@ -111,8 +118,10 @@ impl Members {
     /// Every key of before is kept for the same use, or ended; every other one is new to the federation.
     fn check_keys(&self, entry: &RosterEntry, before: &[Digest]) -> Result<(), Refusal> {
         for key in &entry.keys {
-            let Some(member) = self.keys.get(&key.key.id()) else { continue };
-            if !before.contains(&key.key.id()) || member.usage != key.usage {
+            let id = key.key.id();
+            let trusted = entry.party != Party::Governance && self.trusted.contains(&id);
+            let taken = self.keys.get(&id).is_some_and(|of| !before.contains(&id) || of.usage != key.usage);
+            if trusted || taken {
                 let found = format!("a shared key of {:?}", entry.party);
                 return Err(Refusal::new("roster", "keys that no other party has, nor had", found));
             }

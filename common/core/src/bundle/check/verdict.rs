@@ -163,4 +163,21 @@ mod tests {
         assert_eq!((last.check.as_str(), last.found.as_str()), ("release", "and 6 more that did not pass"));
         assert_eq!((last.outcome, verdict.exit_code()), (Outcome::Fail, 1), "the worst of those left out counts");
     }
+
+    /// What a verifier makes of a refused document is as `schemas/codes.json` says.
+    #[test]
+    fn a_refused_document_has_the_outcome_of_its_code() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/codes.json");
+        let codes: Vec<serde_json::Value> =
+            serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
+        let mut seen = 0;
+        for row in codes.iter().filter(|row| row["where"] == "document") {
+            let mut verdict = Verdict::empty();
+            let code = row["code"].as_str().expect("a code");
+            verdict.refuse("release", "a document", &Refusal::new(code, "", ""));
+            assert_eq!(serde_json::json!(verdict.checks[0].outcome), row["outcome"], "{code}");
+            seen += 1;
+        }
+        assert!(seen > 20, "{seen} codes");
+    }
 }
