@@ -246,6 +246,8 @@ fn trust(world: &World) -> Valid<Trust> {
 #[test]
 fn governance_grows_from_one_key_to_two_of_three() {
     let world = world();
+    world.agent(SITE, &["run", "--once"]).good();
+    world.ship(OTHER);
     let trust = world.home().join("trust.json").to_string_lossy().into_owned();
     let folders = ["second", "third"].map(|folder| path(&world, folder));
     for folder in &folders {
@@ -276,4 +278,16 @@ fn governance_grows_from_one_key_to_two_of_three() {
     world.aggregator(&["import", &two]).good();
     assert!(world.aggregator(&["site", "list"]).good().out.contains("dept-a\trevoked"));
     world.logs();
+    // Whoever has the first trust.json follows, and a registry with one signature where two are asked for is refuted.
+    let evidence = Evidence::of(&world);
+    assert_eq!(judge(&evidence.bytes, &evidence.trust).code, 0);
+    let Content::Governance(alone) = &read(&std::fs::read(one).expect("reads")).expect("a parcel").content.clone()
+    else {
+        panic!("governance documents")
+    };
+    let verdict = evidence.altered(|bundle| {
+        *bundle.registry.entries.last_mut().expect("an entry") = alone.documents[0].envelope.0.clone();
+        evidence.sign_registry(bundle);
+    });
+    verdict.is(2, "registry-entry", "registry/entries/6");
 }

@@ -15,7 +15,7 @@ mod rotate;
 mod waiver;
 
 pub use epoch::Begin;
-pub use rotate::{Rotate, new_folder};
+pub use rotate::{Signers, new_folder};
 pub use waiver::Waive;
 
 use crate::basis::Basis;

@@ -4,7 +4,7 @@ use super::{ByFile, cosigned, say};
 use crate::basis::Basis;
 use crate::by_file;
 use crate::centre::Centre;
-use crate::governance::{Governance, Rotate, Signed};
+use crate::governance::{Governance, Signed, Signers};
 use crate::home::operator_hint;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
@@ -34,7 +34,7 @@ pub fn revoke(
 
 /// Publishes who governs from now on; with `--from` and `--to`, signs it for the next signer, or to be published elsewhere.
 pub fn rotate(
-    wanted: &Rotate,
+    wanted: &Signers,
     by_file: ByFile,
     open: impl FnOnce() -> Result<Centre, Fault>,
     governance: &Path,
