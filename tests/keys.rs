@@ -1,5 +1,8 @@
 //! Keys that end, by real programs: what was logged before stays valid, what comes after is refused.
 
+#[path = "keys/rotated.rs"]
+mod rotated;
+
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::continuity::{FORMAT, TransportKey, TransportText, attest_transport};
@@ -7,7 +10,7 @@ use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::Blame;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::parcel::{Content, Document, read};
+use fedaudit_core::parcel::{Content, Document, RegistryText, read};
 use fedaudit_core::roster::{Party, Registry, Trust};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::load_key;
@@ -203,12 +206,7 @@ fn a_transport_key_is_the_sites_own_word() {
     let world = world();
     world.enrol(OTHER);
     let [of_site, of_other] = [SITE, OTHER].map(|site| Client::of_site(&world, site));
-    let mut registry = Registry::new(trust(&world));
-    let parcel = world.scratch("registry");
-    world.aggregator(&["registry", "export", &parcel.to_string_lossy()]).good();
-    let parcel = read(&std::fs::read(parcel).expect("reads")).expect("a parcel");
-    let Content::Registry(text) = &parcel.content else { panic!("a registry") };
-    text.entries.iter().for_each(|of| registry.apply(&of.envelope.0, &of.artifact.0).expect("applies"));
+    let (registry, text) = exported(&world);
     let party = Party::Site(name(SITE));
     let head = || Head {
         federation: name("admissions"),
@@ -237,6 +235,17 @@ fn a_transport_key_is_the_sites_own_word() {
     assert!(matches!(asked, Ok(Response::Published { .. }) | Err(_)), "{asked:?}");
     let renewed = Client::connect(&world, &new);
     assert!(matches!(renewed.ask(&hello(SITE)), Ok(Response::Hello(_))));
+}
+
+/// The registry as the aggregator exports it.
+fn exported(world: &World) -> (Registry, RegistryText) {
+    let mut registry = Registry::new(trust(world));
+    let parcel = world.scratch("registry");
+    world.aggregator(&["registry", "export", &parcel.to_string_lossy()]).good();
+    let parcel = read(&std::fs::read(parcel).expect("reads")).expect("a parcel");
+    let Content::Registry(text) = parcel.content.clone() else { panic!("a registry") };
+    text.entries.iter().for_each(|of| registry.apply(&of.envelope.0, &of.artifact.0).expect("applies"));
+    (registry, text)
 }
 
 fn trust(world: &World) -> Valid<Trust> {

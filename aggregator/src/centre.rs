@@ -272,20 +272,8 @@ impl Centre {
         self.keep_artifacts(attestation)?;
         self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
         self.refresh()?;
+        self.drop_asked(artifact)?;
         Ok(self.registry.size() - 1)
-    }
-
-    /// Forgets the join requests of sites that are enrolled.
-    ///
-    /// # Errors
-    /// A folder that cannot be read.
-    pub fn drop_joins(&self) -> Result<(), Fault> {
-        for (site, path) in self.home.joins()? {
-            if self.registry.sites().any(|enrolled| *enrolled == site) {
-                let _ = std::fs::remove_file(path);
-            }
-        }
-        Ok(())
     }
 
     /// Appends an attestation that was checked to a plan's log. `_lock` shows that nobody else appends.

@@ -140,6 +140,14 @@ enum SiteCommand {
         #[command(flatten)]
         by_file: ByFile,
     },
+    /// Give a site the keys that it asked for with `key rotate`, or the aggregator: under the name `aggregator`. Compare them
+    /// with its operator first: site list.
+    Rotate {
+        /// The site's name, or `aggregator`.
+        name: Name,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
     /// Let a site go on whose journal was lost, or is older than what it signed: sign a new epoch and publish it.
     Epoch {
         #[command(flatten)]
@@ -329,6 +337,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
         SiteCommand::Revoke { site, by_file } => keys::revoke(&site, by_file, open, governance),
+        SiteCommand::Rotate { name, by_file } => keys::grant(&name, by_file, open, governance),
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }

@@ -15,6 +15,7 @@ mod rotate;
 mod waiver;
 
 pub use epoch::Begin;
+pub use keys::new_keys;
 pub use rotate::{Signers, new_folder};
 pub use waiver::Waive;
 

@@ -14,9 +14,11 @@ use fedaudit_core::merkle::verify_consistency;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
 use fedaudit_core::verify::{self, At, Entry};
-use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
+use fedaudit_link::protocol::{
+    Hello, JoinRequest, PROTOCOL, Refused, Request, Response, RotateRequest, Submission, Welcome,
+};
 use mine::{heartbeat, mine};
-use transport::transport;
+use transport::{rotation, transport};
 
 /// What a request comes to.
 pub enum Decision {
@@ -32,6 +34,8 @@ pub enum Decision {
     Append(Book, Box<Attestation>),
     /// Append what was sent to the registry.
     Publish(Box<Attestation>),
+    /// Keep a site's request for other keys, or forget the one that waits.
+    Rotate(Name, Option<Box<RotateRequest>>),
     /// Send the site a document of its own: where it stands, and how much of that log the site has seen.
     Mine(Option<(Book, u64, u64)>),
     /// Send the first report in a plan's log from an index on; the site has seen so much of the log.
@@ -75,6 +79,7 @@ pub fn decide(centre: &Centre, peer: &PublicKey, request: Request) -> Decision {
         },
         (Request::Heartbeat(submission), Some(site)) => heartbeat(centre, &submission, &site),
         (Request::Transport(document), Some(site)) => transport(centre, document, &site),
+        (Request::Rotate(request), Some(site)) => rotation(centre, request, &site),
         (Request::Mine(have), Some(site)) => Decision::Mine(mine(centre, &have, &site)),
     }
 }
@@ -245,6 +250,10 @@ fn plan_log<'a>(centre: &'a Centre, plan: &Digest) -> Result<&'a PlanLog, Box<De
 }
 
 pub(crate) fn conflict(conflict: verify::Conflict) -> Box<Decision> {
+    // Whoever signed with a key that has ended contradicts nothing.
+    if conflict.refusal.check == "key" {
+        return refuse_site(conflict.refusal, "its key was replaced or revoked: sign it again by the one that holds");
+    }
     let hint = "both signed documents are kept as evidence; the site's operator must explain";
     let refused = Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() };
     Box::new(Decision::Conflict(refused, conflict.against))

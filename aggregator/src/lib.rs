@@ -16,6 +16,7 @@ pub mod governance;
 pub mod home;
 pub mod intake;
 pub mod reports;
+pub mod rotations;
 pub mod serve;
 pub mod status;
 pub mod store;

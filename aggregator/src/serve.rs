@@ -56,7 +56,9 @@ impl Centre {
         };
         // A submission is decided about under the lock, so that the decision still holds when it is carried out.
         let lock = match &request {
-            Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) => Some(self.lock().map_err(Halted)?),
+            Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) | Request::Rotate(_) => {
+                Some(self.lock().map_err(Halted)?)
+            }
             _ => None,
         };
         if lock.is_none() {
@@ -98,6 +100,9 @@ impl Centre {
             Decision::Publish(attestation) => {
                 let Some(lock) = lock else { return Err(Halted(operator("a registry entry without the lock"))) };
                 self.publish(&attestation, lock).map(|index| Response::Published { index }).map_err(Halted)
+            }
+            Decision::Rotate(site, request) => {
+                self.home.keep_rotation(&site, request.as_deref()).map(|()| Response::Kept).map_err(Halted)
             }
             Decision::Mine(found) => {
                 let logged = found.map(|(book, index, seen)| self.logged_at(book, index, seen)).transpose();

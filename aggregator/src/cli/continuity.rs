@@ -5,11 +5,14 @@ use crate::basis::Basis;
 use crate::beats;
 use crate::by_file;
 use crate::centre::Centre;
-use crate::governance::{Begin, Governance, Signed};
+use crate::governance::{Begin, Governance, Signed, new_keys};
 use clap::Subcommand;
+use fedaudit_core::codec;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
+use fedaudit_core::roster::Party;
 use fedaudit_link::home::now;
+use fedaudit_link::protocol::RotateRequest;
 use std::path::Path;
 
 #[derive(Subcommand)]
@@ -46,6 +49,9 @@ pub fn heartbeats(
 /// Every site with its state and its last heartbeat.
 pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let beats = beats::beats(centre, now());
+    let asking: Vec<RotateRequest> =
+        centre.home.rotations()?.iter().filter_map(|bytes| codec::decode(bytes).ok()).collect();
+    let asks = |of: &Party| asking.iter().find(|it| it.party == *of).map(|it| new_keys(it, centre.registry()));
     let state = |site: &Name| if centre.registry().is_member(site) { "enrolled" } else { "revoked" };
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
     waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
@@ -55,6 +61,7 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
             serde_json::json!({
                 "site": of.site, "state": state(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
                 "last_heartbeat": of.last, "silent_since": of.silent_since, "gaps": of.gaps,
+                "asks_for_keys": asks(&Party::Site(of.site.clone())),
             })
         });
         let waiting = waiting.iter().map(|site| serde_json::json!({ "site": site, "state": "waiting for approval" }));
@@ -65,7 +72,10 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
         let epoch = if epoch > 1 { format!("\tepoch {epoch}") } else { String::new() };
         format!("{}\t{}\t{}{epoch}", of.site, state(&of.site), of.line())
     });
-    Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
+    let waiting = waiting.iter().map(|site| format!("{site}\twaiting for approval"));
+    let parties = beats.iter().map(|of| Party::Site(of.site.clone())).chain([Party::Aggregator]);
+    let asking = parties.filter_map(|party| Some(format!("{}\tasks for keys: {}", party.name().ok()?, asks(&party)?)));
+    Ok(enrolled.chain(waiting).chain(asking).collect())
 }
 
 /// Publishes a new epoch; with `--from` and `--to`, signs it to be published elsewhere.

@@ -8,6 +8,7 @@ use crate::governance::{Governance, Signed, Signers};
 use crate::home::operator_hint;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
+use fedaudit_core::roster::Party;
 use fedaudit_link::home::now;
 use std::path::Path;
 
@@ -49,4 +50,26 @@ pub fn rotate(
     cosigned(&mut centre)?;
     let now = centre.registry().governance();
     say([format!("{} of {} governance keys must sign from now on", now.threshold, now.keys.len())])
+}
+
+/// Gives a party the keys that it asked for; with `--from` and `--to`, signs that to be published elsewhere.
+pub fn grant(
+    name: &Name,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    let party = if name.as_str() == "aggregator" { Party::Aggregator } else { Party::Site(name.clone()) };
+    if let Some(to) = by_file.to {
+        let make = |governance: &Governance, basis: &Basis| {
+            let (attestation, new) = governance.sign_asked(basis, party, now())?;
+            say([format!("{name} is to have: {new}")])?;
+            Ok(Signed::New(attestation))
+        };
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let new = Governance::open(governance, &centre)?.grant(&mut centre, party, now())?;
+    cosigned(&mut centre)?;
+    say([format!("{name} has from now on: {new}")])
 }

@@ -7,6 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+mod next;
+
+pub use next::{drop_next_key, make_next_key, next_key, next_named, take_next_key};
+
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) struct Members {
     parties: BTreeMap<Party, (Digest, RosterEntry)>,
     keys: BTreeMap<Digest, Member>,
+    /// How many transport keys a site took by its own word since governance spoke last of it.
+    own: BTreeMap<Name, u32>,
 }
 
 /// A key that stands, or stood, in the roster.
@@ -78,6 +80,9 @@ impl Members {
                 || Member { party: entry.party.clone(), usage: key.usage, key: key.key, since: index, ended: None };
             self.keys.entry(key.key.id()).or_insert_with(new);
         }
+        if let Party::Site(site) = &entry.party {
+            self.own.remove(site);
+        }
         self.parties.insert(entry.party.clone(), (digest, entry));
         Ok(())
     }
@@ -105,7 +110,14 @@ impl Members {
             held.key = key;
         }
         let entry = RosterEntry::new(text).map_err(|e| Refusal::new("roster", "a site's keys", e))?;
-        self.apply(index, digest, entry, replaces)
+        let taken = self.own.get(site).copied().unwrap_or(0);
+        if taken >= limits::OWN_TRANSPORT_KEYS {
+            let expected = format!("at most {} transport keys by a site's own word", limits::OWN_TRANSPORT_KEYS);
+            return Err(Refusal::new("roster", expected, "one more, before governance spoke of the site again"));
+        }
+        self.apply(index, digest, entry, replaces)?;
+        self.own.insert(site.clone(), taken + 1);
+        Ok(())
     }
 
     /// Every key of before is kept for the same use, or ended; every other one is new to the federation.
