@@ -8,6 +8,7 @@ use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
 use crate::{epoch, fence, heartbeat, mine, rotate};
 use fedaudit_core::codec;
+use fedaudit_core::envelope::Claimed;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
@@ -233,6 +234,10 @@ fn keep_what(
             tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
             epoch::give_up(site, release)?;
         }
+        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
+            tracing::warn!(window = %release.window, "signed by a key that has ended and never received: answered anew");
+            epoch::give_up(site, release)?;
+        }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
             let what = format!(
@@ -278,6 +283,13 @@ fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f
 fn earlier(site: &Site, release: &Outgoing) -> bool {
     let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
     verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
+}
+
+/// Whether a document was signed by another attest key than the one that holds.
+fn replaced(site: &Site, document: &Outgoing) -> bool {
+    let Ok(held) = site.key(KeyUse::Attest) else { return false };
+    let claimed = Claimed::parse(&document.envelope);
+    claimed.is_ok_and(|claimed| claimed.signers().all(|id| id != PublicKey::of(&held).id()))
 }
 
 fn hear_beat(

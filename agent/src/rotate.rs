@@ -54,7 +54,8 @@ pub fn check(home: &Home) -> Result<(), Fault> {
         return Ok(());
     }
     let what = "new keys wait for governance, and until then nothing new is signed";
-    let hint = "governance signs them: fedaudit-aggregator site rotate SITE; to go on with the present ones: key rotate --cancel";
+    let hint = "governance signs them: fedaudit-aggregator site rotate SITE, or, where keys were lost, site approve SITE; to go on with \
+                the present ones: key rotate --cancel";
     Err(Fault::new(Blame::Operator, what, hint))
 }
 

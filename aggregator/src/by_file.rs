@@ -105,10 +105,12 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
         codec::decode(&join.request.0).map_err(|e| bad(format!("the join request is {e}")))?;
     let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport).map(|key| key.key);
     let transport = transport.ok_or_else(|| bad("the join request has no transport key".to_owned()))?;
-    let site = request.site.clone();
+    let (site, keys) = (request.site.clone(), request.keys.clone());
     let lock = centre.lock()?;
     match centre.take(&transport, Request::Join(Box::new(request)), Some(&lock), now) {
-        Ok(Response::Joined { .. }) if centre.registry().sites().any(|known| *known == site) => {
+        Ok(Response::Joined { .. })
+            if centre.registry().party(&Party::Site(site.clone())).is_ok_and(|entry| entry.keys == keys) =>
+        {
             Ok(vec![format!("site {site} is enrolled already")])
         }
         Ok(Response::Joined { .. }) => {

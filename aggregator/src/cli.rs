@@ -108,7 +108,8 @@ struct ByFile {
 
 #[derive(Subcommand)]
 enum SiteCommand {
-    /// Make a join token for a site and print it. It is a secret: hand it over safely.
+    /// Make a join token for a site and print it. It is a secret: hand it over safely. For a site in the roster, which lost its
+    /// keys or was revoked, it has all of its keys replaced.
     Add {
         /// The site's name.
         site: Name,
@@ -119,7 +120,7 @@ enum SiteCommand {
         #[arg(long)]
         from: Vec<PathBuf>,
     },
-    /// Enrol a site that has asked to join.
+    /// Enrol a site that has asked to join; or give one in the roster, which joined with a new token, the keys that it asked for.
     Approve {
         /// The site's name.
         site: Name,
@@ -313,6 +314,11 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
                 (governance, basis)
             };
             let token = governance.invite(&basis, &site, expires)?;
+            if basis.enrolled(&site) {
+                eprintln!(
+                    "site {site} is in the roster: this token has all of its keys replaced, at the site with --new-keys"
+                );
+            }
             say!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
             eprintln!(
                 "site {site}: this token is a secret and expires {expires}; run at the site: fedaudit-agent join TOKEN"
@@ -330,9 +336,14 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         }
         SiteCommand::Approve { site, .. } => {
             let mut centre = open()?;
+            let known = centre.registry().sites().any(|known| *known == site);
+            let before = centre.registry().size();
             Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
             cosigned(&mut centre)?;
-            say!("site {site} is enrolled");
+            match known && centre.registry().size() > before {
+                true => say!("site {site} has other keys from now on; those before ended as lost"),
+                false => say!("site {site} is enrolled"),
+            }
             Ok(())
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),

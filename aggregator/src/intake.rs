@@ -100,7 +100,12 @@ fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: 
         match centre.registry().party(&text.party) {
             // The same keys again: the site did not hear that it is enrolled.
             Ok(entry) if entry.keys == request.keys && enrolled == Some(&request.site) => Ok(()),
-            Ok(_) => Err(Refusal::new("roster", "a site that is not yet enrolled", format!("{} is", request.site))),
+            // It may have lost its keys, or left: for governance to know, which gave out a token if it is so.
+            Ok(_) if request.keys.iter().all(|key| centre.registry().member(&key.key.id()).is_none()) => Ok(()),
+            Ok(_) => {
+                let found = format!("some of those that {} has or had", request.site);
+                Err(Refusal::new("roster", "keys that nobody has or had, for a site in the roster", found))
+            }
             Err(_) => Ok(()),
         }
     };
@@ -109,7 +114,7 @@ fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: 
         Err(refusal) => Decision::Reply(refused(
             Blame::Site,
             refusal,
-            "ask governance for a new join token, and join with a fresh home",
+            "ask governance for a new join token; join with a fresh home, or, if this one lost its keys, with --new-keys",
         )),
     }
 }

@@ -13,6 +13,7 @@ use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
+use fedaudit_core::roster::Party;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::{Lock, now, write_atomic};
 use fedaudit_link::protocol::{JoinRequest, Logged, Receipt, RegistryPart, Reported, Request, Response};
@@ -145,7 +146,8 @@ impl Centre {
     fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {
         let trust =
             std::fs::read(self.home.dir.join("trust.json")).map_err(|e| operator(format!("trust.json: {e}")))?;
-        let enrolled = self.registry().sites().any(|site| *site == request.site);
+        let held = self.registry().party(&Party::Site(request.site.clone()));
+        let enrolled = held.is_ok_and(|entry| entry.keys == request.keys);
         let path = self.home.join_path(&request.site, peer);
         let bytes = codec::encode(request).map_err(|e| operator(e.to_string()))?;
         let waiting = self.home.joins()?.len();

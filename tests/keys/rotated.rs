@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 const USES: [&str; 3] = ["attest", "note", "transport"];
 
-fn keys(world: &World, site: &str) -> [[u8; 32]; 3] {
+pub fn keys(world: &World, site: &str) -> [[u8; 32]; 3] {
     USES.map(|usage| key(world, site, usage).to_bytes())
 }
 
@@ -17,7 +17,7 @@ fn next(world: &World, site: &str, usage: &str) -> PathBuf {
 }
 
 /// How many releases have their receipt.
-fn received(world: &World, site: &str) -> usize {
+pub fn received(world: &World, site: &str) -> usize {
     world.agent(site, &["outbox", "list"]).good().out.matches("received").count()
 }
 

@@ -130,7 +130,7 @@ pub async fn cancel(site: Site) -> Result<String, Fault> {
     for usage in KEYS {
         drop_next_key(&site.home.keys(), usage)?;
     }
-    Ok("the present keys go on; if the request went by file, tell governance: whoever has it may still sign it"
+    Ok("the present keys go on; if the request went by file, or with a token, tell governance: it may still sign"
         .to_owned())
 }
 

@@ -54,14 +54,15 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let asks = |of: &Party| asking.iter().find(|it| it.party == *of).map(|it| new_keys(it, centre.registry()));
     let state = |site: &Name| if centre.registry().is_member(site) { "enrolled" } else { "revoked" };
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
-    waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
     waiting.dedup();
+    let (replacing, waiting): (Vec<Name>, Vec<Name>) =
+        waiting.into_iter().partition(|site| beats.iter().any(|of| of.site == *site));
     if json {
         let enrolled = beats.iter().map(|of| {
             serde_json::json!({
                 "site": of.site, "state": state(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
                 "last_heartbeat": of.last, "silent_since": of.silent_since, "gaps": of.gaps,
-                "asks_for_keys": asks(&Party::Site(of.site.clone())),
+                "asks_for_keys": asks(&Party::Site(of.site.clone())), "replacement_waits": replacing.contains(&of.site),
             })
         });
         let waiting = waiting.iter().map(|site| serde_json::json!({ "site": site, "state": "waiting for approval" }));
@@ -75,7 +76,8 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let waiting = waiting.iter().map(|site| format!("{site}\twaiting for approval"));
     let parties = beats.iter().map(|of| Party::Site(of.site.clone())).chain([Party::Aggregator]);
     let asking = parties.filter_map(|party| Some(format!("{}\tasks for keys: {}", party.name().ok()?, asks(&party)?)));
-    Ok(enrolled.chain(waiting).chain(asking).collect())
+    let replacing = replacing.iter().map(|site| format!("{site}\twaiting for approval of other keys"));
+    Ok(enrolled.chain(waiting).chain(asking).chain(replacing).collect())
 }
 
 /// Publishes a new epoch; with `--from` and `--to`, signs it to be published elsewhere.

@@ -87,6 +87,18 @@ impl Governance {
         Ok((self.sign_change(basis, change, now)?, new))
     }
 
+    /// Signs that a site lost its keys, if it had any, and has these from now on.
+    pub(super) fn sign_replaced(
+        &self,
+        basis: &Basis,
+        site: &Name,
+        keys: Vec<RosterKey>,
+        now: Time,
+    ) -> Result<Attestation, Fault> {
+        let (party, threshold, why, last) = (Party::Site(site.clone()), None, Ending::Lost, Vec::new());
+        self.sign_change(basis, Change { party, keys, threshold, why, last }, now)
+    }
+
     /// Publishes the keys that a party of the roster asked for; what they are.
     ///
     /// # Errors
