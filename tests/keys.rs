@@ -1,5 +1,7 @@
 //! Keys that end, by real programs: what was logged before stays valid, what comes after is refused.
 
+#[path = "keys/centre.rs"]
+mod centre;
 #[path = "keys/lost.rs"]
 mod lost;
 #[path = "keys/rotated.rs"]

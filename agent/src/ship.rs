@@ -325,7 +325,9 @@ impl Shipper {
             self.part = Some(Part { from, entries, copy });
             return Ok(Keep::Nothing);
         }
-        self.state = State::Up { poll: now.plus_ns(self.poll_ns) };
+        // Behind a change of the log key there may be more, which only the next key signs.
+        let more = copy.registry().handovers().last() == Some(&checkpoint.size) && !entries.is_empty();
+        self.state = State::Up { poll: if more { now } else { now.plus_ns(self.poll_ns) } };
         if entries.is_empty() {
             return Ok(Keep::Nothing);
         }

@@ -6,12 +6,13 @@
 
 use crate::beats::Beats;
 use crate::home::{Home, operator, refused};
+use crate::keys;
 use crate::store::{Head, LogDir};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::key::KeyUse;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::report::LoggedReport;
 use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_origin};
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 pub struct Centre {
     /// Its folder.
     pub home: Home,
-    log_key: SigningKey,
+    pub(crate) log_key: SigningKey,
     registry_log: LogDir,
     registry: Registry,
     plans: BTreeMap<Digest, PlanLog>,
@@ -110,9 +111,8 @@ impl Centre {
     /// As [`Centre::open`].
     pub(crate) fn open_with(home: Home, registry: Registry) -> Result<Centre, Fault> {
         let log_key = home.key(KeyUse::Log)?;
-        let origin = registry_origin(&home.trust.federation);
-        let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
-        let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
+        let registry_log = LogDir::unread(&home.registry_dir(), &registry_origin(&home.trust.federation));
+        let beats = Beats::of(&home);
         let (plans, journals) = Default::default();
         let mut centre = Centre { home, log_key, registry_log, registry, plans, beats, journals };
         centre.refresh()?;
@@ -124,17 +124,25 @@ impl Centre {
     /// # Errors
     /// A home that is damaged, or went back in time.
     pub fn refresh(&mut self) -> Result<(), Fault> {
-        self.registry_log.refresh()?;
-        while self.registry.size() < self.registry_log.size() {
-            let envelope = self.registry_log.entry(self.registry.size())?;
-            let artifact = self.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
-            self.registry.apply(&envelope, &artifact).map_err(refused)?;
+        self.registry_log.know(&keys::candidates(&self.home, &self.registry, &self.registry_log)?);
+        let (home, registry) = (&self.home, &mut self.registry);
+        let read = self.registry_log.refresh_with(|log| {
+            while registry.size() < log.size() {
+                let envelope = log.entry(registry.size())?;
+                let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                registry.apply(&envelope, &artifact).map_err(refused)?;
+            }
+            registry.log_keys().map_err(|e| operator(e.to_string()))
+        });
+        if read? {
+            keys::check_note(&self.registry_log, &self.registry)?;
         }
+        self.take_keys()?;
         let digests: Vec<Digest> = self.registry.plans().map(|(digest, _)| *digest).collect();
         for digest in digests {
             if !self.plans.contains_key(&digest) {
                 let origin = plan_origin(&self.home.trust.federation, &digest);
-                let log = LogDir::open(&self.home.plan_dir(&digest), &origin, &PublicKey::of(&self.log_key))?;
+                let log = LogDir::unread(&self.home.plan_dir(&digest), &origin);
                 self.plans.insert(digest, PlanLog::new(log));
             }
             self.refresh_plan(&digest)?;
@@ -144,7 +152,7 @@ impl Centre {
 
     fn refresh_plan(&mut self, digest: &Digest) -> Result<(), Fault> {
         let Some(plan) = self.plans.get_mut(digest) else { return Ok(()) };
-        plan.log.refresh()?;
+        keys::refresh(&mut plan.log, &self.registry)?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
             let at = At { registry: &self.registry, index: plan.read };
@@ -269,9 +277,13 @@ impl Centre {
             };
             crate::home::operator_hint(refusal.to_string(), hint)
         })?;
+        self.may_publish()?;
+        let next = self.next_log_key(&after)?;
         self.keep_artifacts(attestation)?;
-        self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
+        let keys: Vec<_> = std::iter::once(&self.log_key).chain(&next).collect();
+        self.registry_log.append(&[&attestation.envelope], &keys)?;
         self.refresh()?;
+        self.keep_handover()?;
         self.drop_asked(artifact)?;
         Ok(self.registry.size() - 1)
     }
@@ -285,7 +297,7 @@ impl Centre {
         let Some(log) = self.plans.get_mut(plan) else {
             return Err(operator(format!("no plan {plan} in the registry")));
         };
-        log.log.append(&[&attestation.envelope], &self.log_key)?;
+        log.log.append(&[&attestation.envelope], &[&self.log_key])?;
         self.refresh_plan(plan)?;
         Ok(self.plans.get(plan).map_or(0, |log| log.log.size()) - 1)
     }
@@ -301,7 +313,7 @@ impl Centre {
     /// A disk that fails.
     pub fn append_heartbeat(&mut self, attestation: &Attestation, _lock: &Lock) -> Result<u64, Fault> {
         self.keep_artifacts(attestation)?;
-        self.beats.log.append(&[&attestation.envelope], &self.log_key)?;
+        self.beats.log.append(&[&attestation.envelope], &[&self.log_key])?;
         self.beats.refresh(&self.home, &self.registry, &mut self.journals)?;
         Ok(self.beats.log.size() - 1)
     }

@@ -182,6 +182,9 @@ enum TrustCommand {
         /// File to write instead.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// After a change of the log key: the same with the present one, to be given to witnesses beside the first. For nobody else.
+        #[arg(long)]
+        for_witness: bool,
     },
 }
 
@@ -236,7 +239,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
-        Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Trust(TrustCommand::Export { out, for_witness }) => trust(&open()?, out.as_deref(), for_witness),
         Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
@@ -353,8 +356,8 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
     }
 }
 
-fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
-    let trust = &centre.home.trust;
+fn trust(centre: &Centre, out: Option<&Path>, for_witness: bool) -> Result<(), Fault> {
+    let trust = if for_witness { &centre.trust_of_witnesses()? } else { &centre.home.trust };
     let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
     match out {
         Some(path) => write_atomic(path, &json, 0o644)?,

@@ -133,10 +133,20 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
             return Decision::Halt(format!("site {site} holds {problem}"));
         }
     }
+    let origin = centre.registry_log().origin();
+    let opened = |note: &String| centre.registry().open_checkpoint(note.as_bytes(), origin).ok();
+    let entries = hello.seen.iter().find_map(opened).map_or(0, |seen| seen.size);
+    let registry = match centre.shown_from(entries) {
+        Ok((_, note)) => note,
+        Err(fault) => {
+            let refusal = Refusal::new("checkpoint", "the registry's signed checkpoint", fault.what);
+            return Decision::Reply(refused(Blame::Aggregator, refusal, &fault.hint));
+        }
+    };
     Decision::Reply(Response::Hello(Welcome {
         protocol: PROTOCOL,
         software: SOFTWARE.to_owned(),
-        registry: centre.shown(centre.registry_log()).1.to_owned(),
+        registry,
         seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
     }))
 }

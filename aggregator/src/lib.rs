@@ -15,6 +15,7 @@ pub mod conflicts;
 pub mod governance;
 pub mod home;
 pub mod intake;
+pub mod keys;
 pub mod reports;
 pub mod rotations;
 pub mod serve;

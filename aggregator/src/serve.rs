@@ -126,7 +126,7 @@ impl Centre {
 
     fn registry_part(&self, from: u64) -> Result<Response, Fault> {
         let log = self.registry_log();
-        let (size, note) = self.shown(log);
+        let (size, note) = self.shown_from(from)?;
         let mut entries = Vec::new();
         let mut bytes = 0;
         for index in from..size {
@@ -140,7 +140,7 @@ impl Centre {
             }
             entries.push((envelope, artifact));
         }
-        Ok(Response::Registry(RegistryPart { checkpoint: note.to_owned(), from, entries }))
+        Ok(Response::Registry(RegistryPart { checkpoint: note, from, entries }))
     }
 
     fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {

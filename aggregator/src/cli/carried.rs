@@ -3,6 +3,7 @@
 use super::{ByFile, cosigned, keys, say};
 use crate::centre::Centre;
 use crate::governance::{Signers, new_folder};
+use crate::keys::Rotated;
 use crate::{by_file, conflicts, status};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -17,6 +18,9 @@ pub enum Carried {
     /// Documents that several governance keys sign.
     #[command(subcommand)]
     Governance(GovernanceCommand),
+    /// The aggregator's own keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Evidence that a site contradicted itself.
     #[command(subcommand)]
     Conflict(ConflictCommand),
@@ -33,6 +37,19 @@ pub enum Carried {
         /// For programs.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make new keys and ask governance for them: site rotate aggregator.
+    Rotate {
+        /// Which ones.
+        #[arg(value_enum, value_name = "USE", required_unless_present = "cancel")]
+        uses: Vec<Rotated>,
+        /// Take the request back, and remove the new keys.
+        #[arg(long, conflicts_with = "uses")]
+        cancel: bool,
     },
 }
 
@@ -99,6 +116,14 @@ pub enum ConflictCommand {
 pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, governance: &Path) -> Result<(), Fault> {
     match command {
         Carried::Registry(RegistryCommand::Export { file }) => say([by_file::export_registry(&open()?, &file)?]),
+        Carried::Key(KeyCommand::Rotate { cancel: true, .. }) => {
+            open()?.cancel_keys()?;
+            say(["the present keys go on".to_owned()])
+        }
+        Carried::Key(KeyCommand::Rotate { uses, .. }) => {
+            let new = open()?.ask_for_keys(&uses)?;
+            say([format!("asked for: {new}"), "next: fedaudit-aggregator site rotate aggregator".to_owned()])
+        }
         Carried::Governance(GovernanceCommand::New { dir, trust }) => {
             let public = new_folder(&dir, &trust)?;
             say([format!(

@@ -161,7 +161,11 @@ impl Centre {
         let grown = logs.any(|log| {
             let within = |of: &LogSize| of.origin == log.origin() && of.size >= log.size();
             let ends = |ended: &EndedKey| ended.logs.iter().any(within);
-            log.size() > 0 && !after.is_origin(log.origin()) && !entry.ended.iter().filter(signs).all(ends)
+            // In the registry only the log key signs: its checkpoints.
+            let registry = after.is_origin(log.origin());
+            let signs_here =
+                |of: &&EndedKey| !registry || after.member(&of.key).is_some_and(|it| it.usage == KeyUse::Log);
+            log.size() > 0 && !entry.ended.iter().filter(signs).filter(signs_here).all(ends)
         });
         if !grown {
             return Ok(());
