@@ -1,5 +1,12 @@
 //! Keys that end, by real programs: what was logged before stays valid, what comes after is refused.
 
+#[path = "keys/centre.rs"]
+mod centre;
+#[path = "keys/lost.rs"]
+mod lost;
+#[path = "keys/rotated.rs"]
+mod rotated;
+
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::{self, Valid};
 use fedaudit_core::continuity::{FORMAT, TransportKey, TransportText, attest_transport};
@@ -7,7 +14,7 @@ use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::Blame;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::parcel::{Content, Document, read};
+use fedaudit_core::parcel::{Content, Document, RegistryText, read};
 use fedaudit_core::roster::{Party, Registry, Trust};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::load_key;
@@ -205,12 +212,7 @@ fn a_transport_key_is_the_sites_own_word() {
     let world = world();
     world.enrol(OTHER);
     let [of_site, of_other] = [SITE, OTHER].map(|site| Client::of_site(&world, site));
-    let mut registry = Registry::new(trust(&world));
-    let parcel = world.scratch("registry");
-    world.aggregator(&["registry", "export", &parcel.to_string_lossy()]).good();
-    let parcel = read(&std::fs::read(parcel).expect("reads")).expect("a parcel");
-    let Content::Registry(text) = &parcel.content else { panic!("a registry") };
-    text.entries.iter().for_each(|of| registry.apply(&of.envelope.0, &of.artifact.0).expect("applies"));
+    let (registry, text) = exported(&world);
     let party = Party::Site(name(SITE));
     let head = || Head {
         federation: name("admissions"),
@@ -241,6 +243,17 @@ fn a_transport_key_is_the_sites_own_word() {
     assert!(matches!(renewed.ask(&hello(SITE)), Ok(Response::Hello(_))));
 }
 
+/// The registry as the aggregator exports it.
+fn exported(world: &World) -> (Registry, RegistryText) {
+    let mut registry = Registry::new(trust(world));
+    let parcel = world.scratch("registry");
+    world.aggregator(&["registry", "export", &parcel.to_string_lossy()]).good();
+    let parcel = read(&std::fs::read(parcel).expect("reads")).expect("a parcel");
+    let Content::Registry(text) = parcel.content.clone() else { panic!("a registry") };
+    text.entries.iter().for_each(|of| registry.apply(&of.envelope.0, &of.artifact.0).expect("applies"));
+    (registry, text)
+}
+
 fn trust(world: &World) -> Valid<Trust> {
     codec::from_json(&std::fs::read(world.home().join("trust.json")).expect("reads")).expect("a trust file")
 }
@@ -248,6 +261,8 @@ fn trust(world: &World) -> Valid<Trust> {
 #[test]
 fn governance_grows_from_one_key_to_two_of_three() {
     let world = world();
+    world.agent(SITE, &["run", "--once"]).good();
+    world.ship(OTHER);
     let trust = world.home().join("trust.json").to_string_lossy().into_owned();
     let folders = ["second", "third"].map(|folder| path(&world, folder));
     for folder in &folders {
@@ -278,4 +293,16 @@ fn governance_grows_from_one_key_to_two_of_three() {
     world.aggregator(&["import", &two]).good();
     assert!(world.aggregator(&["site", "list"]).good().out.contains("dept-a\trevoked"));
     world.logs();
+    // Whoever has the first trust.json follows, and a registry with one signature where two are asked for is refuted.
+    let evidence = Evidence::of(&world);
+    assert_eq!(judge(&evidence.bytes, &evidence.trust).code, 0);
+    let Content::Governance(alone) = &read(&std::fs::read(one).expect("reads")).expect("a parcel").content.clone()
+    else {
+        panic!("governance documents")
+    };
+    let verdict = evidence.altered(|bundle| {
+        *bundle.registry.entries.last_mut().expect("an entry") = alone.documents[0].envelope.0.clone();
+        evidence.sign_registry(bundle);
+    });
+    verdict.is(2, "registry-entry", "registry/entries/6");
 }

@@ -39,8 +39,8 @@ const RELEASES: usize = 100;
 ///
 /// # Errors
 /// A token that expired, a home that joined elsewhere, a file that cannot be written.
-pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result<Enrolment, Fault> {
-    let (enrolment, request) = request(home, token, now)?;
+pub fn join_by_file(home: &Home, token: &Token, new_keys: bool, out: &Path, now: Time) -> Result<Enrolment, Fault> {
+    let (enrolment, request, _) = request(home, token, new_keys, now)?;
     let bytes = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
     write_parcel(out, &token.federation, Content::Join(Join { request: Bytes(bytes) }))?;
     if home.enrolment().is_err() {

@@ -59,6 +59,9 @@ enum Command {
     Join {
         /// The token; `-` reads it from standard input, which keeps it out of the list of processes.
         token: String,
+        /// Have all keys of this site replaced, which is in the roster: they are lost, or were revoked.
+        #[arg(long)]
+        new_keys: bool,
         /// Write the request into this file instead of sending it, and carry it to the aggregator: import FILE.
         #[arg(long)]
         to: Option<PathBuf>,
@@ -145,7 +148,9 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
         }
-        Command::Join { token, to } => join_with(&Home::open(&cli.home)?, &token, to.as_deref()).await,
+        Command::Join { token, new_keys, to } => {
+            join_with(&Home::open(&cli.home)?, &token, new_keys, to.as_deref()).await
+        }
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
@@ -185,7 +190,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
     }
 }
 
-async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fault> {
+async fn join_with(home: &Home, token: &str, new_keys: bool, to: Option<&Path>) -> Result<(), Fault> {
     let mut text = token.to_owned();
     if token == "-" {
         text.clear();
@@ -196,12 +201,12 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
     let token =
         Token::parse(&text).map_err(|e| Fault::new(Blame::Input, e, "copy the whole token that governance gave"))?;
     if let Some(to) = to {
-        let enrolment = join_by_file(home, &token, to, now())?;
+        let enrolment = join_by_file(home, &token, new_keys, to, now())?;
         say!("{} asks to join {}: {}", enrolment.site, enrolment.federation, to.display());
         say!("next: carry it to the aggregator, fedaudit-aggregator import FILE; then bring its registry back");
         return Ok(());
     }
-    let enrolment = join(home, &token, now()).await?;
+    let enrolment = join(home, &token, new_keys, now()).await?;
     say!(
         "asked to join {} as {}; governance approves it with: site approve {}",
         enrolment.federation,

@@ -19,6 +19,7 @@ use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Listed, Outgoing, State};
 use crate::privacy;
+use crate::rotate;
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
@@ -49,7 +50,7 @@ pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
     recover(site)?;
     // Before contact nobody knows; after it, `run` says what is wrong.
-    if site.standing.clear().is_err() {
+    if site.standing.clear().is_err() || rotate::waits(&site.home)? {
         return Ok(0);
     }
     let desk = desk::recheck(site, now)?;
@@ -115,6 +116,8 @@ pub(crate) fn kept_back(
 /// # Errors
 /// A journal or outbox that fails.
 pub fn recover(site: &mut Site) -> Result<(), Fault> {
+    // Whoever waited for the lock signs with the keys that hold now.
+    site.reload_mirror()?;
     let prepared = site.outbox.prepared()?;
     if prepared.is_empty() {
         return Ok(());
@@ -311,9 +314,10 @@ const REASONS: usize = 3_000;
 /// Number and envelope before it of the next document within this site and a plan.
 ///
 /// # Errors
-/// A home that may sign nothing new.
+/// A home that may sign nothing new, or whose next keys wait.
 pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Digest>), Fault> {
     site.standing.clear()?;
+    rotate::check(&site.home)?;
     let last = site.outbox.last_of(plan)?;
     Ok(last.map_or((0, None), |last| (last.sequence + 1, Some(Digest::of(&last.envelope)))))
 }

@@ -6,13 +6,14 @@ use crate::leave::{leaving, listed};
 use crate::outbox::{Beat, Kind, Outgoing};
 use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
-use crate::{epoch, fence, heartbeat, mine};
+use crate::{epoch, fence, heartbeat, mine, rotate};
 use fedaudit_core::codec;
+use fedaudit_core::envelope::Claimed;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::{heartbeats_origin, journal_origin, plan_origin, registry_origin};
+use fedaudit_core::roster::{Party, heartbeats_origin, journal_origin, plan_origin, registry_origin};
 use fedaudit_core::time::{SECOND_NS, Time};
 use fedaudit_core::verify;
 use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Request, Response, Submission};
@@ -51,10 +52,21 @@ impl Ask {
 /// A link for `site`.
 ///
 /// # Errors
-/// A note key that cannot be read, or is not the one that the site was enrolled with.
+/// Never.
 pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
-    let note_key = PublicKey::of(&site.key(KeyUse::Note)?);
-    Ok(Shipper::new(note_key, i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
+    Ok(Shipper::new(note_keys(site), i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
+}
+
+/// The keys that sign this site's checkpoints, or signed them; of a home that has not seen itself in the roster, its own.
+fn note_keys(site: &Site) -> Vec<PublicKey> {
+    let party = Party::Site(site.enrolment.site.clone());
+    let mut keys = site.mirror.registry().keys_of(&party, KeyUse::Note);
+    if let Ok(own) = site.home.key(KeyUse::Note).map(|key| PublicKey::of(&key))
+        && !keys.contains(&own)
+    {
+        keys.push(own);
+    }
+    keys
 }
 
 /// What to do next.
@@ -227,6 +239,10 @@ fn keep_what(
             tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
             epoch::give_up(site, release)?;
         }
+        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
+            tracing::warn!(window = %release.window, "signed by a key that has ended and never received: answered anew");
+            epoch::give_up(site, release)?;
+        }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
             let what = format!(
@@ -251,12 +267,14 @@ fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f
         site.take_keys()?;
     }
     match &ask.step {
+        // The aggregator may have named what a key signed that was not known then.
+        Step::Registry(_) if shipper.learn(note_keys(site)) => shipper.again(),
         Step::Registry(_) if epoch::begin(site).inspect_err(|_| shipper.down(now, jitter))? => shipper.again(),
         Step::Registry(_) => {
             if let Some(fault) = shipper.doubted() {
                 return Err(shipper.halt(fault));
             }
-            if shipper.is_read() {
+            if shipper.is_read() && !rotate::waits(&site.home)? {
                 shipper.ask_reports(compare::wanted(site)?);
             }
         }
@@ -270,6 +288,13 @@ fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f
 fn earlier(site: &Site, release: &Outgoing) -> bool {
     let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
     verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
+}
+
+/// Whether a document was signed by another attest key than the one that holds.
+fn replaced(site: &Site, document: &Outgoing) -> bool {
+    let Ok(held) = site.key(KeyUse::Attest) else { return false };
+    let claimed = Claimed::parse(&document.envelope);
+    claimed.is_ok_and(|claimed| claimed.signers().all(|id| id != PublicKey::of(&held).id()))
 }
 
 fn hear_beat(

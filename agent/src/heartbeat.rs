@@ -7,6 +7,7 @@
 use crate::close::head;
 use crate::fence;
 use crate::outbox::Beat;
+use crate::rotate;
 use crate::site::{Site, refused};
 use fedaudit_core::continuity::{FORMAT, Heartbeat, HeartbeatText, attest_heartbeat};
 use fedaudit_core::fault::{Blame, Fault};
@@ -35,6 +36,10 @@ pub fn beat_if_due(site: &mut Site, now: Time) -> Result<bool, Fault> {
         return Ok(false);
     }
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(false) };
+    site.reload_mirror()?;
+    if rotate::waits(&site.home)? {
+        return Ok(false);
+    }
     let last = site.outbox.last_beat()?;
     if !due(&last) {
         return Ok(false);

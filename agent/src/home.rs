@@ -3,7 +3,7 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
-//! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/` | attest, note and transport keys, 0600; see [`crate::rotate`] for next ones | releases in the site's name |
 //! | `keys/archive.key` | what archive files are encrypted under, 0600 | they can be read |
 //! | `keys/intake.token` | what senders of events show, 0600 | events that the model never decided |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
@@ -237,12 +237,17 @@ impl Home {
         Ok(Home { dir: dir.to_owned(), config })
     }
 
+    /// Folder of the keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
     /// The signing key for `usage`.
     ///
     /// # Errors
     /// A key file that is missing, readable by others, or no key.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
-        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+        load_key(&self.keys().join(format!("{usage}.key")))
     }
 
     /// The federation that this site joined.

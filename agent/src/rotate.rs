@@ -1,149 +1,133 @@
-//! Next keys: `keys/USE.next.key`, until the roster names them.
+//! Next keys: `keys/USE.next.key`, until the roster names them. The transport key is the site's own word ([`own`]); for the others
+//! governance must sign ([`asked`]).
 //!
-//! Crash order: (1) the next key is durable, (2) the aggregator logs it, (3) the registry is read and kept, (4) the next key
-//! takes the place of the one before, which is gone. After a crash before (3) the next command finds that the aggregator
-//! knows one of both keys; after (3) whatever opens this home goes on with (4).
+//! While a next attest or note key waits, nothing new is signed: what governance is asked for names the last numbers that the
+//! present keys signed, and only these hold afterwards. Whoever signs holds `import.lock`, and so does whoever makes a next key or
+//! takes it: nobody signs with one key what another one is asked to follow.
 
-use crate::close::head;
-use crate::home::Home;
-use crate::run::{Until, run};
-use crate::site::{Site, refused};
+pub mod asked;
+pub mod own;
+
+use crate::home::{Home, KEYS};
+use crate::site::Site;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec;
-use fedaudit_core::continuity::{FORMAT, TransportKey, TransportText, attest_transport};
-use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::limits;
-use fedaudit_core::roster::{Party, Registry};
-use fedaudit_core::time::Time;
-use fedaudit_link::home::{Lock, create_key, load_key, now, os_random, sync_dir};
+use fedaudit_core::roster::Party;
+use fedaudit_link::home::{Lock, next_key, next_named, take_next_key};
 use fedaudit_link::protocol::{Request, Response};
-use fedaudit_link::quic::connect;
-use std::path::PathBuf;
+use fedaudit_link::quic::connect_any;
 use std::time::Duration;
 
 /// Longest time that the aggregator may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-fn next_path(home: &Home, usage: KeyUse) -> PathBuf {
-    home.dir.join("keys").join(format!("{usage}.next.key"))
-}
+/// Keys that sign what is looked up again in a log.
+const SIGNING: [KeyUse; 2] = [KeyUse::Attest, KeyUse::Note];
 
-/// The next key for `usage`; none if there is none.
+/// Whether a next attest or note key waits.
 ///
 /// # Errors
 /// A file that is no key.
-pub fn next_key(home: &Home, usage: KeyUse) -> Result<Option<SigningKey>, Fault> {
-    let path = next_path(home, usage);
-    if path.exists() { load_key(&path).map(Some) } else { Ok(None) }
+pub fn waits(home: &Home) -> Result<bool, Fault> {
+    let keys = home.keys();
+    Ok(next_key(&keys, SIGNING[0])?.is_some() || next_key(&keys, SIGNING[1])?.is_some())
 }
 
-/// Puts each next key that the roster names by now in the place of the one before.
+/// Whether next keys wait for all uses: the present ones may be lost.
 ///
 /// # Errors
-/// A disk that fails; a file that is no key.
-pub fn take(home: &Home, registry: &Registry, party: &Party) -> Result<(), Fault> {
-    let Ok(entry) = registry.party(party) else { return Ok(()) };
-    for held in &entry.keys {
-        let Some(next) = next_key(home, held.usage)? else { continue };
-        if PublicKey::of(&next) != held.key {
-            continue;
-        }
-        let _lock = Lock::acquire(&home.keys_lock())?;
-        let keys = home.dir.join("keys");
-        let path = keys.join(format!("{}.key", held.usage));
-        match std::fs::rename(next_path(home, held.usage), &path) {
-            // Another process of this home was faster.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => {
-                let hint = "check the path, its permissions and the disk";
-                return Err(Fault::new(Blame::Operator, format!("{}: {e}", path.display()), hint));
-            }
-            Ok(()) => sync_dir(&keys)?,
-        }
-    }
-    Ok(())
+/// A file that is no key.
+pub fn waits_for_all(home: &Home) -> Result<bool, Fault> {
+    let keys = home.keys();
+    KEYS.iter().try_fold(true, |all, usage| Ok(all && next_key(&keys, *usage)?.is_some()))
 }
 
-/// The key to connect with; with `other`, the next one, if it waits.
+/// Whether something new may be signed.
+///
+/// # Errors
+/// Next keys wait.
+pub fn check(home: &Home) -> Result<(), Fault> {
+    if !waits(home)? {
+        return Ok(());
+    }
+    let what = "new keys wait for governance, and until then nothing new is signed";
+    let hint = "governance signs them: fedaudit-aggregator site rotate SITE, or, where keys were lost, site approve SITE; to go on with \
+                the present ones: key rotate --cancel";
+    Err(Fault::new(Blame::Operator, what, hint))
+}
+
+impl Site {
+    /// Puts next keys that this home's copy of the registry names in their place; while something is signed, another time.
+    ///
+    /// # Errors
+    /// A disk that fails; a file that is no key.
+    pub fn take_keys(&self) -> Result<(), Fault> {
+        let (keys, registry) = (self.home.keys(), self.mirror.registry());
+        let party = Party::Site(self.enrolment.site.clone());
+        let named = |usage| next_named(&keys, registry, &party, usage);
+        // Nobody puts files under a passphrase meanwhile.
+        let _keys = Lock::acquire(&self.home.keys_lock())?;
+        if named(KeyUse::Transport)? {
+            take_next_key(&keys, KeyUse::Transport)?;
+        }
+        if !named(SIGNING[0])? && !named(SIGNING[1])? {
+            return Ok(());
+        }
+        let Ok(_import) = Lock::try_acquire(&self.home.import_lock()) else { return Ok(()) };
+        for usage in SIGNING {
+            if named(usage)? {
+                take_next_key(&keys, usage)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The key to connect with, and whether it is the next one: with `other`, or where there is no present one.
 ///
 /// # Errors
 /// As [`Site::key`].
-pub fn transport_key(site: &mut Site, other: bool) -> Result<SigningKey, Fault> {
+pub fn transport_key(site: &mut Site, other: bool) -> Result<(SigningKey, bool), Fault> {
     site.reload_mirror()?;
-    if let (true, Some(next)) = (other, next_key(&site.home, KeyUse::Transport)?) {
-        return Ok(next);
-    }
-    site.key(KeyUse::Transport).or_else(|_| {
+    let present = site.key(KeyUse::Transport).or_else(|_| {
         // Another process of this home may be between keeping the registry and taking the key.
         site.reload_mirror()?;
         site.key(KeyUse::Transport)
-    })
+    });
+    match (present, next_key(&site.home.keys(), KeyUse::Transport)?) {
+        (Ok(_), Some(next)) if other => Ok((next, true)),
+        (Err(_), Some(next)) => Ok((next, true)),
+        (present, _) => present.map(|key| (key, false)),
+    }
 }
 
-/// Replaces the transport key, under the attest key; true if there was a new one to make.
+/// Asks the aggregator, and waits for its answer.
 ///
 /// # Errors
-/// A site that never connects, or is not enrolled; an aggregator that is away or refuses.
-pub async fn rotate_transport(site: Site) -> Result<Site, Fault> {
-    if site.home.config.offline {
-        let what = "this site never connects (config.toml: offline = true): nobody asks for its transport key";
-        return Err(Fault::new(Blame::Operator, what, "nothing has to be done"));
-    }
-    let before = next_key(&site.home, KeyUse::Transport)?.is_some();
-    let site = run(site, Until::Synced, |_| {}).await?;
-    if !site.enrolled() {
-        let what = format!("site {} is not in the roster", site.enrolment.site);
-        return Err(Fault::new(Blame::Operator, what, "wait until governance has approved it; nothing was changed"));
-    }
-    // An earlier attempt, whose end was not heard of, is done by now.
-    if before && next_key(&site.home, KeyUse::Transport)?.is_none() {
-        return Ok(site);
-    }
-    let next = match next_key(&site.home, KeyUse::Transport)? {
-        Some(next) => next,
-        None => create_key(&next_path(&site.home, KeyUse::Transport), os_random())?,
-    };
-    let frame = request(&site, &next, now())?;
-    let sent = send(&site, &frame).await;
-    // The answer may be lost with the connection, which ends with its key: the registry says what became of it.
-    let site = match run(site, Until::Synced, |_| {}).await {
-        Ok(site) => site,
-        Err(fault) => return Err(sent.err().unwrap_or(fault)),
-    };
-    match next_key(&site.home, KeyUse::Transport)? {
-        None => Ok(site),
-        Some(_) => Err(sent.err().unwrap_or_else(|| {
-            let what = "the aggregator took the next transport key and does not show it";
-            Fault::new(Blame::Aggregator, what, "run this again; if it repeats, tell the aggregator's operator")
-        })),
-    }
-}
-
-fn request(site: &Site, next: &SigningKey, now: Time) -> Result<Vec<u8>, Fault> {
-    let party = Party::Site(site.enrolment.site.clone());
-    let registry = site.mirror.registry();
-    let text = TransportText { format: FORMAT, site: site.enrolment.site.clone(), key: PublicKey::of(next) };
-    let text = TransportKey::new(text).map_err(|e| Fault::new(Blame::Site, e, "report this"))?;
-    let version = registry.party(&party).map_err(refused)?.version + 1;
-    let head = Head { replaces: registry.party_digest(&party), ..head(site, now) };
-    let mut signed = attest_transport(&text, version, head, &site.key(KeyUse::Attest)?).map_err(refused)?;
-    let document = (signed.envelope, signed.artifacts.pop().unwrap_or_default());
-    codec::encode(&Request::Transport(document)).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))
-}
-
-async fn send(site: &Site, frame: &[u8]) -> Result<(), Fault> {
-    let key = site.key(KeyUse::Transport)?;
-    let connection = connect(&site.enrolment.address, &key, site.enrolment.transport).await?;
-    let answer = connection.request(frame, limits::FRAME_BYTES, ANSWER).await?;
+/// No answer, or a refusal.
+async fn send(site: &mut Site, request: &Request) -> Result<Response, Fault> {
+    let frame = codec::encode(request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
+    let (key, _) = transport_key(site, false)?;
+    let connection = connect_any(&site.enrolment.address, &key, &site.server_keys()).await?;
+    let answer = connection.request(&frame, limits::FRAME_BYTES, ANSWER).await?;
     connection.close().await;
     match codec::decode::<Response>(&answer) {
-        Ok(Response::Published { .. }) => Ok(()),
         Ok(Response::Refused(refused)) => {
-            let what = format!("the aggregator refused the next transport key: {}", refused.refusal);
+            let what = format!("the aggregator refused: {}", refused.refusal);
             Err(Fault::new(refused.blame, what, refused.hint))
         }
-        _ => Err(Fault::new(Blame::Aggregator, "the answer is none to a transport key", "report it to governance")),
+        Ok(response) => Ok(response),
+        Err(e) => {
+            let hint = "use versions of agent and aggregator that overlap";
+            Err(Fault::new(Blame::Aggregator, format!("an answer that is {e}"), hint))
+        }
     }
+}
+
+/// What a key is called, as both sides print it.
+fn named(usage: KeyUse, key: &SigningKey) -> String {
+    format!("{usage} {}", PublicKey::of(key).id())
 }

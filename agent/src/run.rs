@@ -16,9 +16,9 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::limits;
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::home::{Lock, now};
+use fedaudit_link::home::{Lock, next_key, now};
 use fedaudit_link::protocol::Response;
-use fedaudit_link::quic::{Connection, connect};
+use fedaudit_link::quic::{Connection, connect_any};
 use rand::Rng as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -60,8 +60,9 @@ pub async fn run(mut site: Site, until: Until, ready: impl FnOnce(Option<&str>))
             )
         })?),
     };
-    for usage in KEYS {
-        site.key(usage)?;
+    // Whoever lost its keys connects with the next ones, and signs nothing.
+    if !rotate::waits_for_all(&site.home)? {
+        KEYS.iter().try_for_each(|usage| site.key(*usage).map(drop))?;
     }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
@@ -211,8 +212,9 @@ impl Link {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
-                let key = rotate::transport_key(site, self.shipper.is_other())?;
-                match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
+                let (key, other) = rotate::transport_key(site, self.shipper.is_other())?;
+                self.shipper.set_other(other);
+                match connect_any(&site.enrolment.address, &key, &site.server_keys()).await {
                     Ok(connection) => {
                         self.connection = Some(connection);
                         self.shipper.up();
@@ -228,7 +230,7 @@ impl Link {
                         if let Err(fault) = hear(site, &mut self.shipper, &ask, response, now(), jitter) {
                             if self.shipper.is_ended()
                                 && !other
-                                && rotate::next_key(&site.home, KeyUse::Transport)?.is_some()
+                                && next_key(&site.home.keys(), KeyUse::Transport)?.is_some()
                             {
                                 self.shipper.try_other();
                                 self.connection = None;

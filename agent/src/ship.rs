@@ -29,7 +29,7 @@ pub struct Shipper {
     state: State,
     failures: u32,
     poll_ns: i64,
-    note_key: PublicKey,
+    note_keys: Vec<PublicKey>,
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
     pending: bool,
@@ -71,13 +71,13 @@ const FIRST_WAIT_NS: i64 = SECOND_NS / 4;
 const LONGEST_WAIT_NS: i64 = 60 * SECOND_NS;
 
 impl Shipper {
-    /// A link that is down and may connect at once. `note_key` signs this site's journal checkpoints.
-    pub fn new(note_key: PublicKey, poll_ns: i64) -> Self {
+    /// A link that is down and may connect at once. One of `note_keys` signs this site's journal checkpoints, or did.
+    pub fn new(note_keys: Vec<PublicKey>, poll_ns: i64) -> Self {
         Shipper {
             state: State::Down { until: Time(i64::MIN) },
             failures: 0,
             poll_ns,
-            note_key,
+            note_keys,
             journals: BTreeMap::new(),
             part: None,
             pending: false,
@@ -264,7 +264,7 @@ impl Shipper {
 
     /// Whether the verified registry holds this site: an aggregator that does not know it any more lost entries.
     fn enrolled(&self, mirror: &Mirror) -> bool {
-        mirror.registry().member(&self.note_key.id()).is_some_and(|member| member.ended.is_none())
+        self.note_keys.iter().any(|key| mirror.registry().member(&key.id()).is_some_and(|of| of.ended.is_none()))
     }
 
     fn greeted(&mut self, welcome: &Welcome, own: &mut RootAt, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
@@ -280,7 +280,7 @@ impl Shipper {
         for note in &welcome.seen {
             let origin = note.lines().next().unwrap_or_default();
             // Only what this site signed can stop it.
-            let Ok(checkpoint) = Checkpoint::open(note.as_bytes(), origin, &self.note_key) else { continue };
+            let Ok((checkpoint, _)) = Checkpoint::open_by(note.as_bytes(), origin, &self.note_keys) else { continue };
             if own(origin, checkpoint.size).map_err(Judged::Later)? != Some(checkpoint.root) {
                 let what = format!(
                     "the aggregator holds a checkpoint of {origin} with {} records that this journal does not lead to",
@@ -325,7 +325,9 @@ impl Shipper {
             self.part = Some(Part { from, entries, copy });
             return Ok(Keep::Nothing);
         }
-        self.state = State::Up { poll: now.plus_ns(self.poll_ns) };
+        // Behind a change of the log key there may be more, which only the next key signs.
+        let more = copy.registry().handovers().last() == Some(&checkpoint.size) && !entries.is_empty();
+        self.state = State::Up { poll: if more { now } else { now.plus_ns(self.poll_ns) } };
         if entries.is_empty() {
             return Ok(Keep::Nothing);
         }

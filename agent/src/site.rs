@@ -5,14 +5,13 @@ use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
 use crate::outbox::Outbox;
-use crate::rotate;
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::Valid;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::roster::{Party, PublishedPlan, Trust};
+use fedaudit_core::roster::{Ending, Party, PublishedPlan, Trust};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
@@ -102,25 +101,33 @@ impl Site {
         let key = self.home.key(usage)?;
         if self.revoked() {
             let what = format!("governance revoked site {}: its keys are in the roster no more", self.enrolment.site);
-            let hint = "nothing is signed or sent; ask governance, which may give a new token";
+            let hint = "nothing is signed or sent; ask governance, which may give a new token: join TOKEN --new-keys";
             return Err(Fault::new(Blame::Operator, what, hint));
         }
         if let Ok(entry) = self.mirror.registry().party(&Party::Site(self.enrolment.site.clone()))
             && entry.key(usage).map_err(refused)? != PublicKey::of(&key)
         {
             let what = format!("keys/{usage}.key is not the key that this site was enrolled with");
-            let hint = "restore keys/ from a backup of this home; until then nothing is signed or sent";
+            let hint = "restore keys/ from a backup of this home; if there is none, governance gives a token (site add SITE): \
+                        join TOKEN --new-keys. Until then nothing is signed or sent";
             return Err(Fault::new(Blame::Site, what, hint));
         }
         Ok(key)
     }
 
-    /// Puts next keys that this home's copy of the registry names in their place.
-    ///
-    /// # Errors
-    /// A disk that fails.
-    pub fn take_keys(&self) -> Result<(), Fault> {
-        rotate::take(&self.home, self.mirror.registry(), &Party::Site(self.enrolment.site.clone()))
+    /// The transport keys that the aggregator may show: those of the roster, and before there is one that of the token. It may
+    /// go on with one that was rotated until it is started again.
+    pub fn server_keys(&self) -> Vec<Digest> {
+        let registry = self.mirror.registry();
+        let known = registry.keys_of(&Party::Aggregator, KeyUse::Transport).into_iter().map(|key| key.id());
+        let held = |id: &Digest| {
+            let ended = registry.member(id).and_then(|member| member.ended.as_ref());
+            ended.is_none_or(|(_, ended)| ended.why == Ending::Rotated)
+        };
+        let (held, ended): (Vec<Digest>, Vec<Digest>) = known.partition(held);
+        // A token may be newer than this home's copy of the registry.
+        let token = Some(self.enrolment.transport).filter(|pin| !held.contains(pin) && !ended.contains(pin));
+        held.into_iter().chain(token).collect()
     }
 
     /// The ledger's first record, and what a crash left it owing; a crash between joining and this one is mended here.
@@ -137,10 +144,9 @@ impl Site {
     /// # Errors
     /// An outbox that is damaged.
     pub fn reload_mirror(&mut self) -> Result<(), Fault> {
-        if self.outbox.registry_size()? == self.mirror.registry().size() {
-            return Ok(());
+        if self.outbox.registry_size()? != self.mirror.registry().size() {
+            self.mirror = read_mirror(&self.trust, &self.outbox)?;
         }
-        self.mirror = read_mirror(&self.trust, &self.outbox)?;
         self.take_keys()
     }
 

@@ -11,6 +11,7 @@ use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
 use fedaudit_core::limits;
+use fedaudit_core::roster::Party;
 use fedaudit_core::time::Time;
 use fedaudit_link::home::{Lock, write_atomic};
 use fedaudit_link::protocol::{JoinRequest, Logged, Receipt, RegistryPart, Reported, Request, Response};
@@ -120,6 +121,10 @@ impl Centre {
                 let lock = lock.ok_or_else(|| Halted(operator("a registry entry without the lock")))?;
                 Response::Published { index: self.publish(&attestation, lock).map_err(Halted)? }
             }
+            Decision::Rotate(site, request) => {
+                self.home.keep_rotation(&site, request.as_deref()).map_err(Halted)?;
+                Response::Kept
+            }
             Decision::Mine(found) => {
                 let logged = found.map(|(book, index, seen)| self.logged_at(book, index, seen)).transpose();
                 Response::Mine(logged.map_err(Halted)?.map(Box::new))
@@ -142,7 +147,7 @@ impl Centre {
 
     fn registry_part(&self, from: u64) -> Result<Response, Fault> {
         let log = self.registry_log();
-        let (size, note) = self.shown(log);
+        let (size, note) = self.shown_from(from)?;
         let mut entries = Vec::new();
         let mut bytes = 0;
         for index in from..size {
@@ -156,13 +161,14 @@ impl Centre {
             }
             entries.push((envelope, artifact));
         }
-        Ok(Response::Registry(RegistryPart { checkpoint: note.to_owned(), from, entries }))
+        Ok(Response::Registry(RegistryPart { checkpoint: note, from, entries }))
     }
 
     fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {
         let trust =
             std::fs::read(self.home.dir.join("trust.json")).map_err(|e| operator(format!("trust.json: {e}")))?;
-        let enrolled = self.registry().sites().any(|site| *site == request.site);
+        let held = self.registry().party(&Party::Site(request.site.clone()));
+        let enrolled = held.is_ok_and(|entry| entry.keys == request.keys);
         let path = self.home.join_path(&request.site, peer);
         let bytes = codec::encode(request).map_err(|e| operator(e.to_string()))?;
         let waiting = self.home.joins()?.len();

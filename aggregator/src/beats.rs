@@ -2,11 +2,11 @@
 
 use crate::centre::{Centre, SeenJournals};
 use crate::home::{Home, operator, operator_hint, refused};
+use crate::keys::refresh;
 use crate::store::LogDir;
 use fedaudit_core::codec;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::PublicKey;
 use fedaudit_core::roster::{Registry, heartbeats_origin};
 use fedaudit_core::time::{HOUR_NS, Time};
 use fedaudit_core::verify::{self, At, BeatState, VerifiedHeartbeat};
@@ -25,13 +25,10 @@ pub struct Beats {
 }
 
 impl Beats {
-    /// Opens the log of a home; nothing of it is read yet.
-    ///
-    /// # Errors
-    /// A folder that is damaged.
-    pub fn open(home: &Home, key: &PublicKey) -> Result<Beats, Fault> {
-        let log = LogDir::open(&home.heartbeats_dir(), &heartbeats_origin(&home.trust.federation), key)?;
-        Ok(Beats { log, state: BeatState::default(), read: 0 })
+    /// The log of a home, of which nothing is read yet.
+    pub fn of(home: &Home) -> Beats {
+        let log = LogDir::unread(&home.heartbeats_dir(), &heartbeats_origin(&home.trust.federation));
+        Beats { log, state: BeatState::default(), read: 0 }
     }
 
     /// Reads what was appended, checking every document again.
@@ -39,7 +36,7 @@ impl Beats {
     /// # Errors
     /// A home that is damaged, or went back in time.
     pub fn refresh(&mut self, home: &Home, registry: &Registry, journals: &mut SeenJournals) -> Result<(), Fault> {
-        self.log.refresh()?;
+        refresh(&mut self.log, registry)?;
         while self.read < self.log.size() {
             let envelope = self.log.entry(self.read)?;
             let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;

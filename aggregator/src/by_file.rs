@@ -21,7 +21,9 @@ use fedaudit_core::roster::{Party, describe};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_parcel, write_parcel};
-use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, Submission};
+use fedaudit_link::protocol::{
+    Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, RotateRequest, Submission,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +48,8 @@ impl Centre {
         let (trust, address) = (self.home.trust.clone(), self.home.config.address.clone());
         let logs = self.logs().chain([&self.beats().log]).filter(|log| log.size() > 0);
         let logs = logs.map(|log| log.note().to_owned()).collect();
-        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins, logs })
+        let rotations = self.home.rotations()?.into_iter().map(Bytes).collect();
+        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins, logs, rotations })
     }
 
     /// Whether an artifact stands in the registry.
@@ -86,6 +89,7 @@ pub fn import(centre: &mut Centre, path: &Path, receipts: Option<&Path>, now: Ti
         }
         (content, Some(_)) => Err(misdirected(path, &content).while_("--receipts is for a site's releases")),
         (Content::Join(join), None) => import_join(centre, &join, now),
+        (Content::Rotation(asked), None) => import_rotation(centre, &asked, now),
         (Content::Governance(signed), None) => import_governance(centre, &signed.documents),
         (content, None) => Err(misdirected(path, &content)),
     }
@@ -102,10 +106,12 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
         codec::decode(&join.request.0).map_err(|e| bad(format!("the join request is {e}")))?;
     let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport).map(|key| key.key);
     let transport = transport.ok_or_else(|| bad("the join request has no transport key".to_owned()))?;
-    let site = request.site.clone();
+    let (site, keys) = (request.site.clone(), request.keys.clone());
     let lock = centre.lock()?;
     match centre.take(&transport, Request::Join(Box::new(request)), Some(&lock), now) {
-        Ok(Response::Joined { .. }) if centre.registry().sites().any(|known| *known == site) => {
+        Ok(Response::Joined { .. })
+            if centre.registry().party(&Party::Site(site.clone())).is_ok_and(|entry| entry.keys == keys) =>
+        {
             Ok(vec![format!("site {site} is enrolled already")])
         }
         Ok(Response::Joined { .. }) => {
@@ -115,6 +121,37 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
         Ok(_) => Err(operator("an answer to another question")),
         Err(Halted(fault)) => Err(fault),
     }
+}
+
+fn import_rotation(centre: &mut Centre, asked: &Join, now: Time) -> Result<Vec<String>, Fault> {
+    let bad = |what: String| {
+        Fault::new(Blame::Input, what, "let the site write it again: fedaudit-agent key rotate --to FILE")
+    };
+    let request: RotateRequest =
+        codec::decode(&asked.request.0).map_err(|e| bad(format!("the request for other keys is {e}")))?;
+    let Party::Site(site) = request.party.clone() else {
+        return Err(bad("no site asks for these keys".to_owned()));
+    };
+    let lock = centre.lock()?;
+    let transport = transport_of(centre, &site)?;
+    match centre.take(&transport, Request::Rotate(Some(Box::new(request))), Some(&lock), now) {
+        Ok(Response::Kept) => {
+            let next = format!("next: fedaudit-aggregator site rotate {site}");
+            Ok(vec![format!("site {site} asks for other keys; compare them (site list), then {next}")])
+        }
+        Ok(Response::Refused(refused)) => Err(fault_of(&site, refused)),
+        Ok(_) => Err(operator("an answer to another question")),
+        Err(Halted(fault)) => Err(fault),
+    }
+}
+
+/// The transport key of a site; of one that was revoked, the last one: it is refused as over the network.
+fn transport_of(centre: &Centre, site: &Name) -> Result<PublicKey, Fault> {
+    let transport = centre.registry().keys_of(&Party::Site(site.clone()), KeyUse::Transport).first().copied();
+    transport.ok_or_else(|| {
+        let refusal = Refusal::new("signer", "a site in the roster", site);
+        Fault::new(Blame::Operator, refusal.to_string(), format!("enrol it first: site approve {site}"))
+    })
 }
 
 fn fault_of(site: &Name, refused: Refused) -> Fault {
@@ -160,12 +197,7 @@ const EARLY: &str = "import the contract that it stands on first, then this agai
 fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time) -> Result<Vec<String>, Fault> {
     let site = outbox.site.clone();
     let lock = centre.lock()?;
-    // Of a site that was revoked, the last one: it is refused as over the network.
-    let transport = centre.registry().keys_of(&Party::Site(site.clone()), KeyUse::Transport).first().copied();
-    let transport = transport.ok_or_else(|| {
-        let refusal = Refusal::new("signer", "a site in the roster", &site);
-        Fault::new(Blame::Operator, refusal.to_string(), format!("enrol it first: site approve {site}"))
-    })?;
+    let transport = transport_of(centre, &site)?;
     let hello =
         Hello { protocol: PROTOCOL, site: site.clone(), software: "a parcel".to_owned(), seen: outbox.seen.clone() };
     // Written when nobody knows: it can show that this home lacks something, not that it lacks nothing.

@@ -9,12 +9,13 @@ use crate::checked::Checked;
 use crate::fence::{self, Standing};
 use crate::home::{Home, operator, refused};
 use crate::intake::Book;
+use crate::keys;
 use crate::store::{Files, Head, LogDir};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
 use fedaudit_core::fault::{Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::{KeyUse, PublicKey};
+use fedaudit_core::key::KeyUse;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::report::LoggedReport;
 use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_origin};
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 pub struct Centre {
     /// Its folder.
     pub home: Home,
-    log_key: SigningKey,
+    pub(crate) log_key: SigningKey,
     registry_log: LogDir,
     registry: Registry,
     plans: BTreeMap<Digest, PlanLog>,
@@ -153,9 +154,8 @@ impl Centre {
     /// As [`Centre::open`].
     pub(crate) fn open_with(home: Home, registry: Registry) -> Result<Centre, Fault> {
         let log_key = home.key(KeyUse::Log)?;
-        let origin = registry_origin(&home.trust.federation);
-        let registry_log = LogDir::open(&home.registry_dir(), &origin, &PublicKey::of(&log_key))?;
-        let beats = Beats::open(&home, &PublicKey::of(&log_key))?;
+        let registry_log = LogDir::unread(&home.registry_dir(), &registry_origin(&home.trust.federation));
+        let beats = Beats::of(&home);
         let (plans, journals) = Default::default();
         let fence = fence::read(&home.dir)?;
         let (standing, staged) = (Standing::Unknown(Default::default()), Vec::new());
@@ -170,17 +170,25 @@ impl Centre {
     /// # Errors
     /// A home that is damaged, or went back in time.
     pub fn refresh(&mut self) -> Result<(), Fault> {
-        self.registry_log.refresh()?;
-        while self.registry.size() < self.registry_log.size() {
-            let envelope = self.registry_log.entry(self.registry.size())?;
-            let artifact = self.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
-            self.registry.apply(&envelope, &artifact).map_err(refused)?;
+        self.registry_log.know(&keys::candidates(&self.home, &self.registry, &self.registry_log)?);
+        let (home, registry) = (&self.home, &mut self.registry);
+        let read = self.registry_log.refresh_with(|log| {
+            while registry.size() < log.size() {
+                let envelope = log.entry(registry.size())?;
+                let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                registry.apply(&envelope, &artifact).map_err(refused)?;
+            }
+            registry.log_keys().map_err(|e| operator(e.to_string()))
+        });
+        if read? {
+            keys::check_note(&self.registry_log, &self.registry)?;
         }
+        self.take_keys()?;
         let digests: Vec<Digest> = self.registry.plans().map(|(digest, _)| *digest).collect();
         for digest in digests {
             if !self.plans.contains_key(&digest) {
                 let origin = plan_origin(&self.home.trust.federation, &digest);
-                let log = LogDir::open(&self.home.plan_dir(&digest), &origin, &PublicKey::of(&self.log_key))?;
+                let log = LogDir::unread(&self.home.plan_dir(&digest), &origin);
                 self.plans.insert(digest, PlanLog::new(log));
             }
             self.refresh_plan(&digest)?;
@@ -190,7 +198,7 @@ impl Centre {
 
     fn refresh_plan(&mut self, digest: &Digest) -> Result<(), Fault> {
         let Some(plan) = self.plans.get_mut(digest) else { return Ok(()) };
-        plan.log.refresh()?;
+        keys::refresh(&mut plan.log, &self.registry)?;
         while plan.read < plan.log.size() {
             let envelope = plan.log.entry(plan.read)?;
             let checked = match verify::claimed_kind(&envelope).map_err(refused)? {
@@ -298,25 +306,17 @@ impl Centre {
             };
             crate::home::operator_hint(refusal.to_string(), hint)
         })?;
+        self.may_publish()?;
+        let next = self.next_log_key(&after)?;
         self.stage_artifacts(attestation);
         write_all(&std::mem::take(&mut self.staged), 0o644)?;
-        self.registry_log.append(&[&attestation.envelope], &self.log_key)?;
+        let keys: Vec<_> = std::iter::once(&self.log_key).chain(&next).collect();
+        self.registry_log.append(&[&attestation.envelope], &keys)?;
         self.refresh()?;
+        self.keep_handover()?;
+        self.drop_asked(attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default())?;
         self.move_fence(lock)?;
         Ok(self.registry.size() - 1)
-    }
-
-    /// Forgets the join requests of sites that are enrolled.
-    ///
-    /// # Errors
-    /// A folder that cannot be read.
-    pub fn drop_joins(&self) -> Result<(), Fault> {
-        for (site, path) in self.home.joins()? {
-            if self.registry.sites().any(|enrolled| *enrolled == site) {
-                let _ = std::fs::remove_file(path);
-            }
-        }
-        Ok(())
     }
 
     /// Puts an attestation that was checked behind its log; [`Centre::commit`] makes it part of it. Its index.
@@ -365,7 +365,7 @@ impl Centre {
             grown.push((log, after));
         }
         write_all(&files, 0o644)?;
-        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &self.log_key))?;
+        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &[&self.log_key]))?;
         self.move_fence(lock)
     }
 

@@ -87,7 +87,7 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
-    /// Files of keys.
+    /// The aggregator's keys, and files of keys.
     #[command(subcommand)]
     Key(keys::KeyCommand),
     /// Heartbeats of the sites.
@@ -111,7 +111,8 @@ struct ByFile {
 
 #[derive(Subcommand)]
 enum SiteCommand {
-    /// Make a join token for a site and print it. It is a secret: hand it over safely.
+    /// Make a join token for a site and print it. It is a secret: hand it over safely. For a site in the roster, which lost its
+    /// keys or was revoked, it has all of its keys replaced.
     Add {
         /// The site's name.
         site: Name,
@@ -122,7 +123,7 @@ enum SiteCommand {
         #[arg(long)]
         from: Vec<PathBuf>,
     },
-    /// Enrol a site that has asked to join.
+    /// Enrol a site that has asked to join; or give one in the roster, which joined with a new token, the keys that it asked for.
     Approve {
         /// The site's name.
         site: Name,
@@ -143,6 +144,14 @@ enum SiteCommand {
         /// What happened; everybody reads it in the registry.
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
+    /// Give a site the keys that it asked for with `key rotate`, or the aggregator: under the name `aggregator`. Compare them
+    /// with its operator first: site list.
+    Rotate {
+        /// The site's name, or `aggregator`.
+        name: Name,
         #[command(flatten)]
         by_file: ByFile,
     },
@@ -185,6 +194,9 @@ enum TrustCommand {
         /// File to write instead.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// After a change of the log key: the same with the present one, to be given to witnesses beside the first. For nobody else.
+        #[arg(long)]
+        for_witness: bool,
     },
 }
 
@@ -241,8 +253,8 @@ fn run(cli: Cli) -> Result<(), Fault> {
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
-        Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
-        Command::Key(command) => keys::run(&command, &cli.home, &cli.governance),
+        Command::Trust(TrustCommand::Export { out, for_witness }) => trust(&open()?, out.as_deref(), for_witness),
+        Command::Key(command) => keys::run(command, open, &cli.home, &cli.governance),
         Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
@@ -320,6 +332,11 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
                 (governance, basis)
             };
             let token = governance.invite(&basis, &site, expires)?;
+            if basis.enrolled(&site) {
+                eprintln!(
+                    "site {site} is in the roster: this token has all of its keys replaced, at the site with --new-keys"
+                );
+            }
             say!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
             eprintln!(
                 "site {site}: this token is a secret and expires {expires}; run at the site: fedaudit-agent join TOKEN"
@@ -337,21 +354,27 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         }
         SiteCommand::Approve { site, .. } => {
             let mut centre = open()?;
+            let known = centre.registry().sites().any(|known| *known == site);
+            let before = centre.registry().size();
             Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
             cosigned(&mut centre)?;
-            say!("site {site} is enrolled");
+            match known && centre.registry().size() > before {
+                true => say!("site {site} has other keys from now on; those before ended as lost"),
+                false => say!("site {site} is enrolled"),
+            }
             Ok(())
         }
         SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
         SiteCommand::Revoke { site, reason, by_file } => {
             keys::revoke(&site, reason.as_deref(), by_file, open, governance)
         }
+        SiteCommand::Rotate { name, by_file } => keys::grant(&name, by_file, open, governance),
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }
 
-fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
-    let trust = &centre.home.trust;
+fn trust(centre: &Centre, out: Option<&Path>, for_witness: bool) -> Result<(), Fault> {
+    let trust = if for_witness { &centre.trust_of_witnesses()? } else { &centre.home.trust };
     let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
     match out {
         Some(path) => write_atomic(path, &json, 0o644)?,

@@ -159,7 +159,8 @@ impl Centre {
     pub(crate) fn held_back(&self, request: &Request) -> Option<Response> {
         let Standing::Unknown(_) = self.standing else { return None };
         match request {
-            Request::Join(_) | Request::Hello(_) | Request::Registry { .. } | Request::Reports { .. } => None,
+            Request::Join(_) | Request::Rotate(_) => None,
+            Request::Hello(_) | Request::Registry { .. } | Request::Reports { .. } => None,
             Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) | Request::Mine(_) => {
                 let expected = "logs that are known to hold all that sites have seen";
                 let refusal = Refusal::new("restored", expected, "logs of a home that was restored from a copy");

@@ -3,11 +3,11 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | addresses | nobody reaches the aggregator |
-//! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
+//! | `keys/` | attest, log and transport keys, 0600; see [`crate::keys`] for next ones | reports and checkpoints in the aggregator's name |
 //! | `trust.json` | what relying parties need | this daemon trusts another governance |
 //! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
-//! | `joins/` | join requests that wait for governance | a site must join again |
+//! | `joins/` | requests to join, and for other keys, that wait for governance | a site must ask again |
 //! | `fence.json` | see [`crate::fence`]; in no backup | nothing is served, or the sites are asked first |
 //! | `carried.json` | which heartbeats came by file | a site is called silent, or is not |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
@@ -148,12 +148,17 @@ impl Home {
         Ok(Home { dir: dir.to_owned(), config, trust })
     }
 
+    /// Folder of the keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
     /// The signing key for `usage`.
     ///
     /// # Errors
     /// A key file that is missing, readable by others, or no key.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
-        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+        load_key(&self.keys().join(format!("{usage}.key")))
     }
 
     /// Folder of the registry's log.
@@ -319,8 +324,8 @@ fn first_entry(
     let digest = Digest::of(&attestation.artifacts[0]);
     write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
     let origin = registry_origin(&trust.federation);
-    let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &PublicKey::of(&keys[1].1))?;
-    log.append(&[&attestation.envelope], &keys[1].1)?;
+    let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &[PublicKey::of(&keys[1].1)])?;
+    log.append(&[&attestation.envelope], &[&keys[1].1])?;
     crate::fence::create(dir, &log)
 }
 

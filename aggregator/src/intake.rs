@@ -15,9 +15,11 @@ use fedaudit_core::merkle::verify_consistency;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::roster::{Party, RosterText};
 use fedaudit_core::verify::{self, At};
-use fedaudit_link::protocol::{Hello, JoinRequest, PROTOCOL, Refused, Request, Response, Submission, Welcome};
+use fedaudit_link::protocol::{
+    Hello, JoinRequest, PROTOCOL, Refused, Request, Response, RotateRequest, Submission, Welcome,
+};
 use mine::{heartbeat, mine};
-use transport::transport;
+use transport::{rotation, transport};
 
 /// What a request comes to.
 pub enum Decision {
@@ -33,6 +35,8 @@ pub enum Decision {
     Append(Book, Box<Attestation>, Checked),
     /// Append what was sent to the registry.
     Publish(Box<Attestation>),
+    /// Keep a site's request for other keys, or forget the one that waits.
+    Rotate(Name, Option<Box<RotateRequest>>),
     /// Send the site a document of its own: where it stands, and how much of that log the site has seen.
     Mine(Option<(Book, u64, u64)>),
     /// Send the first report in a plan's log from an index on; the site has seen so much of the log.
@@ -95,6 +99,7 @@ pub fn decide(
             heartbeat(centre, &sent, &site, checked)
         }
         (Request::Transport(document), Some(site)) => transport(centre, document, &site),
+        (Request::Rotate(request), Some(site)) => rotation(centre, request, &site),
         (Request::Mine(have), Some(site)) => Decision::Mine(mine(centre, &have, &site)),
     }
 }
@@ -115,7 +120,12 @@ fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: 
         match centre.registry().party(&text.party) {
             // The same keys again: the site did not hear that it is enrolled.
             Ok(entry) if entry.keys == request.keys && enrolled == Some(&request.site) => Ok(()),
-            Ok(_) => Err(Refusal::new("roster", "a site that is not yet enrolled", format!("{} is", request.site))),
+            // It may have lost its keys, or left: for governance to know, which gave out a token if it is so.
+            Ok(_) if request.keys.iter().all(|key| centre.registry().member(&key.key.id()).is_none()) => Ok(()),
+            Ok(_) => {
+                let found = format!("some of those that {} has or had", request.site);
+                Err(Refusal::new("roster", "keys that nobody has or had, for a site in the roster", found))
+            }
             Err(_) => Ok(()),
         }
     };
@@ -124,7 +134,7 @@ fn join(centre: &Centre, peer: &PublicKey, request: Box<JoinRequest>, enrolled: 
         Err(refusal) => Decision::Reply(refused(
             Blame::Site,
             refusal,
-            "ask governance for a new join token, and join with a fresh home",
+            "ask governance for a new join token; join with a fresh home, or, if this one lost its keys, with --new-keys",
         )),
     }
 }
@@ -141,10 +151,20 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
     if let Some(problem) = ahead(centre, hello) {
         return Decision::Halt(format!("site {site} holds {problem}"));
     }
+    let origin = centre.registry_log().origin();
+    let opened = |note: &String| centre.registry().open_checkpoint(note.as_bytes(), origin).ok();
+    let entries = hello.seen.iter().find_map(opened).map_or(0, |seen| seen.size);
+    let registry = match centre.shown_from(entries) {
+        Ok((_, note)) => note,
+        Err(fault) => {
+            let refusal = Refusal::new("checkpoint", "the registry's signed checkpoint", fault.what);
+            return Decision::Reply(refused(Blame::Aggregator, refusal, &fault.hint));
+        }
+    };
     Decision::Reply(Response::Hello(Welcome {
         protocol: PROTOCOL,
         software: SOFTWARE.to_owned(),
-        registry: centre.shown(centre.registry_log()).1.to_owned(),
+        registry,
         seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
     }))
 }
@@ -253,6 +273,10 @@ fn plan_log<'a>(centre: &'a Centre, plan: &Digest) -> Result<&'a PlanLog, Box<De
 }
 
 pub(crate) fn conflict(conflict: verify::Conflict) -> Box<Decision> {
+    // Whoever signed with a key that has ended contradicts nothing.
+    if conflict.refusal.check == "key" {
+        return refuse_site(conflict.refusal, "its key was replaced or revoked: sign it again by the one that holds");
+    }
     let hint = "both signed documents are kept as evidence; the site's operator must explain";
     let refused = Refused { blame: Blame::Site, refusal: conflict.refusal, hint: hint.to_owned() };
     Box::new(Decision::Conflict(refused, conflict.against))

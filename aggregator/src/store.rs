@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub struct LogDir {
     path: PathBuf,
     origin: String,
-    key: PublicKey,
+    keys: Vec<PublicKey>,
     log: Log,
     note: String,
     cosigned: Option<Head>,
@@ -68,13 +68,23 @@ impl LogDir {
     /// Opens the log in `path`; a folder that does not exist is a log without entries.
     ///
     /// # Errors
-    /// A checkpoint that `key` did not sign, or tiles that do not lead to its root.
-    pub fn open(path: &Path, origin: &str, key: &PublicKey) -> Result<LogDir, Fault> {
-        let (path, origin) = (path.to_owned(), origin.to_owned());
-        let (note, cosigned, staged) = Default::default();
-        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note, cosigned, staged };
+    /// A checkpoint that none of `keys` signed, or tiles that do not lead to its root.
+    pub fn open(path: &Path, origin: &str, keys: &[PublicKey]) -> Result<LogDir, Fault> {
+        let mut log = LogDir::unread(path, origin);
+        log.know(keys);
         log.refresh()?;
         Ok(log)
+    }
+
+    /// The log in `path`, of which nothing is read yet.
+    pub fn unread(path: &Path, origin: &str) -> LogDir {
+        let (path, origin, keys) = (path.to_owned(), origin.to_owned(), Vec::new());
+        LogDir { path, origin, keys, log: Log::new(), note: String::new(), cosigned: None, staged: Vec::new() }
+    }
+
+    /// The keys that sign the log's checkpoints, or signed them.
+    pub fn know(&mut self, keys: &[PublicKey]) {
+        self.keys = keys.to_vec();
     }
 
     /// Reads what other processes appended; true if there is something new.
@@ -82,9 +92,18 @@ impl LogDir {
     /// # Errors
     /// As [`LogDir::open`]; and a log that is smaller than it was, or has another root.
     pub fn refresh(&mut self) -> Result<bool, Fault> {
+        self.refresh_with(|log| Ok(log.keys.clone()))
+    }
+
+    /// The same for a log that names the keys of its own checkpoints: `read` says them once the log is read.
+    ///
+    /// # Errors
+    /// As [`LogDir::refresh`], and those of `read`.
+    pub fn refresh_with(&mut self, read: impl FnOnce(&LogDir) -> Result<Vec<PublicKey>, Fault>) -> Result<bool, Fault> {
         // Read first: it is never ahead of the checkpoint that is read after it.
         let cosigned = self.read_cosigned()?;
         let grown = self.refresh_log()?;
+        self.keys = read(self)?;
         self.take_cosigned(cosigned)?;
         Ok(grown)
     }
@@ -110,7 +129,7 @@ impl LogDir {
         let Some(note) = note.filter(|note| self.cosigned.as_ref().is_none_or(|held| held.note != *note)) else {
             return Ok(());
         };
-        let checkpoint = Checkpoint::open(note.as_bytes(), &self.origin, &self.key).map_err(|e| {
+        let (checkpoint, _) = Checkpoint::open_by(note.as_bytes(), &self.origin, &self.keys).map_err(|e| {
             let hint = "remove this file: the witnesses will be asked again";
             Fault::new(Blame::Operator, format!("{}: {e}", self.path.join(COSIGNED).display()), hint)
         })?;
@@ -134,7 +153,8 @@ impl LogDir {
         if note == self.note {
             return Ok(false);
         }
-        let checkpoint = Checkpoint::open(note.as_bytes(), &self.origin, &self.key).map_err(|e| self.broken(e))?;
+        let opened = Checkpoint::open_by(note.as_bytes(), &self.origin, &self.keys);
+        let (checkpoint, _) = opened.map_err(|e| self.broken(e))?;
         if checkpoint.size < self.log.size() {
             return Err(self.broken(format!("{} entries on disk, {} before", checkpoint.size, self.log.size())));
         }
@@ -181,15 +201,15 @@ impl LogDir {
         self.cosigned.as_ref()
     }
 
-    /// Appends `entries`; when it returns, they and the checkpoint over them are durable.
+    /// Appends `entries`, under a checkpoint by all of `keys`; when it returns, they and the checkpoint over them are durable.
     ///
     /// # Errors
     /// An entry too large, a disk that fails. The log is then read again from disk before its next use.
-    pub fn append(&mut self, entries: &[&[u8]], key: &SigningKey) -> Result<(), Fault> {
+    pub fn append(&mut self, entries: &[&[u8]], keys: &[&SigningKey]) -> Result<(), Fault> {
         self.staged.extend(entries.iter().map(|entry| entry.to_vec()));
         let (after, files) = self.grow()?;
         write_all(&files, 0o644)?;
-        self.seal(after, key)
+        self.seal(after, keys)
     }
 
     /// Puts an entry behind the log; its index, once the log is sealed.
@@ -221,9 +241,9 @@ impl LogDir {
     ///
     /// # Errors
     /// A disk that fails.
-    pub fn seal(&mut self, after: Log, key: &SigningKey) -> Result<(), Fault> {
+    pub fn seal(&mut self, after: Log, keys: &[&SigningKey]) -> Result<(), Fault> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: after.size(), root: after.root() };
-        let note = checkpoint.sign(key).map_err(|e| self.broken(e))?;
+        let note = checkpoint.sign_by(keys).map_err(|e| self.broken(e))?;
         write_atomic(&self.path.join("checkpoint"), note.as_bytes(), 0o644)?;
         (self.log, self.note) = (after, note);
         Ok(())
@@ -309,22 +329,22 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let key = SigningKey::from_bytes(&[1; 32]);
         let public = PublicKey::of(&key);
-        let open = || LogDir::open(&dir.path().join("log"), "f/registry", &public).expect("opens");
+        let open = || LogDir::open(&dir.path().join("log"), "f/registry", &[public]).expect("opens");
         let mut log = open();
         assert_eq!((log.size(), log.note()), (0, ""));
         let mut roots = vec![];
         for n in 0..300_u32 {
-            log.append(&[&n.to_be_bytes()], &key).expect("appends");
+            log.append(&[&n.to_be_bytes()], &[&key]).expect("appends");
             roots.push(log.root());
         }
         // A crash after the tiles and before the checkpoint: the old checkpoint stands over longer files.
         let checkpoint = dir.path().join("log/checkpoint");
         let before = std::fs::read(&checkpoint).expect("reads");
-        log.append(&[b"lost"], &key).expect("appends");
+        log.append(&[b"lost"], &[&key]).expect("appends");
         std::fs::write(&checkpoint, before).expect("writes");
         let mut log = open();
         assert_eq!((log.size(), log.root()), (300, roots[299]));
-        log.append(&[b"another"], &key).expect("appends");
+        log.append(&[b"another"], &[&key]).expect("appends");
         let log = open();
         assert_eq!(log.entry(300).expect("reads"), b"another");
         assert_eq!(log.entry(7).expect("reads"), 7_u32.to_be_bytes());
@@ -340,15 +360,15 @@ mod tests {
     fn altered_files_and_foreign_checkpoints_are_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let key = SigningKey::from_bytes(&[1; 32]);
-        let mut log = LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).expect("opens");
-        log.append(&[b"a", b"b"], &key).expect("appends");
+        let mut log = LogDir::open(dir.path(), "f/registry", &[PublicKey::of(&key)]).expect("opens");
+        log.append(&[b"a", b"b"], &[&key]).expect("appends");
         let other = PublicKey::of(&SigningKey::from_bytes(&[2; 32]));
-        assert!(LogDir::open(dir.path(), "f/registry", &other).is_err());
-        assert!(LogDir::open(dir.path(), "f/other", &PublicKey::of(&key)).is_err());
+        assert!(LogDir::open(dir.path(), "f/registry", &[other]).is_err());
+        assert!(LogDir::open(dir.path(), "f/other", &[PublicKey::of(&key)]).is_err());
         let bundle = dir.path().join("tile/entries/000.p/2");
         let mut bytes = std::fs::read(&bundle).expect("reads");
         bytes[2] ^= 1;
         std::fs::write(&bundle, bytes).expect("writes");
-        assert!(LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).is_err());
+        assert!(LogDir::open(dir.path(), "f/registry", &[PublicKey::of(&key)]).is_err());
     }
 }

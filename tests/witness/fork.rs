@@ -64,7 +64,7 @@ fn consistency(world: &World, before: &Path) -> String {
     let note = std::fs::read_to_string(before).expect("reads");
     let (origin, old) = (note.lines().next().expect("an origin"), note.lines().nth(1).expect("a size"));
     let key = PublicKey::of(&load_key(&world.home().join("keys/log.key")).expect("a key"));
-    let log = LogDir::open(&world.home().join("logs/registry"), origin, &key).expect("opens");
+    let log = LogDir::open(&world.home().join("logs/registry"), origin, &[key]).expect("opens");
     let proof = log.consistency(old.parse().expect("a size")).expect("proves");
     proof.iter().map(|hash| STANDARD.encode(hash.0) + "\n").collect()
 }

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::leave::listed;
 use crate::outbox::Kind;
 use crate::privacy::{Period, PrivacyConfig, Spending};
+use crate::rotate;
 use crate::site::{Decision, Site};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
@@ -35,7 +36,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
-            "releases_waiting": waiting, "intake": intake, "privacy": privacy.as_json(),
+            "releases_waiting": waiting, "keys_wait": rotate::waits(&site.home)?, "intake": intake, "privacy": privacy.as_json(),
             "epoch": site.enrolment.epoch, "heartbeat": beat.as_ref().map(|beat| serde_json::json!({
                 "sequence": beat.sequence, "at": beat.at, "received": beat.receipt.is_some(),
             })),
@@ -83,6 +84,9 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
 fn continuity(site: &Site) -> Result<(), Fault> {
     if let Err(fault) = site.standing.clear() {
         say!("nothing new is signed: {}; {}", fault.what, fault.hint);
+    }
+    if let Err(fault) = rotate::check(&site.home) {
+        say!("{}; {}", fault.what, fault.hint);
     }
     if let Some(beat) = site.outbox.last_beat()? {
         let received = if beat.receipt.is_some() { "received" } else { "not received yet" };

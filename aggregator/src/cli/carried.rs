@@ -3,7 +3,7 @@
 use super::{ByFile, cosigned, keys, say};
 use crate::backup::backup;
 use crate::centre::Centre;
-use crate::governance::{Rotate, new_folder};
+use crate::governance::{Signers, new_folder};
 use crate::{by_file, conflicts, status};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -67,7 +67,7 @@ pub enum GovernanceCommand {
     /// Say which keys govern from now on, and how many of them must sign.
     Rotate {
         #[command(flatten)]
-        wanted: Rotate,
+        wanted: Signers,
         #[command(flatten)]
         by_file: ByFile,
     },

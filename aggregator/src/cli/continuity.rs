@@ -6,12 +6,14 @@ use crate::beats;
 use crate::by_file;
 use crate::centre::Centre;
 use crate::fence::RISK;
-use crate::governance::{Begin, Governance, Signed};
+use crate::governance::{Begin, Governance, Signed, new_keys};
 use clap::Subcommand;
+use fedaudit_core::codec;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
 use fedaudit_core::roster::Party;
 use fedaudit_link::home::now;
+use fedaudit_link::protocol::RotateRequest;
 use std::path::Path;
 
 #[derive(Subcommand)]
@@ -50,15 +52,20 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
     let beats = beats::beats(centre, now())?;
     let registry = centre.registry();
     let reason = |site: &Name| registry.party(&Party::Site(site.clone())).ok().and_then(|entry| entry.reason.clone());
+    let asking: Vec<RotateRequest> =
+        centre.home.rotations()?.iter().filter_map(|bytes| codec::decode(bytes).ok()).collect();
+    let asks = |of: &Party| asking.iter().find(|it| it.party == *of).map(|it| new_keys(it, centre.registry()));
     let state = |site: &Name| if centre.registry().is_member(site) { "enrolled" } else { "revoked" };
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
-    waiting.retain(|site| !beats.iter().any(|of| of.site == *site));
     waiting.dedup();
+    let (replacing, waiting): (Vec<Name>, Vec<Name>) =
+        waiting.into_iter().partition(|site| beats.iter().any(|of| of.site == *site));
     if json {
         let enrolled = beats.iter().map(|of| {
             serde_json::json!({
                 "site": of.site, "state": state(&of.site), "reason": reason(&of.site), "epoch": centre.registry().epoch(&of.site), "heartbeats": of.heartbeats,
                 "last_heartbeat": of.last, "by_file": of.by_file, "silent_since": of.silent_since, "gaps": of.gaps,
+                "asks_for_keys": asks(&Party::Site(of.site.clone())), "replacement_waits": replacing.contains(&of.site),
             })
         });
         let waiting = waiting.iter().map(|site| serde_json::json!({ "site": site, "state": "waiting for approval" }));
@@ -70,7 +77,11 @@ pub fn sites(centre: &Centre, json: bool) -> Result<Vec<String>, Fault> {
         let reason = reason(&of.site).map(|reason| format!("\t{reason}")).unwrap_or_default();
         format!("{}\t{}\t{}{epoch}{reason}", of.site, state(&of.site), of.line())
     });
-    Ok(enrolled.chain(waiting.iter().map(|site| format!("{site}\twaiting for approval"))).collect())
+    let waiting = waiting.iter().map(|site| format!("{site}\twaiting for approval"));
+    let parties = beats.iter().map(|of| Party::Site(of.site.clone())).chain([Party::Aggregator]);
+    let asking = parties.filter_map(|party| Some(format!("{}\tasks for keys: {}", party.name().ok()?, asks(&party)?)));
+    let replacing = replacing.iter().map(|site| format!("{site}\twaiting for approval of other keys"));
+    Ok(enrolled.chain(waiting).chain(asking).chain(replacing).collect())
 }
 
 /// Lets a restored home append again.

@@ -4,16 +4,27 @@ use super::{ByFile, cosigned, say};
 use crate::basis::Basis;
 use crate::by_file;
 use crate::centre::Centre;
-use crate::governance::{Governance, Rotate, Signed};
+use crate::governance::{Governance, Signed, Signers};
 use crate::home::{Home, operator_hint};
+use crate::keys::Rotated;
 use clap::{Subcommand, ValueEnum};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
+use fedaudit_core::roster::Party;
 use fedaudit_link::home::{Lock, key_files, new_passphrase, now, passphrase, protect_keys, unprotect_keys};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub enum KeyCommand {
+    /// Make new keys of the aggregator and ask governance for them: site rotate aggregator.
+    Rotate {
+        /// Which ones.
+        #[arg(value_enum, value_name = "USE", required_unless_present = "cancel")]
+        uses: Vec<Rotated>,
+        /// Take the request back, and remove the new keys.
+        #[arg(long, conflicts_with = "uses")]
+        cancel: bool,
+    },
     /// Put key files under a passphrase: from the file that FEDAUDIT_PASSPHRASE_FILE names, from FEDAUDIT_PASSPHRASE, or typed
     /// at the terminal. Whoever uses the keys gives it the same way from then on.
     Protect {
@@ -38,10 +49,39 @@ pub enum Whose {
     Governance,
 }
 
-/// Carries a command about key files out.
-pub fn run(command: &KeyCommand, home: &Path, governance: &Path) -> Result<(), Fault> {
-    let (KeyCommand::Protect { of } | KeyCommand::Unprotect { of }) = command;
-    let (files, _lock) = match of {
+/// Carries a command about the aggregator's keys, or about key files, out.
+pub fn run(
+    command: KeyCommand,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    home: &Path,
+    governance: &Path,
+) -> Result<(), Fault> {
+    match command {
+        KeyCommand::Rotate { cancel: true, .. } => {
+            open()?.cancel_keys()?;
+            say(["the present keys go on".to_owned()])
+        }
+        KeyCommand::Rotate { uses, .. } => {
+            let new = open()?.ask_for_keys(&uses)?;
+            say([format!("asked for: {new}"), "next: fedaudit-aggregator site rotate aggregator".to_owned()])
+        }
+        KeyCommand::Protect { of } => {
+            let (files, _lock) = files(of, home, governance)?;
+            let new = protect_keys(&files, &new_passphrase()?)?;
+            let all = files.len();
+            say([format!("{all} key files are protected, {new} of them since now; keep the passphrase elsewhere")])
+        }
+        KeyCommand::Unprotect { of } => {
+            let (files, _lock) = files(of, home, governance)?;
+            let new = unprotect_keys(&files, &passphrase(&files[0])?)?;
+            say([format!("{} key files are plain, {new} of them since now", files.len())])
+        }
+    }
+}
+
+/// The key files, at least one; no daemon reads them meanwhile.
+fn files(of: Whose, home: &Path, governance: &Path) -> Result<(Vec<PathBuf>, Option<Lock>), Fault> {
+    let (files, lock) = match of {
         Whose::Home => {
             let home = Home::open(home)?;
             let lock = Lock::try_acquire(&home.run_lock()).map_err(|fault| {
@@ -52,21 +92,11 @@ pub fn run(command: &KeyCommand, home: &Path, governance: &Path) -> Result<(), F
         }
         Whose::Governance => (key_files(governance)?, None),
     };
-    let Some(first) = files.first() else {
+    if files.is_empty() {
         let what = format!("{} has no key", governance.display());
         return Err(operator_hint(what, "name the governance folder with --governance"));
-    };
-    let all = files.len();
-    say([match command {
-        KeyCommand::Protect { .. } => {
-            let new = protect_keys(&files, &new_passphrase()?)?;
-            format!("{all} key files are protected, {new} of them since now; keep the passphrase elsewhere")
-        }
-        KeyCommand::Unprotect { .. } => {
-            let new = unprotect_keys(&files, &passphrase(first)?)?;
-            format!("{all} key files are plain, {new} of them since now")
-        }
-    }])
+    }
+    Ok((files, lock))
 }
 
 /// Ends all keys of a site; with `--from` and `--to`, signs that to be published elsewhere.
@@ -93,7 +123,7 @@ pub fn revoke(
 
 /// Publishes who governs from now on; with `--from` and `--to`, signs it for the next signer, or to be published elsewhere.
 pub fn rotate(
-    wanted: &Rotate,
+    wanted: &Signers,
     by_file: ByFile,
     open: impl FnOnce() -> Result<Centre, Fault>,
     governance: &Path,
@@ -108,4 +138,26 @@ pub fn rotate(
     cosigned(&mut centre)?;
     let now = centre.registry().governance();
     say([format!("{} of {} governance keys must sign from now on", now.threshold, now.keys.len())])
+}
+
+/// Gives a party the keys that it asked for; with `--from` and `--to`, signs that to be published elsewhere.
+pub fn grant(
+    name: &Name,
+    by_file: ByFile,
+    open: impl FnOnce() -> Result<Centre, Fault>,
+    governance: &Path,
+) -> Result<(), Fault> {
+    let party = if name.as_str() == "aggregator" { Party::Aggregator } else { Party::Site(name.clone()) };
+    if let Some(to) = by_file.to {
+        let make = |governance: &Governance, basis: &Basis| {
+            let (attestation, new) = governance.sign_asked(basis, party, now())?;
+            say([format!("{name} is to have: {new}")])?;
+            Ok(Signed::New(attestation))
+        };
+        return say([by_file::sign(governance, &by_file.from, &to, make)?]);
+    }
+    let mut centre = open()?;
+    let new = Governance::open(governance, &centre)?.grant(&mut centre, party, now())?;
+    cosigned(&mut centre)?;
+    say([format!("{name} has from now on: {new}")])
 }

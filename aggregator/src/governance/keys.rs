@@ -13,6 +13,7 @@ use fedaudit_core::roster::{
     self, EndedKey, Ending, LastNumber, LogSize, Party, Registry, RosterEntry, RosterKey, RosterText,
 };
 use fedaudit_core::time::Time;
+use fedaudit_link::protocol::RotateRequest;
 
 /// What becomes of a party's keys.
 pub(super) struct Change {
@@ -60,6 +61,64 @@ impl Governance {
         Ok(true)
     }
 
+    /// Signs the keys that a party of the roster asked for, which are printed so that people can compare them.
+    ///
+    /// # Errors
+    /// Nobody asked, or not by the rules; two different requests.
+    pub fn sign_asked(&self, basis: &Basis, party: Party, now: Time) -> Result<(Attestation, String), Fault> {
+        let name = party.name().map_err(refused)?;
+        let (mut fit, mut unfit) = (Vec::<&RotateRequest>::new(), None);
+        for request in basis.rotations.iter().filter(|request| request.party == party) {
+            match request.check(&basis.registry) {
+                Ok(()) if fit.contains(&request) => {}
+                Ok(()) => fit.push(request),
+                Err(refusal) => unfit = Some(refusal),
+            }
+        }
+        let ask = match party {
+            Party::Aggregator => "ask again: fedaudit-aggregator key rotate",
+            _ => "at the site: fedaudit-agent key rotate, which asks again",
+        };
+        let request = match (&fit[..], unfit) {
+            ([request], _) => *request,
+            ([], None) => return Err(operator_hint(format!("{name} has not asked for other keys"), ask)),
+            ([], Some(refusal)) => {
+                return Err(operator_hint(format!("the request of {name} for other keys: {refusal}"), ask));
+            }
+            _ => {
+                let what = format!("two different requests of {name} for other keys");
+                return Err(operator_hint(what, "give the one that its operator means; nothing was signed"));
+            }
+        };
+        let new = new_keys(request, &basis.registry);
+        let (keys, last) = (request.keys.clone(), request.last.clone());
+        let change = Change { party, keys, threshold: None, why: Ending::Rotated, reason: None, last };
+        Ok((self.sign_change(basis, change, now)?, new))
+    }
+
+    /// Signs that a site lost its keys, if it had any, and has these from now on.
+    pub(super) fn sign_replaced(
+        &self,
+        basis: &Basis,
+        site: &Name,
+        keys: Vec<RosterKey>,
+        now: Time,
+    ) -> Result<Attestation, Fault> {
+        let (party, threshold, why, last) = (Party::Site(site.clone()), None, Ending::Lost, Vec::new());
+        self.sign_change(basis, Change { party, keys, threshold, why, reason: None, last }, now)
+    }
+
+    /// Publishes the keys that a party of the roster asked for; what they are.
+    ///
+    /// # Errors
+    /// As [`Governance::sign_asked`], or a disk that fails.
+    pub fn grant(&self, centre: &mut Centre, party: Party, now: Time) -> Result<String, Fault> {
+        let lock = centre.lock()?;
+        let (attestation, new) = self.sign_asked(&Basis::of(centre)?, party, now)?;
+        centre.publish(&attestation, &lock)?;
+        Ok(new)
+    }
+
     /// Signs what becomes of a party's keys: the next version of its roster entry.
     pub(super) fn sign_change(&self, basis: &Basis, change: Change, now: Time) -> Result<Attestation, Fault> {
         let Change { party, keys, threshold, why, last, reason } = change;
@@ -86,6 +145,13 @@ impl Governance {
     }
 }
 
+/// The keys of a request that are new, as both sides print them.
+pub fn new_keys(request: &RotateRequest, registry: &Registry) -> String {
+    let held = registry.party(&request.party).map(|entry| entry.keys.clone()).unwrap_or_default();
+    let new = request.keys.iter().filter(|key| !held.contains(key));
+    new.map(|key| format!("{} {}", key.usage, key.key.id())).collect::<Vec<_>>().join(", ")
+}
+
 /// Transport and governance keys sign nothing that is looked up again in a log of their time.
 fn unlogged(usage: KeyUse) -> bool {
     matches!(usage, KeyUse::Transport | KeyUse::Governance)
@@ -105,7 +171,11 @@ impl Centre {
         let grown = logs.any(|log| {
             let within = |of: &LogSize| of.origin == log.origin() && of.size >= log.size();
             let ends = |ended: &EndedKey| ended.logs.iter().any(within);
-            log.size() > 0 && !after.is_origin(log.origin()) && !entry.ended.iter().filter(signs).all(ends)
+            // In the registry only the log key signs: its checkpoints.
+            let registry = after.is_origin(log.origin());
+            let signs_here =
+                |of: &&EndedKey| !registry || after.member(&of.key).is_some_and(|it| it.usage == KeyUse::Log);
+            log.size() > 0 && !entry.ended.iter().filter(signs).filter(signs_here).all(ends)
         });
         if !grown {
             return Ok(());

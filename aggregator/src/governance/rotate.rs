@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// `governance rotate --key FILE... --threshold N`
 #[derive(Args)]
-pub struct Rotate {
+pub struct Signers {
     /// The public key of a signer, a PEM file such as the `governance.pem` that `governance new` writes; all that may sign from
     /// now on, so those that stay as well.
     #[arg(long, required = true)]
@@ -65,7 +65,7 @@ impl Governance {
     ///
     /// # Errors
     /// A file that is no public key; a threshold that the keys cannot reach.
-    pub fn sign_rotation(&self, basis: &Basis, wanted: &Rotate, now: Time) -> Result<Attestation, Fault> {
+    pub fn sign_rotation(&self, basis: &Basis, wanted: &Signers, now: Time) -> Result<Attestation, Fault> {
         let keys = wanted.key.iter().map(|path| public_key(path)).collect::<Result<_, _>>()?;
         let (threshold, why, last) = (Some(wanted.threshold), Ending::Rotated, Vec::new());
         let reason = None;
@@ -76,7 +76,7 @@ impl Governance {
     ///
     /// # Errors
     /// As [`Governance::sign_rotation`]; where several must sign, it goes by file; a disk that fails.
-    pub fn rotate(&self, centre: &mut Centre, wanted: &Rotate, now: Time) -> Result<(), Fault> {
+    pub fn rotate(&self, centre: &mut Centre, wanted: &Signers, now: Time) -> Result<(), Fault> {
         let lock = centre.lock()?;
         let attestation = self.sign_rotation(&Basis::of(centre)?, wanted, now)?;
         centre.publish(&attestation, &lock).map(drop)

@@ -31,7 +31,7 @@ impl Queue {
 
     /// Whether a request must wait here.
     pub fn takes(request: &Request) -> bool {
-        matches!(request, Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_))
+        matches!(request, Request::Submit(_) | Request::Heartbeat(_) | Request::Transport(_) | Request::Rotate(_))
     }
 
     /// Waits for the answer to a request; none when the daemon ends.

@@ -66,6 +66,8 @@ pub const PARQUET_FOOTER_BYTES: u64 = 64 << 20;
 pub const PARQUET_COLUMNS: usize = 10_000;
 /// Unpacked bytes of a row group of a Parquet file to import; memory needed is at most some of it.
 pub const PARQUET_ROW_GROUP_BYTES: i64 = 1 << 30;
+/// Transport keys that a site may have by its own word alone; then governance rotates its keys, and it may again.
+pub const OWN_TRANSPORT_KEYS: u32 = 100;
 /// Pending joins that an aggregator keeps.
 pub const PENDING_JOINS: usize = 1_000;
 /// Events of one release; sums over sites and windows then stay far inside 64 bits.

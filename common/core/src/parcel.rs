@@ -67,6 +67,8 @@ impl Rules for ParcelText {
 pub enum Content {
     /// A site asks to join: from the site to the aggregator, or straight to governance.
     Join(Join),
+    /// A site asks for other keys: likewise.
+    Rotation(Join),
     /// The registry: from the aggregator to sites and to governance.
     Registry(RegistryText),
     /// Documents that governance signed: to the aggregator, or to another signer.
@@ -83,7 +85,7 @@ impl Content {
     /// Every envelope with its artifact.
     fn documents(&self) -> Vec<&Document> {
         match self {
-            Content::Join(_) | Content::Receipts(_) => Vec::new(),
+            Content::Join(_) | Content::Rotation(_) | Content::Receipts(_) => Vec::new(),
             Content::Registry(registry) => registry.entries.iter().collect(),
             Content::Governance(governance) => governance.documents.iter().collect(),
             Content::Outbox(outbox) => outbox.releases.iter().chain(&outbox.heartbeat).collect(),
@@ -98,6 +100,7 @@ impl Content {
     pub fn meant_for(&self) -> &'static str {
         match self {
             Content::Join(_) => "a request to join; it is for: fedaudit-aggregator import FILE",
+            Content::Rotation(_) => "a request for other keys; it is for: fedaudit-aggregator import FILE",
             Content::Registry(_) => {
                 "a registry; it is for a site (fedaudit-agent outbox import FILE) or governance (--from)"
             }
@@ -143,11 +146,11 @@ impl Document {
     }
 }
 
-/// A request to join.
+/// A request to join, or for other keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
-    /// The join request as it would cross the wire.
+    /// The request as it would cross the wire.
     pub request: Bytes,
 }
 
@@ -168,6 +171,9 @@ pub struct RegistryText {
     /// Signed checkpoints of all of the aggregator's logs that have entries: where a key ends, governance says so by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<String>,
+    /// Requests for other keys that wait for governance, as they would cross the wire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<Bytes>,
 }
 
 impl RegistryText {

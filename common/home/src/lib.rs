@@ -9,9 +9,11 @@
 
 mod key;
 mod many;
+mod next;
 mod passphrase;
 
 pub use key::{create_key, is_protected, key_files, load_key, protect_keys, unprotect_keys};
+pub use next::{drop_next_key, make_next_key, next_key, next_named, take_next_key};
 pub use passphrase::{Passphrase, new_passphrase, passphrase};
 
 use fedaudit_core::fault::{Blame, Fault};

@@ -57,6 +57,19 @@ impl Checkpoint {
         sign_note(&text, &self.origin, key)
     }
 
+    /// The same by several keys, a line each.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::sign`]; no key.
+    pub fn sign_by(&self, keys: &[&SigningKey]) -> Result<String, NoteError> {
+        let Some((first, more)) = keys.split_first() else { return Err(malformed("a key to sign with", "none")) };
+        let mut note = self.sign(first)?;
+        for key in more {
+            note += self.sign(key)?.rsplit_once("\n\n").map_or("", |(_, line)| line);
+        }
+        Ok(note)
+    }
+
     /// Opens a checkpoint of the log `origin`, signed under that name by `key`.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub(super) struct Members {
     trusted: Vec<Digest>,
     parties: BTreeMap<Party, (Digest, RosterEntry)>,
     keys: BTreeMap<Digest, Member>,
+    /// How many transport keys a site took by its own word since governance spoke last of it.
+    own: BTreeMap<Name, u32>,
 }
 
 /// A key that stands, or stood, in the roster.
@@ -46,7 +48,7 @@ pub struct Position<'a> {
 impl Members {
     pub(super) fn new(trusted: &[PublicKey]) -> Members {
         let trusted = trusted.iter().map(PublicKey::id).collect();
-        Members { trusted, parties: BTreeMap::new(), keys: BTreeMap::new() }
+        Members { trusted, parties: BTreeMap::new(), keys: BTreeMap::new(), own: BTreeMap::new() }
     }
 
     /// Takes what entry `index` of the registry says of a party.
@@ -85,6 +87,9 @@ impl Members {
                 || Member { party: entry.party.clone(), usage: key.usage, key: key.key, since: index, ended: None };
             self.keys.entry(key.key.id()).or_insert_with(new);
         }
+        if let Party::Site(site) = &entry.party {
+            self.own.remove(site);
+        }
         self.parties.insert(entry.party.clone(), (digest, entry));
         Ok(())
     }
@@ -112,7 +117,14 @@ impl Members {
             held.key = key;
         }
         let entry = RosterEntry::new(text).map_err(|e| Refusal::new("roster", "a site's keys", e))?;
-        self.apply(index, digest, entry, replaces)
+        let taken = self.own.get(site).copied().unwrap_or(0);
+        if taken >= limits::OWN_TRANSPORT_KEYS {
+            let expected = format!("at most {} transport keys by a site's own word", limits::OWN_TRANSPORT_KEYS);
+            return Err(Refusal::new("roster", expected, "one more, before governance spoke of the site again"));
+        }
+        self.apply(index, digest, entry, replaces)?;
+        self.own.insert(site.clone(), taken + 1);
+        Ok(())
     }
 
     /// Every key of before is kept for the same use, or ended; every other one is new to the federation.
@@ -159,6 +171,14 @@ impl Members {
         let (ended, held): (Vec<&Member>, Vec<&Member>) =
             self.keys.values().filter(of).partition(|member| member.ended.is_some());
         held.into_iter().chain(ended).map(|member| member.key).collect()
+    }
+
+    /// The registry entries that brought a party's keys for a use, in order.
+    pub(super) fn since(&self, party: &Party, usage: KeyUse) -> Vec<u64> {
+        let of = |member: &&Member| member.party == *party && member.usage == usage;
+        let mut since: Vec<u64> = self.keys.values().filter(of).map(|member| member.since).collect();
+        since.sort_unstable();
+        since
     }
 
     /// Whether the key held where a document stands that it signed.
