@@ -4,7 +4,8 @@ use super::*;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::roster::{LastNumber, RosterKey};
 use fedaudit_link::protocol::RotateRequest;
-use std::path::PathBuf;
+use fedaudit_tests::python;
+use std::path::{Path, PathBuf};
 
 const USES: [&str; 3] = ["attest", "note", "transport"];
 
@@ -140,6 +141,11 @@ fn keys_are_asked_for_and_given_by_file() {
     world.agent(SITE, &["key", "rotate", "--to", &request]).good();
     assert!(world.aggregator(&["import", &request]).good().out.contains("site rotate dept-a"));
     world.aggregator(&["registry", "export", &registry]).good();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/parcel.schema.json");
+    let files = [schema.as_os_str(), request.as_ref(), registry.as_ref()];
+    let answer = python("tests/foreign/validate_schema.py", &files);
+    assert!(answer.content, "{}", answer.said);
+    assert!(std::fs::read_to_string(&registry).expect("reads").contains("\"rotations\""));
     let governance = world.governance().to_string_lossy().into_owned();
     let args = ["--home", "nowhere", "--governance", &governance, "site", "rotate", SITE];
     let args = [&args[..], &["--from", &registry, "--to", &signed]].concat();
