@@ -148,12 +148,12 @@ fn heartbeats_that_contradict_each_other_are_kept_and_judged() {
     let client = Client::of_site(&world, "dept-b");
     let first = signed(&forger, "dept-b", &FIRST);
     assert!(matches!(client.ask(&Request::Heartbeat(Box::new(first.submission()))), Ok(Response::Receipt(_))));
-    let next = Draft { sequence: 1, previous: Some(first.digest()), ..FIRST };
+    let next = Draft { sequence: 1, previous: Some(first.digest()), history: 1, ..FIRST };
     // The number again with another history; the next one with another history; a number left out, which proves nothing.
     for (draft, check, proven) in [
         (Draft { history: 1, ..FIRST }, "sequence", true),
-        (Draft { history: 1, ..next.clone() }, "journal", true),
-        (Draft { sequence: 2, ..next.clone() }, "sequence", false),
+        (next, "journal", true),
+        (Draft { sequence: 2, previous: Some(Digest([7; 32])), ..FIRST }, "sequence", false),
     ] {
         let before: Vec<Value> = listed(&world, &["conflict", "list", "--json"]);
         let request = Request::Heartbeat(Box::new(signed(&forger, "dept-b", &draft).submission()));
