@@ -66,6 +66,7 @@ fn an_older_home_goes_on_in_a_new_epoch() {
     // The first of both epochs keeps what is not there: it never began, and the last one counts.
     world.agent(SITE, &["run", "--once"]).good();
     assert_eq!(states(&world), ["received"; 6], "what was signed before is taken back");
+    world.agent(SITE, &["journal", "verify"]).good();
     let plans = |logs: &str| logs.lines().filter(|line| line.contains("/plan/")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(plans(&world.logs()), plans(&logs), "and nothing is signed a second time");
     let sites = world.aggregator(&["site", "list"]).good().out;

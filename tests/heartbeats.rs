@@ -10,6 +10,7 @@ use fedaudit_core::time::Time;
 use fedaudit_link::protocol::{Request, Response};
 use fedaudit_tests::client::{Client, hello};
 use fedaudit_tests::forge::{Forger, Signed, journal_checkpoint};
+use fedaudit_tests::run;
 use fedaudit_tests::world::{World, name};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -136,6 +137,37 @@ fn heartbeats_that_do_not_follow_are_refused_by_name() {
     let sites = world.aggregator(&["site", "list"]).good().out;
     assert!(sites.contains("dept-b\tenrolled\tsilent since 2026-01-05T02:00:00Z"), "{sites}");
     assert!(sites.contains("dept-c\tenrolled\tno heartbeat yet"), "{sites}");
+}
+
+#[test]
+fn heartbeats_that_contradict_each_other_are_kept_and_judged() {
+    let world = World::new(&["dept-a", "dept-b"]);
+    world.enrol("dept-b");
+    world.ship("dept-a");
+    let forger = Forger::new(&world, "dept-b", "dept-a");
+    let client = Client::of_site(&world, "dept-b");
+    let first = signed(&forger, "dept-b", &FIRST);
+    assert!(matches!(client.ask(&Request::Heartbeat(Box::new(first.submission()))), Ok(Response::Receipt(_))));
+    let next = Draft { sequence: 1, previous: Some(first.digest()), history: 1, ..FIRST };
+    // The number again with another history; the next one with another history; a number left out, which proves nothing.
+    for (draft, check, proven) in [
+        (Draft { history: 1, ..FIRST }, "sequence", true),
+        (next, "journal", true),
+        (Draft { sequence: 2, previous: Some(Digest([7; 32])), ..FIRST }, "sequence", false),
+    ] {
+        let before: Vec<Value> = listed(&world, &["conflict", "list", "--json"]);
+        let request = Request::Heartbeat(Box::new(signed(&forger, "dept-b", &draft).submission()));
+        client.refused(&world, &request, Blame::Site, check);
+        let kept = listed(&world, &["conflict", "list", "--json"]);
+        let new: Vec<_> = kept.iter().filter(|of| !before.contains(of)).collect();
+        assert_eq!((new.len(), &new[0]["site"]), (1, &json!("dept-b")), "{kept:#?}");
+        let file = world.scratch("conflict").to_string_lossy().into_owned();
+        let _ = std::fs::remove_file(&file);
+        world.aggregator(&["conflict", "export", new[0]["id"].as_str().expect("an id"), "--out", &file]).good();
+        let trust = world.governance().join("trust.json").to_string_lossy().into_owned();
+        let said = run("fedaudit-verify", &["conflict", &file, "--trust", &trust]);
+        assert_eq!(said.code, Some(if proven { 0 } else { 2 }), "{check}: {said:#?}");
+    }
 }
 
 /// Has a heartbeat carried by file; what the aggregator says of the site.

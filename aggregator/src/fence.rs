@@ -115,9 +115,10 @@ impl Centre {
     /// A log that cannot be read.
     pub(crate) fn stand(&self, fence: Option<Fence>) -> Result<Standing, Fault> {
         let Some(fence) = fence else { return Ok(Standing::Unknown(BTreeSet::new())) };
+        let logs: BTreeMap<&str, &LogDir> = self.every_log().map(|log| (log.origin(), log)).collect();
         for (origin, (size, root)) in &fence.logs {
-            let log = self.every_log().find(|log| log.origin() == origin);
-            let here = log.map_or(0, LogDir::size);
+            let log = logs.get(origin.as_str());
+            let here = log.map_or(0, |log| log.size());
             if here < *size {
                 return Ok(Standing::Behind(format!("log {origin} had {size} entries, here are {here}")));
             }

@@ -42,6 +42,11 @@ pub fn two_histories(world: &mut World, witness: &Witness) {
     restore(&copied, &world.home());
     let said = world.aggregator(&["report", "build", world.plan().as_str(), "--out", "nowhere"]);
     said.fault("aggregator", &["0 of 2 witnesses", "went back in time"]);
+    // Without its fence it counts as restored, and takes the witness's word for what it lacks.
+    std::fs::remove_file(world.home().join("fence.json")).expect("removes");
+    for command in [&["log", "settle"][..], &["run"]] {
+        world.aggregator(command).fault("aggregator", &["has cosigned", "entries of", "went back in time"]);
+    }
     // The witness shows anybody the one that it holds.
     let note = std::fs::read_to_string(&first).expect("reads");
     let path = format!("/checkpoint/{}", Digest::of(note.lines().next().expect("an origin").as_bytes()));
