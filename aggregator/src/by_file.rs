@@ -13,7 +13,6 @@ use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::limits;
 use fedaudit_core::note::LogProof;
 use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox, Outcome, Receipts, RegistryText};
 use fedaudit_core::plan::Plan;
@@ -99,9 +98,6 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
     let bad = |what: String| {
         Fault::new(Blame::Input, what, "let the site write it again: fedaudit-agent join TOKEN --to FILE")
     };
-    if join.request.0.len() > limits::UNKNOWN_PEER_FRAME_BYTES {
-        return Err(bad(format!("a join request of more than {} bytes", limits::UNKNOWN_PEER_FRAME_BYTES)));
-    }
     let request: fedaudit_link::protocol::JoinRequest =
         codec::decode(&join.request.0).map_err(|e| bad(format!("the join request is {e}")))?;
     let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport).map(|key| key.key);

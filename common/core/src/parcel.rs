@@ -52,6 +52,11 @@ impl Rules for ParcelText {
             }
         }
         match &self.content {
+            Content::Join(join) if join.request.0.len() > limits::UNKNOWN_PEER_FRAME_BYTES => Err(format!(
+                "`request` has {} bytes; at most {}",
+                join.request.0.len(),
+                limits::UNKNOWN_PEER_FRAME_BYTES
+            )),
             Content::Registry(registry) if registry.trust.federation != self.federation => Err(format!(
                 "`federation` is {}; the registry is that of {}",
                 self.federation, registry.trust.federation
