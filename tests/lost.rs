@@ -3,15 +3,22 @@
 #[path = "power/disk.rs"]
 mod disk;
 
-use disk::Disk;
+use disk::{Disk, Op};
 use fedaudit_tests::intake::{Desk, LOANS_PLAN, SITE, event, lines};
 use fedaudit_tests::world::{copy, restore};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-/// How many times the begin of the epoch is cut short.
-const CUTS: usize = 8;
+/// After how many changes to cut: right behind each file that took its place, for these part the steps, and halfway to the next.
+fn cuts(ops: &[(u64, Op)]) -> Vec<usize> {
+    let placed = |(_, op): &(u64, Op)| matches!(op, Op::Rename { to, .. } if to.ends_with("fence.json") || to.ends_with("enrolment.json"));
+    let steps: Vec<usize> = ops.iter().enumerate().filter(|(_, op)| placed(op)).map(|(nth, _)| nth + 1).collect();
+    assert!(steps.len() > 2, "the epoch and the fence: {steps:?}");
+    let ends = steps.iter().skip(1).copied().chain([ops.len()]);
+    let first = steps.first().map(|first| first / 2);
+    first.into_iter().chain(steps.iter().zip(ends).flat_map(|(step, end)| [*step, (step + end) / 2])).collect()
+}
 
 fn documents(desk: &Desk) -> Vec<Value> {
     let said = desk.world.agent(SITE, &["outbox", "list", "--json"]).good().out;
@@ -61,10 +68,8 @@ fn a_new_epoch_goes_on_wherever_it_was_cut() {
     copy(&centre, &after);
 
     let ops = disk::read(&std::fs::read(&log).expect("reads"));
-    assert!(ops.len() > 10 * CUTS, "{}", ops.len());
     let mut done = 0;
-    for cut in 0..CUTS {
-        let until = ops.len() * (cut + 1) / (CUTS + 1);
+    for (cut, until) in cuts(&ops).into_iter().enumerate() {
         ops[done..until].iter().for_each(|(_, op)| site.apply(op));
         done = until;
         let mut rng = StdRng::seed_from_u64(cut as u64);
