@@ -37,6 +37,7 @@ fn both(entry: &Value) -> Result<(Vec<u8>, Vec<u8>), String> {
     Ok((bytes(entry, "envelope")?, bytes(entry, "artifact")?))
 }
 
+/// Runs one vector; `None` for kinds that another program reads.
 pub fn run(vector: &Value, registry: &Registry) -> Option<Found> {
     let input = &vector["input"];
     let found = match vector["kind"].as_str()? {

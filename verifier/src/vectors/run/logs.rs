@@ -10,6 +10,7 @@ use fedaudit_core::note::{cosignatures, open_note};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Runs one vector.
 pub fn run(vector: &Value) -> Found {
     match text(vector, "check")? {
         "note" => note(vector),
