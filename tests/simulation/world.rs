@@ -88,13 +88,7 @@ impl World {
         let dir = tempfile::tempdir().expect("a folder");
         let (home, governance) = (dir.path().join("aggregator"), dir.path().join("governance"));
         let here = || "127.0.0.1:1".to_owned();
-        let config = CentreConfig {
-            listen: here(),
-            address: here(),
-            heartbeat_minutes: 0,
-            by_file_days: 31,
-            witnesses: Vec::new(),
-        };
+        let config = CentreConfig { heartbeat_minutes: 0, ..CentreConfig::of(here(), here()) };
         init(&home, &governance, &name("sim"), &config, 0).expect("a federation");
         let mut centre = Centre::open(CentreHome::open(&home).expect("a home")).expect("opens");
         let now = Time::parse("2026-01-05T00:00:00Z").expect("a time");
