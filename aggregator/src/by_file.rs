@@ -227,7 +227,7 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
             Ok(receipt) => {
                 let from = origin_of(&receipt).and_then(|origin| known.get(&origin).copied()).unwrap_or(0);
                 let receipt = intake.submit(document, from)?.map_err(|refused| fault_of(&site, refused))?;
-                Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
+                outcome(receipt, from)
             }
             Err(refused) => {
                 first_refused.get_or_insert(refused.clone());
@@ -241,18 +241,10 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     let (mut and, mut beat) = ("", None);
     if let Some(document) = &outbox.heartbeat {
         let from = known.get(intake.centre.beats().log.origin()).copied().unwrap_or(0);
-        let result = match intake.beat(document, &site, from)? {
-            Ok(receipt) => {
-                and = ", and a heartbeat";
-                Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
-            }
-            Err(refused) => {
-                let said = Outcome::Refused(parcel_refusal(&refused));
-                first_refused.get_or_insert(refused);
-                said
-            }
-        };
-        beat = Some(Answer { envelope: Digest::of(&document.envelope.0), result });
+        let (answer, refused) = intake.beat(document, &site, from)?;
+        and = if refused.is_none() { ", and a heartbeat" } else { "" };
+        first_refused = first_refused.or(refused);
+        beat = Some(answer);
     }
     answers.extend(beat);
     let said = format!("site {site}: {received} of {all} releases received{and}; answers in {}", receipts.display());
@@ -262,6 +254,11 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
         None => Ok(vec![said]),
         Some(refused) => Err(fault_of(&site, refused).while_(said)),
     }
+}
+
+/// A receipt that leads on from what the site had seen of the log.
+fn outcome(receipt: Receipt, from: u64) -> Outcome {
+    Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
 }
 
 /// Takes what one site signed in, under one lock.
@@ -274,14 +271,17 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Takes a heartbeat in, and notes that it came by file.
-    fn beat(&mut self, document: &Document, site: &Name, seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
+    /// Takes a heartbeat in, and notes that it came by file; the answer, and why it was refused.
+    fn beat(&mut self, document: &Document, site: &Name, seen: u64) -> Result<(Answer, Option<Refused>), Fault> {
         let sent = self.submission(document, seen);
-        let answer = self.ask(Request::Heartbeat(Box::new(sent)))?;
-        if answer.is_ok() {
-            beats::note_carried(self.centre, site, &document.envelope.0)?;
-        }
-        Ok(answer)
+        let envelope = Digest::of(&document.envelope.0);
+        Ok(match self.ask(Request::Heartbeat(Box::new(sent)))? {
+            Ok(receipt) => {
+                beats::note_carried(self.centre, site, &document.envelope.0)?;
+                (Answer { envelope, result: outcome(receipt, seen) }, None)
+            }
+            Err(refused) => (Answer { envelope, result: Outcome::Refused(parcel_refusal(&refused)) }, Some(refused)),
+        })
     }
 
     fn submit(&mut self, document: &Document, plan_seen: u64) -> Result<Result<Receipt, Refused>, Fault> {

@@ -8,7 +8,7 @@ mod report;
 use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::governance::{Begin, Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, WitnessAt, init, month, operator, operator_hint, quarter};
+use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -223,7 +223,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
     match cli.command {
         Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
             let threshold = witness_threshold.unwrap_or(witnesses.len());
-            let config = Config { listen, address, heartbeat_minutes: quarter(), by_file_days: month(), witnesses };
+            let config = Config { witnesses, ..Config::of(listen, address) };
             let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
             let fingerprint = governance_fingerprint(&trust);

@@ -88,8 +88,8 @@ impl World {
     pub fn new(seed: u64) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let (home, governance) = (dir.path().join("aggregator"), dir.path().join("governance"));
-        let [listen, address] = ["127.0.0.1:1"; 2].map(str::to_owned);
-        let config = CentreConfig { listen, address, heartbeat_minutes: 0, by_file_days: 31, witnesses: Vec::new() };
+        let here = || "127.0.0.1:1".to_owned();
+        let config = CentreConfig { heartbeat_minutes: 0, ..CentreConfig::of(here(), here()) };
         init(&home, &governance, &name("sim"), &config, 0).expect("a federation");
         let mut centre = Centre::open(CentreHome::open(&home).expect("a home")).expect("opens");
         let now = Time::parse("2026-01-05T00:00:00Z").expect("a time");
