@@ -91,7 +91,8 @@ def keys():
     for name, about, entry, reject in [
         ("key-ended", "the site's keys ended before it", ended(), "key: "),
         ("key-ended-why", "the entry says what happened", ended({"reason": "a laptop was stolen"}), "key: "),
-        ("key-ended-why-blank", "it says nothing", ended({"reason": " "}), "artifact: expected a valid document"),
         ("key-ended-later", "the keys ended behind this number", ended(last=last), None),
     ]:
         yield vector(f"release-{name}", about, "release", {"registry": [entry], **attested()}, reject)
+    blank = ended({"reason": " "})
+    yield vector("registry-why-blank", "keys ended for a reason that says nothing", "registry-entry", blank, "artifact: expected a valid document")
