@@ -87,7 +87,7 @@ fn gather() -> BySchema {
 
 /// A site that sent a heartbeat, replaced its transport key and began a new epoch: all that its aggregator logged.
 fn continued(found: &mut BySchema) {
-    let world = World::new(&["dept-a"]);
+    let world = World::new(&["dept-a", "dept-b"]);
     world.ship("dept-a");
     world.agent("dept-a", &["key", "rotate", "--use", "transport"]).good();
     let daemon = world.federation.start_agent(&name("dept-a"), false).expect("starts");
