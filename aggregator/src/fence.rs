@@ -188,7 +188,10 @@ impl Centre {
     /// # Errors
     /// Logs that are behind what was shown, or what a witness saw; a site that was neither heard nor named; a disk that fails.
     pub fn settle(&mut self, without: &[Name]) -> Result<bool, Fault> {
-        if let Some(fault) = self.ask_witnesses()?.into_iter().find(|fault| fault.blame == Blame::Aggregator) {
+        // Asked again about what they cosigned before: they may have seen more since.
+        if let Some(fault) =
+            self.witnesses_round(true)?.faults.into_iter().find(|fault| fault.blame == Blame::Aggregator)
+        {
             return Err(fault);
         }
         let _lock = self.lock()?;

@@ -130,15 +130,16 @@ async fn witnesses(shared: Arc<Shared>) {
         Ok(sender) => sender,
         Err(fault) => return tracing::error!(%fault, "witnesses are not asked"),
     };
+    let mut first = true;
     loop {
         let (asking, shared) = (shared.clone(), shared.clone());
         let round = tokio::task::spawn_blocking(move || {
-            let faults = ask_witnesses(&shared, &mut sender).unwrap_or_else(|fault| vec![fault]);
+            let faults = ask_witnesses(&shared, &mut sender, first).unwrap_or_else(|fault| vec![fault]);
             let restored = shared.centre.blocking_lock().standing.clear().is_err();
             (sender, faults, restored)
         });
         let Ok((again, faults, restored)) = round.await else { return };
-        sender = again;
+        (sender, first) = (again, false);
         // A witness that saw more knows what the sites are asked for.
         if let Some(fault) = faults.iter().find(|fault| restored && fault.blame == Blame::Aggregator) {
             return asking.halt(fault.clone()).await;
@@ -150,15 +151,16 @@ async fn witnesses(shared: Arc<Shared>) {
     }
 }
 
-fn ask_witnesses(shared: &Shared, sender: &mut Sender) -> Result<Vec<Fault>, Fault> {
+fn ask_witnesses(shared: &Shared, sender: &mut Sender, first: bool) -> Result<Vec<Fault>, Fault> {
     let path = shared.centre.blocking_lock().home.witness_lock();
     let lock = Lock::acquire(&path)?;
-    let wanted = {
+    let (wanted, again) = {
         let mut centre = shared.centre.blocking_lock();
         centre.refresh()?;
-        centre.wanted()
+        // A restored home asks once about what was cosigned before, too: a witness may have seen more since.
+        (centre.wanted(), first && centre.standing.clear().is_err())
     };
-    Ok(sender.round(&wanted, false, std::time::Instant::now(), &lock)?.faults)
+    Ok(sender.round(&wanted, again, std::time::Instant::now(), &lock)?.faults)
 }
 
 async fn connection(shared: Arc<Shared>, incoming: Incoming) {

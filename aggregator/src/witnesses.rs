@@ -226,7 +226,7 @@ impl Centre {
         head.and_then(|head| self.home.trust.check_quorum(head.note.as_bytes()).ok()).unwrap_or(0)
     }
 
-    fn witnesses_round(&mut self, again: bool) -> Result<Round, Fault> {
+    pub(crate) fn witnesses_round(&mut self, again: bool) -> Result<Round, Fault> {
         if self.home.config.witnesses.is_empty() {
             return Ok(Round::default());
         }
