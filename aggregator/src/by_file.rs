@@ -1,9 +1,10 @@
 //! What comes and goes as files: the registry out; joins, governance documents and releases in, by the same decisions as
 //! over the network; receipts out.
 
+mod intake;
+
 use crate::answer::Halted;
 use crate::basis::Basis;
-use crate::beats;
 use crate::centre::Centre;
 use crate::conflicts::parcel_refusal;
 use crate::governance::{Governance, Signed};
@@ -18,12 +19,10 @@ use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox
 use fedaudit_core::plan::Plan;
 use fedaudit_core::roster::{Party, describe};
 use fedaudit_core::time::Time;
-use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_parcel, write_parcel};
-use fedaudit_link::protocol::{
-    Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, RotateRequest, Submission,
-};
-use std::collections::{BTreeMap, BTreeSet};
+use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, RotateRequest};
+use intake::{Intake, late, outcome};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 impl Centre {
@@ -207,19 +206,7 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
     let journal = outbox.proofs.into_iter().map(proof).collect();
     let mut intake = Intake { centre, transport, journal, lock: &lock, now };
-    let (mut taken, mut stopped) = (Vec::new(), BTreeSet::new());
-    for document in &outbox.releases {
-        let plan = claimed_plan(document);
-        // As over the network: behind a refused release nothing more of its plan is sent.
-        if plan.is_some_and(|plan| stopped.contains(&plan)) {
-            continue;
-        }
-        let answer = intake.submit(document, 0)?;
-        if answer.is_err() {
-            stopped.extend(plan);
-        }
-        taken.push((document, answer));
-    }
+    let taken = intake.submit_all(&outbox.releases)?;
     let (mut answers, mut first_refused) = (Vec::new(), None);
     for (document, answer) in taken {
         let result = match answer {
@@ -238,68 +225,20 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     }
     let received = answers.iter().filter(|answer| matches!(answer.result, Outcome::Receipt(_))).count();
     let all = outbox.releases.len();
-    let (mut and, mut beat) = ("", None);
+    let mut and = String::new();
     if let Some(document) = &outbox.heartbeat {
         let from = known.get(intake.centre.beats().log.origin()).copied().unwrap_or(0);
         let (answer, refused) = intake.beat(document, &site, from)?;
-        and = if refused.is_none() { ", and a heartbeat" } else { "" };
-        first_refused = first_refused.or(refused);
-        beat = Some(answer);
+        and = refused.as_ref().map_or(", and a heartbeat".to_owned(), |no| format!(", no heartbeat: {}", no.refusal));
+        first_refused = first_refused.or(refused.filter(|no| !late(no)));
+        answers.push(answer);
     }
-    answers.extend(beat);
     let said = format!("site {site}: {received} of {all} releases received{and}; answers in {}", receipts.display());
     let federation = centre.home.trust.federation.clone();
     write_parcel(receipts, &federation, Content::Receipts(Receipts { site: site.clone(), seen, answers }))?;
     match first_refused {
         None => Ok(vec![said]),
         Some(refused) => Err(fault_of(&site, refused).while_(said)),
-    }
-}
-
-/// A receipt that leads on from what the site had seen of the log.
-fn outcome(receipt: Receipt, from: u64) -> Outcome {
-    Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
-}
-
-/// Takes what one site signed in, under one lock.
-struct Intake<'a> {
-    centre: &'a mut Centre,
-    transport: PublicKey,
-    journal: Vec<Consistency>,
-    lock: &'a Lock,
-    now: Time,
-}
-
-impl Intake<'_> {
-    /// Takes a heartbeat in, and notes that it came by file; the answer, and why it was refused.
-    fn beat(&mut self, document: &Document, site: &Name, seen: u64) -> Result<(Answer, Option<Refused>), Fault> {
-        let sent = self.submission(document, seen);
-        let envelope = Digest::of(&document.envelope.0);
-        Ok(match self.ask(Request::Heartbeat(Box::new(sent)))? {
-            Ok(receipt) => {
-                beats::note_carried(self.centre, site, &document.envelope.0)?;
-                (Answer { envelope, result: outcome(receipt, seen) }, None)
-            }
-            Err(refused) => (Answer { envelope, result: Outcome::Refused(parcel_refusal(&refused)) }, Some(refused)),
-        })
-    }
-
-    fn submit(&mut self, document: &Document, plan_seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
-        let sent = self.submission(document, plan_seen);
-        self.ask(Request::Submit(Box::new(sent)))
-    }
-
-    fn submission(&self, document: &Document, plan_seen: u64) -> Submission {
-        let (envelope, artifact) = (document.envelope.0.clone(), document.artifact.0.clone());
-        Submission { envelope, artifact, journal: self.journal.clone(), plan_seen }
-    }
-
-    fn ask(&mut self, request: Request) -> Result<Result<Receipt, Refused>, Fault> {
-        match self.centre.take(&self.transport, request, Some(self.lock), self.now).map_err(|halted| halted.0)? {
-            Response::Receipt(receipt) => Ok(Ok(receipt)),
-            Response::Refused(refused) => Ok(Err(refused)),
-            _ => Err(operator("an answer to another question")),
-        }
     }
 }
 

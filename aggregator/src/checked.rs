@@ -32,7 +32,7 @@ impl Checked {
     /// # Errors
     /// The check that it does not pass.
     pub fn of_site(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<Checked, Refusal> {
-        Ok(match verify::claimed_kind(envelope)? {
+        Ok(match verify::claimed_kind(envelope).unwrap_or(Kind::Other) {
             Kind::Abstention => Checked::Abstention(Box::new(verify::abstention(envelope, artifact, registry)?)),
             Kind::Dispute => Checked::Dispute(Box::new(verify::dispute(envelope, artifact, registry)?)),
             Kind::Release | Kind::Heartbeat | Kind::Other => {
