@@ -152,6 +152,9 @@ enum SiteCommand {
     Rotate {
         /// The site's name, or `aggregator`.
         name: Name,
+        /// The aggregator's attest key is lost, and its operator has said so, and its new keys, by another way.
+        #[arg(long)]
+        lost: bool,
         #[command(flatten)]
         by_file: ByFile,
     },
@@ -368,7 +371,7 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         SiteCommand::Revoke { site, reason, by_file } => {
             keys::revoke(&site, reason.as_deref(), by_file, open, governance)
         }
-        SiteCommand::Rotate { name, by_file } => keys::grant(&name, by_file, open, governance),
+        SiteCommand::Rotate { name, lost, by_file } => keys::grant(&name, lost, by_file, open, governance),
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }

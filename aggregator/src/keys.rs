@@ -194,11 +194,12 @@ impl Centre {
         Valid::new(trust).map_err(operator)
     }
 
-    /// Asks governance for new keys of these uses, and of those that wait already; the new keys.
+    /// Asks governance for new keys of these uses, and of those that wait already; the new keys. The present attest key
+    /// signs that, unless it is `lost`.
     ///
     /// # Errors
-    /// A disk that fails.
-    pub fn ask_for_keys(&mut self, uses: &[Rotated]) -> Result<String, Fault> {
+    /// A disk that fails, an attest key that is missing and not said to be lost.
+    pub fn ask_for_keys(&mut self, uses: &[Rotated], lost: bool) -> Result<String, Fault> {
         let _lock = self.lock()?;
         let present = self.registry().party(&Party::Aggregator).map_err(crate::home::refused)?.keys.clone();
         let (folder, mut keys, mut public) = (self.home.keys(), Vec::new(), Vec::new());
@@ -216,7 +217,8 @@ impl Centre {
         let (federation, last) = (self.home.trust.federation.clone(), Vec::new());
         let (proofs, signature) = Default::default();
         let request = RotateRequest { federation, party, replaces, keys: public, last, proofs, signature };
-        let request = request.sign(&keys.iter().collect::<Vec<_>>(), &self.home.key(KeyUse::Attest)?);
+        let attest = if lost { None } else { Some(self.home.key(KeyUse::Attest)?) };
+        let request = request.sign(&keys.iter().collect::<Vec<_>>(), attest.as_ref());
         let request = request.map_err(|e| operator(e.to_string()))?;
         request.check(self.registry()).map_err(|refusal| {
             operator_hint(refusal.to_string(), "name the keys that are to be replaced: key rotate attest|log|transport")

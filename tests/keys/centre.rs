@@ -43,6 +43,37 @@ fn send(world: &World, site: &str) {
 }
 
 #[test]
+fn a_lost_attest_key_is_replaced_by_governance_alone() {
+    let world = with_sites();
+    send(&world, OTHER);
+    let early = Evidence::of(&world);
+    std::fs::remove_file(world.home().join("keys/attest.key")).expect("removes");
+    world.aggregator(&["key", "rotate", "attest"]).fault("operator", &["attest.key"]);
+    let asked = world.aggregator(&["key", "rotate", "attest", "--lost"]).good().out;
+    assert!(asked.ends_with("next: fedaudit-aggregator site rotate aggregator --lost\n"), "{asked}");
+    let before = registry(&world);
+    world.aggregator(&["site", "rotate", "aggregator"]).fault("operator", &["is not signed", "by another way"]);
+    assert_eq!(registry(&world), before, "nothing was signed");
+    world.aggregator(&["site", "rotate", "aggregator", "--lost"]).good();
+    let (registry, _) = exported(&world);
+    let (_, ended) = registry.member(&PublicKey::of(&early.attest).id()).expect("known").ended.clone().expect("ended");
+    assert_eq!(ended.why.to_string(), "lost");
+    // It signs again; what the lost key signed holds, and what it signs from now on does not.
+    let late = Evidence::of(&world);
+    assert_ne!(late.attest.to_bytes(), early.attest.to_bytes());
+    for evidence in [&early, &late] {
+        assert_eq!(judge(&evidence.bytes, &evidence.trust).code, 0);
+    }
+    let (bytes, trust, log) = (late.bytes.clone(), late.trust.clone(), late.log.clone());
+    let forged = Evidence { bytes, trust, attest: early.attest.clone(), log };
+    let verdict = forged.altered(|bundle| forged.forge_report(bundle, &late.figures(), late.claim()));
+    assert!(verdict.code == 1 && verdict.checks.iter().any(|of| of.found.contains("lost by entry")), "{verdict:#?}");
+    // Asked with the key at hand, nothing is lost.
+    world.aggregator(&["key", "rotate", "attest"]).good();
+    world.aggregator(&["site", "rotate", "aggregator", "--lost"]).fault("operator", &["which is not lost"]);
+}
+
+#[test]
 fn the_log_key_changes_and_every_reader_follows() {
     let world = with_sites();
     let daemon = world.federation.start_agent(&name(SITE), false).expect("starts");

@@ -204,7 +204,7 @@ fn nobody_else_asks_for_a_sites_keys() {
         let keys = keys.collect();
         let mut request = RotateRequest { federation, party: party.clone(), replaces, keys, last, proofs, signature };
         edit(&mut request);
-        let request = request.sign(&signing.iter().collect::<Vec<_>>(), attest).expect("encodes");
+        let request = request.sign(&signing.iter().collect::<Vec<_>>(), Some(attest)).expect("encodes");
         Request::Rotate(Some(Box::new(request)))
     };
     let (attest, none) = (key(&world, SITE, "attest"), |_: &mut RotateRequest| {});
@@ -224,6 +224,9 @@ fn nobody_else_asks_for_a_sites_keys() {
     let Request::Rotate(Some(mut unproven)) = asked(&signing, &none, &attest) else { panic!("a request") };
     unproven.proofs.swap(0, 1);
     refused(&of_site, Request::Rotate(Some(unproven)), "possession");
+    let Request::Rotate(Some(mut unsigned)) = asked(&signing, &none, &attest) else { panic!("a request") };
+    unsigned.signature.clear();
+    refused(&of_site, Request::Rotate(Some(unsigned)), "signer");
     assert!(!world.aggregator(&["site", "list"]).good().out.contains("asks for keys"));
     // Nobody takes back what another one asked.
     assert!(matches!(of_site.ask(&asked(&signing, &none, &attest)), Ok(Response::Kept)));

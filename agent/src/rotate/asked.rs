@@ -102,7 +102,7 @@ fn request(site: &mut Site, uses: &[KeyUse]) -> Result<(RotateRequest, String), 
         proofs: Vec::new(),
         signature: Vec::new(),
     };
-    let signed = request.sign(&keys.iter().collect::<Vec<_>>(), &site.key(KeyUse::Attest)?);
+    let signed = request.sign(&keys.iter().collect::<Vec<_>>(), Some(&site.key(KeyUse::Attest)?));
     let signed = signed.map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
     signed.check(site.mirror.registry()).map_err(refused)?;
     Ok((signed, new.join(", ")))

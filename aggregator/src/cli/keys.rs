@@ -21,8 +21,11 @@ pub enum KeyCommand {
         /// Which ones.
         #[arg(value_enum, value_name = "USE", required_unless_present = "cancel")]
         uses: Vec<Rotated>,
+        /// The present attest key is lost: the request goes without its signature.
+        #[arg(long)]
+        lost: bool,
         /// Take the request back, and remove the new keys.
-        #[arg(long, conflicts_with = "uses")]
+        #[arg(long, conflicts_with_all = ["uses", "lost"])]
         cancel: bool,
     },
     /// Put key files under a passphrase: from the file that FEDAUDIT_PASSPHRASE_FILE names, from FEDAUDIT_PASSPHRASE, or typed
@@ -61,9 +64,10 @@ pub fn run(
             open()?.cancel_keys()?;
             say(["the present keys go on".to_owned()])
         }
-        KeyCommand::Rotate { uses, .. } => {
-            let new = open()?.ask_for_keys(&uses)?;
-            say([format!("asked for: {new}"), "next: fedaudit-aggregator site rotate aggregator".to_owned()])
+        KeyCommand::Rotate { uses, lost, .. } => {
+            let new = open()?.ask_for_keys(&uses, lost)?;
+            let flag = if lost { " --lost" } else { "" };
+            say([format!("asked for: {new}"), format!("next: fedaudit-aggregator site rotate aggregator{flag}")])
         }
         KeyCommand::Protect { of } => {
             let (files, _lock) = files(of, home, governance)?;
@@ -143,6 +147,7 @@ pub fn rotate(
 /// Gives a party the keys that it asked for; with `--from` and `--to`, signs that to be published elsewhere.
 pub fn grant(
     name: &Name,
+    lost: bool,
     by_file: ByFile,
     open: impl FnOnce() -> Result<Centre, Fault>,
     governance: &Path,
@@ -150,14 +155,14 @@ pub fn grant(
     let party = if name.as_str() == "aggregator" { Party::Aggregator } else { Party::Site(name.clone()) };
     if let Some(to) = by_file.to {
         let make = |governance: &Governance, basis: &Basis| {
-            let (attestation, new) = governance.sign_asked(basis, party, now())?;
+            let (attestation, new) = governance.sign_asked(basis, party, lost, now())?;
             say([format!("{name} is to have: {new}")])?;
             Ok(Signed::New(attestation))
         };
         return say([by_file::sign(governance, &by_file.from, &to, make)?]);
     }
     let mut centre = open()?;
-    let new = Governance::open(governance, &centre)?.grant(&mut centre, party, now())?;
+    let new = Governance::open(governance, &centre)?.grant(&mut centre, party, lost, now())?;
     cosigned(&mut centre)?;
     say([format!("{name} has from now on: {new}")])
 }

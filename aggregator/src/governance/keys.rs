@@ -61,11 +61,19 @@ impl Governance {
         Ok(true)
     }
 
-    /// Signs the keys that a party of the roster asked for, which are printed so that people can compare them.
+    /// Signs the keys that a party of the roster asked for, which are printed so that people can compare them. `lost`: its
+    /// attest key is, and people know of that.
     ///
     /// # Errors
-    /// Nobody asked, or not by the rules; two different requests.
-    pub fn sign_asked(&self, basis: &Basis, party: Party, now: Time) -> Result<(Attestation, String), Fault> {
+    /// Nobody asked, or not by the rules; two different requests; a request that the attest key did not sign, unless it is
+    /// lost.
+    pub fn sign_asked(
+        &self,
+        basis: &Basis,
+        party: Party,
+        lost: bool,
+        now: Time,
+    ) -> Result<(Attestation, String), Fault> {
         let name = party.name().map_err(refused)?;
         let (mut fit, mut unfit) = (Vec::<&RotateRequest>::new(), None);
         for request in basis.rotations.iter().filter(|request| request.party == party) {
@@ -91,8 +99,19 @@ impl Governance {
             }
         };
         let new = new_keys(request, &basis.registry);
+        if request.is_unsigned() != lost {
+            let (what, hint) = match lost {
+                true => ("is signed by its attest key, which is not lost", "leave --lost out"),
+                false => (
+                    "is not signed: it says that its attest key is lost",
+                    "let its operator say so, and read the new keys out, by another way; then repeat this with --lost",
+                ),
+            };
+            return Err(operator_hint(format!("the request of {name} for {new} {what}"), hint));
+        }
         let (keys, last) = (request.keys.clone(), request.last.clone());
-        let change = Change { party, keys, threshold: None, why: Ending::Rotated, reason: None, last };
+        let why = if lost { Ending::Lost } else { Ending::Rotated };
+        let change = Change { party, keys, threshold: None, why, reason: None, last };
         Ok((self.sign_change(basis, change, now)?, new))
     }
 
@@ -112,9 +131,9 @@ impl Governance {
     ///
     /// # Errors
     /// As [`Governance::sign_asked`], or a disk that fails.
-    pub fn grant(&self, centre: &mut Centre, party: Party, now: Time) -> Result<String, Fault> {
+    pub fn grant(&self, centre: &mut Centre, party: Party, lost: bool, now: Time) -> Result<String, Fault> {
         let lock = centre.lock()?;
-        let (attestation, new) = self.sign_asked(&Basis::of(centre)?, party, now)?;
+        let (attestation, new) = self.sign_asked(&Basis::of(centre)?, party, lost, now)?;
         centre.publish(&attestation, &lock)?;
         Ok(new)
     }

@@ -93,21 +93,26 @@ pub struct RotateRequest {
     pub last: Vec<LastNumber>,
     /// A signature by each of `keys`: proofs of possession.
     pub proofs: Vec<Vec<u8>>,
-    /// The same by its present attest key.
+    /// The same by its present attest key; empty if that is lost, which only the aggregator may say: a site joins anew.
     pub signature: Vec<u8>,
 }
 
 impl RotateRequest {
-    /// Signs what `wanted` asks, whose proofs and signature are not looked at, with every key that is to be and the present
-    /// attest key.
+    /// Signs what is asked, whose proofs and signature are not looked at, with every key that is to be and the present
+    /// attest key, if there is one.
     ///
     /// # Errors
     /// Never for plain values.
-    pub fn sign(mut self, keys: &[&SigningKey], attest: &SigningKey) -> Result<Self, CodecError> {
+    pub fn sign(mut self, keys: &[&SigningKey], attest: Option<&SigningKey>) -> Result<Self, CodecError> {
         let bytes = self.bytes()?;
         self.proofs = keys.iter().map(|key| sign(key, &bytes).to_vec()).collect();
-        self.signature = sign(attest, &bytes).to_vec();
+        self.signature = attest.map_or(Vec::new(), |attest| sign(attest, &bytes).to_vec());
         Ok(self)
+    }
+
+    /// Whether the present attest key does not speak for it, as it is lost: governance must know from elsewhere who asks.
+    pub fn is_unsigned(&self) -> bool {
+        self.signature.is_empty()
     }
 
     fn bytes(&self) -> Result<Vec<u8>, CodecError> {
@@ -139,7 +144,9 @@ impl RotateRequest {
         }
         let bytes = self.bytes().map_err(|e| Refusal::new("possession", "a request", e))?;
         check_proofs(&bytes, &self.keys, &self.proofs)?;
-        match attest.verifies(&bytes, &self.signature) {
+        let replaced = self.keys.iter().all(|key| key.key != attest);
+        let lost = self.is_unsigned() && self.party == Party::Aggregator && replaced;
+        match lost || attest.verifies(&bytes, &self.signature) {
             true => Ok(()),
             false => Err(Refusal::new("signer", "a signature by the party's attest key", "another")),
         }
