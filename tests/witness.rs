@@ -162,7 +162,8 @@ fn sites_take_no_registry_without_a_quorum() {
     command.args(["--home", &home, "run", "--once"]).stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = command.stderr(std::fs::File::create(&log).expect("a file")).spawn().expect("starts");
     let until = Instant::now() + PATIENCE;
-    while !std::fs::read_to_string(&log).expect("reads").contains("not witnessed: witnesses: ") {
+    let waits = |log: &str| log.contains("not witnessed") && log.contains("witnesses: expected");
+    while !waits(&std::fs::read_to_string(&log).expect("reads")) {
         assert!(Instant::now() < until, "{:?}", std::fs::read_to_string(&log));
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -269,7 +269,7 @@ fn continuity_alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("transport-key", "/version", json!(2)),
         ("epoch", "/epoch", json!(1)),
         ("epoch", "/reason", json!("")),
-        ("epoch", "/kept/0", json!({ "log": "ledger", "size": -1 })),
+        ("epoch", "/kept", json!([{ "log": "ledger", "size": -1 }])),
         ("heartbeat", "/journal", json!([])),
         ("heartbeat", "/epoch", json!(0)),
         ("dispute", "/what", json!("lost")),
