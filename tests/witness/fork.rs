@@ -80,6 +80,7 @@ fn judged(before: &Path, first: &Path, second: &Path, trust: &Path, file: &Path)
         assert!(said.code == Some(code) && said.out.contains(what), "{code}, {what}: {said:#?}");
     };
     code(fork(first, first, trust, &[]), 2, "one and the same checkpoint");
+    code(fork(first, first, trust, &[]), 2, "fork");
     code(fork(before, first, trust, &[]), 2, "is missing");
     let proof = file.display().to_string();
     std::fs::write(file, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").expect("writes");
