@@ -2,6 +2,7 @@
 
 use fedaudit_tests::figures;
 use fedaudit_tests::intake::{self, Desk, LOANS_PLAN, SITE};
+use fedaudit_tests::world::{copy, restore};
 use serde_json::{Value, json};
 
 /// Events of a day, half of them granted a loan.
@@ -22,8 +23,8 @@ fn plan(name: &str, every: &str) -> String {
     LOANS_PLAN.replace("loans-may", name).replace("end = \"2026-05-05T00:00:00Z\"\n", &windows)
 }
 
-/// A site that released three days, one by one, with so many events, and was then asked for all of them together.
-fn released(days: [usize; 3]) -> (Desk, String) {
+/// A site that has three days of so many events each, and is asked for them one by one.
+fn daily(days: [usize; 3]) -> Desk {
     let mut desk = Desk::open("listen = \"127.0.0.1:0\"");
     desk.publish(&plan("daily", "every = \"day\"\n"));
     for (day, number) in days.into_iter().enumerate() {
@@ -32,11 +33,56 @@ fn released(days: [usize; 3]) -> (Desk, String) {
     }
     desk.stop();
     desk.world.agent(SITE, &["plan", "accept", "daily"]).good();
-    desk.world.agent(SITE, &["run", "--once"]).good();
+    desk
+}
+
+/// Asks for all days together; what the site's log says.
+fn together(desk: &Desk) -> String {
     desk.publish(&plan("together", ""));
     desk.world.agent(SITE, &["plan", "accept", "together"]).good();
-    let said = desk.world.agent(SITE, &["run", "--once"]).good().err;
+    desk.world.agent(SITE, &["run", "--once"]).good().err
+}
+
+/// A site that released three days, one by one, and was then asked for all of them together.
+fn released(days: [usize; 3]) -> (Desk, String) {
+    let desk = daily(days);
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    let said = together(&desk);
     (desk, said)
+}
+
+/// Kinds of what a plan was answered with.
+fn kinds(desk: &Desk, plan: &str) -> Vec<Value> {
+    let listed = desk.world.agent(SITE, &["release", "list", "--json"]).good().out;
+    let listed: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
+    listed.iter().filter(|of| of["plan"] == plan).map(|of| of["kind"].clone()).collect()
+}
+
+#[test]
+fn a_restored_home_holds_back_what_it_held_back_before() {
+    let desk = daily([80, 40, 3]);
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    let backup = desk.world.scratch("backup");
+    desk.world.agent(SITE, &["backup", &backup.to_string_lossy()]).good();
+    restore(&backup, &desk.home());
+    let said = together(&desk);
+    assert!(said.contains("1 events that only the new one counts"), "{said}");
+    assert_eq!(kinds(&desk, "together"), [json!("abstention")]);
+}
+
+#[test]
+fn a_home_older_than_its_releases_holds_back_what_lies_beside_them() {
+    let desk = daily([80, 40, 3]);
+    let older = desk.world.scratch("older");
+    copy(&desk.home(), &older);
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    restore(&older, &desk.home());
+    desk.world.aggregator(&["site", "epoch", SITE, "--reason", "the disk was lost"]).good();
+    desk.world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(kinds(&desk, "daily"), [json!("release"), json!("release"), json!("release")], "taken back");
+    let said = together(&desk);
+    assert!(!kinds(&desk, "together").contains(&json!("release")), "{said}");
+    assert!(said.contains("together"), "it says so: {said}");
 }
 
 fn report(desk: &Desk, plan: &str) -> Value {

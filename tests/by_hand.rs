@@ -1,6 +1,8 @@
 //! The README's third screen and `docs/by-file.md`, executed as they are written: real programs, real QUIC, a folder a
 //! machine, a shell. Only what the pages declare as a placeholder is filled in.
 
+#[path = "by_hand/beats.rs"]
+mod beats;
 #[path = "by_hand/cosigned.rs"]
 mod cosigned;
 #[path = "by_hand/late.rs"]
@@ -60,7 +62,7 @@ fn a_site_and_governance_without_a_network() {
     let before = logs();
     machines.shell("the aggregator", "fedaudit-aggregator import STICK/outbox --receipts STICK/again").good();
     let again = machines.shell("dept-f", "fedaudit-agent outbox import STICK/again").good();
-    assert!(again.out.contains("0 receipts verified and kept, 1 known before"), "{again:?}");
+    assert!(again.out.contains("0 receipts verified and kept, 2 known before"), "{again:?}");
     assert_eq!(logs(), before, "nothing is logged twice");
     let said = machines.shell("dept-f", "fedaudit-agent outbox export STICK/none").good();
     assert!(said.out.contains("nothing is ready") && !machines.stick().join("none").exists(), "{said:?}");

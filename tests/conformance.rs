@@ -7,6 +7,8 @@
 mod artifacts;
 #[path = "conformance/attestations.rs"]
 mod attestations;
+#[path = "conformance/independent.rs"]
+mod independent;
 #[path = "conformance/logs.rs"]
 mod logs;
 #[path = "conformance/oracle.rs"]
@@ -15,5 +17,7 @@ mod oracle;
 mod schemas;
 #[path = "conformance/specification.rs"]
 mod specification;
+#[path = "conformance/tile_tree.rs"]
+mod tile_tree;
 #[path = "conformance/vectors.rs"]
 mod vectors;

@@ -1,7 +1,7 @@
 //! The main job, from one command: six departments as processes, a verified report, and its figures against others' software.
 
 use fedaudit_core::report::{Report, SimpsonFigures};
-use fedaudit_tests::{figures, run};
+use fedaudit_tests::{figures, readme, run};
 use serde_json::Value;
 use std::path::Path;
 
@@ -57,18 +57,8 @@ fn readme_is_true(printed: &str) {
     let readme = include_str!("../README.md");
     let shown = readme.lines().skip_while(|line| !line.starts_with("    federation ucb-admissions"));
     let shown = shown.take_while(|line| line.is_empty() || line.starts_with("    ")).map(|line| line.trim_start());
-    let same_each_time = |line: &str| {
-        let word = |word: &str| {
-            let digest = word.contains(|c: char| c.is_ascii_hexdigit())
-                && word.split('/').any(|part| part.trim_end_matches(',').len() == 64);
-            let measured = ["bytes)", " s in all", "verified in"].iter().any(|unit| line.contains(unit));
-            let number = measured && word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
-            if digest || number { "*".to_owned() } else { word.to_owned() }
-        };
-        line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
-    };
     let lines = |lines: &mut dyn Iterator<Item = &str>| {
-        let mut lines: Vec<_> = lines.map(same_each_time).filter(|line| !line.is_empty()).collect();
+        let mut lines: Vec<_> = lines.map(readme::same_each_time).filter(|line| !line.is_empty()).collect();
         lines.sort();
         lines
     };

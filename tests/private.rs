@@ -200,6 +200,8 @@ fn the_same_counts_leave_with_the_same_noise_after_a_restore() {
     std::fs::copy(home.join("keys/note.key"), restored.join("noise.key")).expect("copies");
     agent(&restored, &["release", "show", JANUARY]).fault("site", &["not the key that this site's ledger names"]);
     std::fs::copy(home.join("noise.key"), restored.join("noise.key")).expect("copies");
+    // As if it had reached the aggregator, which knows of nothing later.
+    std::fs::copy(home.join("fence.json"), restored.join("fence.json")).expect("copies");
 
     let shown = agent(&home, &["release", "show", JANUARY]).good().out;
     assert!(shown.contains("as counts with noise add up; no exact number leaves"), "{shown}");

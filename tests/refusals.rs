@@ -34,8 +34,9 @@ struct Hostile {
 impl Hostile {
     fn new() -> Hostile {
         let world = World::new(&["dept-a", "dept-b", "dept-c"]);
-        world.ship("dept-a");
         world.enrol("dept-b");
+        // What is forged after its releases then names a registry that holds `dept-b`'s keys.
+        world.ship("dept-a");
         let client = Client::of_site(&world, "dept-b");
         assert!(matches!(client.ask(&hello("dept-b")), Ok(Response::Hello(_))), "the link is up");
         let forger = Forger::new(&world, "dept-b", "dept-a");

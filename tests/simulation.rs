@@ -8,6 +8,12 @@ mod abstain;
 #[path = "simulation/world.rs"]
 mod world;
 
+use fedaudit_aggregator::centre::Centre;
+use fedaudit_core::codec;
+use fedaudit_core::fault::Fault;
+use fedaudit_core::key::PublicKey;
+use fedaudit_core::time::Time;
+use fedaudit_link::protocol::Response;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use world::World;
@@ -69,6 +75,13 @@ fn run(seed: u64) {
     }
     world.finish();
     world.check_report(&format!("seed {seed}: {operations:?}"));
+}
+
+/// What the daemon answers to a frame, as a group of its own.
+fn answer(centre: &mut Centre, peer: &PublicKey, frame: &[u8], now: Time) -> Result<Response, Fault> {
+    let request = codec::decode(frame).expect("a request of this protocol");
+    let lock = centre.lock()?;
+    centre.take(peer, request, Some(&lock), now).map_err(|halted| halted.0)
 }
 
 #[test]

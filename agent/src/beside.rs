@@ -15,6 +15,7 @@ use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::plan::Plan;
+use fedaudit_core::roster::journal_origin;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +141,9 @@ pub(crate) fn recoded(site: &mut Site, question: &Question, thaw: &mut Thaw) -> 
             continue;
         }
         let release = verified(site, &of)?;
+        if let Some(why) = lost(site, &other, &release)? {
+            return Ok(Some(why));
+        }
         thaw.need(site, &theirs, of.window)?;
         thaw.need(site, contract, *window)?;
         let [predictions, outcomes] = contract.journal_logs();
@@ -177,6 +181,13 @@ pub(crate) fn check(
     // Where nothing is hidden, nothing can be told by subtraction.
     if plans.len() < 2 || plans.iter().all(|of| of.k == 1) {
         return Ok(None);
+    }
+    for of in &plans {
+        for release in &of.releases {
+            if let Some(why) = lost(site, &of.plan, release)? {
+                return Ok(Some(why));
+            }
+        }
     }
     let texts: Vec<Vec<&ReleaseText>> = plans.iter().map(Standing::texts).collect();
     let mut released: Vec<_> = plans.iter().zip(&texts).map(|(of, texts)| (&*of.plan, texts.clone())).collect();
@@ -294,6 +305,28 @@ fn verified(site: &Site, of: &Listed) -> Result<VerifiedRelease, Fault> {
         || Fault::new(Blame::Site, format!("outbox.sqlite lost release {}", of.envelope), "restore it from a backup");
     let release = site.outbox.of(&of.envelope)?.ok_or_else(lost)?;
     verify::release(&release.envelope, &release.artifact, site.mirror.registry()).map_err(refused)
+}
+
+/// Why a release of an earlier epoch cannot be counted again: records below its checkpoints were lost, and others may stand
+/// in their place. What it has in common with another release nobody can tell any more. None if they are all there.
+fn lost(site: &mut Site, plan: &Plan, release: &VerifiedRelease) -> Result<Option<String>, Fault> {
+    let claim = release.claim();
+    if claim.epoch == site.enrolment.epoch {
+        return Ok(None);
+    }
+    let base = journal_origin(&site.enrolment.federation, &claim.site, claim.epoch, "");
+    for then in release.journal() {
+        let log = then.origin.strip_prefix(&base).unwrap_or(&then.origin).to_owned();
+        let has = site.journal.size(&log)?;
+        if has < then.size || site.journal.checkpoint(&log, then.size, &then.origin)?.root != then.root {
+            return Ok(Some(format!(
+                "plan {} released {} in epoch {} from {} records of {log}; epoch {} did not keep them all, so nobody can \
+                 count what the two have in common",
+                plan.plan, claim.window, claim.epoch, then.size, site.enrolment.epoch
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn sizes(release: &VerifiedRelease) -> [u64; 2] {

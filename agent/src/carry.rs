@@ -6,17 +6,20 @@
 use crate::close::close_due;
 use crate::desk::Desk;
 use crate::drive::{self, Ask, named_checkpoints};
+use crate::fence;
+use crate::heartbeat::{self, beat_if_due};
 use crate::home::{Enrolment, Home, Invitation};
 use crate::join::{check_trust, request};
 use crate::leave::{leaving, listed};
-use crate::outbox::{Listed, Outgoing, State};
+use crate::mine;
+use crate::outbox::{Beat, Listed, Outgoing, State};
 use crate::ship::Shipper;
 use crate::site::Site;
 use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::PARCEL_BYTES;
-use fedaudit_core::note::LogProof;
+use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::parcel::{
     Answer, Bytes, Content, Document, Join, Outbox, Outcome, Proof, Receipt, Receipts, RegistryText,
 };
@@ -36,8 +39,8 @@ const RELEASES: usize = 100;
 ///
 /// # Errors
 /// A token that expired, a home that joined elsewhere, a file that cannot be written.
-pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result<Enrolment, Fault> {
-    let (enrolment, request) = request(home, token, now)?;
+pub fn join_by_file(home: &Home, token: &Token, new_keys: bool, out: &Path, now: Time) -> Result<Enrolment, Fault> {
+    let (enrolment, request, _) = request(home, token, new_keys, now)?;
     let bytes = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
     write_parcel(out, &token.federation, Content::Join(Join { request: Bytes(bytes) }))?;
     if home.enrolment().is_err() {
@@ -46,7 +49,8 @@ pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result
     Ok(enrolment)
 }
 
-/// Closes what is due, and writes every release without a receipt that may leave into a file; what was done, a line each.
+/// Closes what is due, and writes every release without a receipt that may leave into a file, and a heartbeat if one is due;
+/// what was done, a line each.
 ///
 /// A release stays ready until its receipt comes back; exporting again does no harm. What the steward holds stays here.
 ///
@@ -55,7 +59,14 @@ pub fn join_by_file(home: &Home, token: &Token, out: &Path, now: Time) -> Result
 pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fault> {
     // A daemon that runs closes windows itself.
     if let Ok(_run) = Lock::try_acquire(&site.home.run_lock()) {
+        site.standing.clear()?;
         close_due(site, now)?;
+    }
+    beat_if_due(site, now)?;
+    let beat = site.outbox.pending_beat()?;
+    if let Some(beat) = &beat {
+        // What a crash left out: the fence names it before it leaves.
+        fence::record_beat(site, beat.sequence, &heartbeat::named(beat)?)?;
     }
     let releases = site.outbox.releases()?;
     let listed = listed(site)?;
@@ -67,7 +78,7 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     let stay = (!held.is_empty()).then_some(stay);
     let waiting = Desk::read(site)?.waiting().count();
     let waits = (waiting > 0).then(|| format!("{waiting} not signed yet, for they wait for approval: release list"));
-    if ready.is_empty() {
+    if ready.is_empty() && beat.is_none() {
         let nothing = "nothing is ready to leave; no file was written".to_owned();
         return Ok([nothing].into_iter().chain(stay).chain(waits).collect());
     }
@@ -89,16 +100,18 @@ pub fn export(site: &mut Site, out: &Path, now: Time) -> Result<Vec<String>, Fau
     });
     // What is held now may have been brought there before it was.
     let waiting: Vec<&Outgoing> = ready.iter().chain(&held).copied().collect();
-    let proofs = proofs(site, &releases, &waiting)?;
+    let proofs = proofs(site, &releases, &waiting, beat.as_ref())?;
+    let and = if beat.is_some() { " and a heartbeat" } else { "" };
     let documents = ready.iter().map(|release| Document::new(release.envelope.clone(), release.artifact.clone()));
     let content = Content::Outbox(Outbox {
         site: site.enrolment.site.clone(),
         seen: site.outbox.seen()?,
         releases: documents.collect(),
         proofs,
+        heartbeat: beat.map(|beat| Document::new(beat.envelope, beat.artifact)),
     });
     write_parcel(out, &site.enrolment.federation, content)?;
-    let mut said = vec![format!("{} releases in {}", ready.len(), out.display())];
+    let mut said = vec![format!("{} releases{and} in {}", ready.len(), out.display())];
     if ready.len() < all {
         said.push(format!("{} more do not fit: export again when the receipts for these are in", all - ready.len()));
     }
@@ -131,20 +144,29 @@ fn in_order<'a>(site: &Site, ready: Vec<&'a Outgoing>) -> Result<Vec<&'a Outgoin
 }
 
 /// Proofs between all checkpoints that the aggregator may hold when it comes to one of `waiting`: the last that it surely
-/// has, and those of the releases that wait, some of which an earlier export may have brought there.
-fn proofs(site: &mut Site, releases: &[Outgoing], waiting: &[&Outgoing]) -> Result<Vec<Proof>, Fault> {
+/// has, and those of the releases and of the heartbeat that wait, some of which an earlier export may have brought there.
+fn proofs(
+    site: &mut Site,
+    releases: &[Outgoing],
+    waiting: &[&Outgoing],
+    beat: Option<&Beat>,
+) -> Result<Vec<Proof>, Fault> {
     let mut sizes: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
     let mut received: BTreeMap<String, u64> = BTreeMap::new();
+    let mut has = site.outbox.received_beat()?.as_ref().map_or(Ok(Vec::new()), heartbeat::named)?;
     for release in releases.iter().filter(|release| release.state == State::Received) {
-        for checkpoint in named_checkpoints(site, release)? {
-            let known = received.entry(checkpoint.origin).or_default();
-            *known = (*known).max(checkpoint.size);
-        }
+        has.extend(named_checkpoints(site, release)?);
     }
+    for checkpoint in has {
+        let known = received.entry(checkpoint.origin).or_default();
+        *known = (*known).max(checkpoint.size);
+    }
+    let mut named = beat.map_or(Ok(Vec::new()), heartbeat::named)?;
     for release in waiting {
-        for checkpoint in named_checkpoints(site, release)? {
-            sizes.entry(checkpoint.origin).or_default().insert(checkpoint.size);
-        }
+        named.extend(named_checkpoints(site, release)?);
+    }
+    for checkpoint in named {
+        sizes.entry(checkpoint.origin).or_default().insert(checkpoint.size);
     }
     let mut proofs = Vec::new();
     for (origin, mut sizes) in sizes {
@@ -199,6 +221,9 @@ fn greeted(site: &mut Site, seen: Vec<String>, now: Time) -> Result<Shipper, Fau
     if let Some(registry) = site.outbox.seen_of(&origin)? {
         let welcome = Welcome { protocol: PROTOCOL, software: "a parcel".to_owned(), registry, seen };
         drive::hear(site, &mut shipper, &Ask::hello(), Response::Hello(welcome), now, 0.0)?;
+        if let Some(fault) = shipper.doubted() {
+            return Err(fault);
+        }
     }
     Ok(shipper)
 }
@@ -236,6 +261,18 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
         site.outbox.releases()?.into_iter().map(|release| (Digest::of(&release.envelope), release)).collect();
     let (mut new, mut known, mut refused) = (0, 0, None);
     for Answer { envelope, result } in receipts.answers {
+        if let Some(beat) = site.outbox.last_beat()?.filter(|beat| Digest::of(&beat.envelope) == envelope) {
+            match result {
+                Outcome::Receipt(_) if beat.receipt.is_some() => known += 1,
+                Outcome::Receipt(receipt) => {
+                    let response = answer(mine::beats_seen(site)?, receipt)?;
+                    drive::hear(site, &mut shipper, &Ask::heartbeat(beat), response, now, 0.0)?;
+                    new += 1;
+                }
+                Outcome::Refused(reason) => _ = refused.get_or_insert((format!("heartbeat {}", beat.sequence), reason)),
+            }
+            continue;
+        }
         let Some(release) = releases.remove(&envelope) else {
             let what = format!("an answer to {envelope}, which this home never signed");
             let hint = "if this home was restored from an older copy, restore the newest one";
@@ -244,41 +281,38 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
         match result {
             Outcome::Receipt(_) if release.state == State::Received => known += 1,
             Outcome::Receipt(receipt) => {
-                let response = answer(site, &release, receipt)?;
+                let response = answer(drive::plan_seen(site, &release.plan)?, receipt)?;
                 drive::hear(site, &mut shipper, &Ask::release(release), response, now, 0.0)?;
                 new += 1;
             }
             Outcome::Refused(reason) => {
-                refused.get_or_insert((release, reason));
+                refused.get_or_insert((format!("release {} of {}", release.sequence, release.window), reason));
             }
         }
     }
     let said = format!("{new} receipts verified and kept, {known} known before");
     match refused {
         None => Ok(vec![said]),
-        Some((release, reason)) => {
+        Some((document, reason)) => {
             let what = format!(
-                "{said}; the file says that release {} of {} was refused: {}: expected {}, found {}",
-                release.sequence, release.window, reason.check, reason.expected, reason.found
+                "{said}; the file says that {document} was refused: {}: expected {}, found {}",
+                reason.check, reason.expected, reason.found
             );
-            let hint = format!("{}; nobody signs a refusal, so this home still offers the release", reason.hint);
+            let hint = format!("{}; nobody signs a refusal, so this home still offers it", reason.hint);
             Err(Fault::new(reason.blame, what, hint))
         }
     }
 }
 
-/// The receipt as the answer to a submission of now: it leads on from what this home has seen of the plan's log, or to
-/// the very checkpoint that it has seen.
-fn answer(site: &Site, release: &Outgoing, receipt: Receipt) -> Result<Response, Fault> {
-    let seen = drive::plan_seen(site, &release.plan)?;
+/// The receipt as the answer to a submission of now: it leads on from what this home has seen of the log, or to the very
+/// checkpoint that it has seen.
+fn answer(seen: Option<Checkpoint>, receipt: Receipt) -> Result<Response, Fault> {
     let Receipt { proof, from, mut consistency } = receipt;
     if let Some(seen) = seen.filter(|seen| seen.size != from) {
         let note = LogProof::parse(&proof).map(|proof| proof.checkpoint).unwrap_or_default();
         if note.lines().nth(1) != Some(&seen.size.to_string()) {
-            let what = format!(
-                "a receipt that leads on from {from} entries of the plan's log; this home has seen {}",
-                seen.size
-            );
+            let what =
+                format!("a receipt that leads on from {from} entries of its log; this home has seen {}", seen.size);
             let hint = "export the outbox again and have it imported again: that gives fresh receipts";
             return Err(Fault::new(Blame::Operator, what, hint));
         }

@@ -2,8 +2,10 @@
 
 mod import;
 mod journal;
+mod key;
 mod outbox;
 mod plan;
+mod report;
 mod status;
 
 use crate::carry::join_by_file;
@@ -57,6 +59,9 @@ enum Command {
     Join {
         /// The token; `-` reads it from standard input, which keeps it out of the list of processes.
         token: String,
+        /// Have all keys of this site replaced, which is in the roster: they are lost, or were revoked.
+        #[arg(long)]
+        new_keys: bool,
         /// Write the request into this file instead of sending it, and carry it to the aggregator: import FILE.
         #[arg(long)]
         to: Option<PathBuf>,
@@ -78,6 +83,9 @@ enum Command {
     /// What this site signed about plans.
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// Reports on plans that this site released under.
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// The journal.
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -86,6 +94,9 @@ enum Command {
         /// The subject, as the site's systems call them; `-` reads it from standard input.
         subject: String,
     },
+    /// This site's keys.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
@@ -137,7 +148,9 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             say!("next: fedaudit-agent join TOKEN");
             Ok(())
         }
-        Command::Join { token, to } => join_with(&Home::open(&cli.home)?, &token, to.as_deref()).await,
+        Command::Join { token, new_keys, to } => {
+            join_with(&Home::open(&cli.home)?, &token, new_keys, to.as_deref()).await
+        }
         Command::Run { once } => {
             logging();
             let site = Site::open(Home::open(&cli.home)?)?;
@@ -158,8 +171,10 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             let mut site = Site::open(Home::open(&cli.home)?)?;
             releases::run(&mut site, &command, now())
         }
+        Command::Report(command) => report::run(Site::open(Home::open(&cli.home)?)?, command).await,
         Command::Journal(command) => journal::run(command, Home::open(&cli.home)?),
         Command::Erase { subject } => journal::erase(Site::open(Home::open(&cli.home)?)?, &subject),
+        Command::Key(command) => key::run(Home::open(&cli.home)?, command).await,
         Command::Outbox(command) => outbox::run(command, Home::open(&cli.home)?),
         Command::Backup { dir, without_keys } => {
             let done = crate::backup::backup(&Home::open(&cli.home)?, &dir, !without_keys)?;
@@ -175,7 +190,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
     }
 }
 
-async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fault> {
+async fn join_with(home: &Home, token: &str, new_keys: bool, to: Option<&Path>) -> Result<(), Fault> {
     let mut text = token.to_owned();
     if token == "-" {
         text.clear();
@@ -186,12 +201,12 @@ async fn join_with(home: &Home, token: &str, to: Option<&Path>) -> Result<(), Fa
     let token =
         Token::parse(&text).map_err(|e| Fault::new(Blame::Input, e, "copy the whole token that governance gave"))?;
     if let Some(to) = to {
-        let enrolment = join_by_file(home, &token, to, now())?;
+        let enrolment = join_by_file(home, &token, new_keys, to, now())?;
         say!("{} asks to join {}: {}", enrolment.site, enrolment.federation, to.display());
         say!("next: carry it to the aggregator, fedaudit-aggregator import FILE; then bring its registry back");
         return Ok(());
     }
-    let enrolment = join(home, &token, now()).await?;
+    let enrolment = join(home, &token, new_keys, now()).await?;
     say!(
         "asked to join {} as {}; governance approves it with: site approve {}",
         enrolment.federation,

@@ -1,7 +1,7 @@
 //! Closing a window: journal -> aggregate -> release -> attestation -> outbox.
 //!
 //! Crash order: (1) pads fill the journal's blocks, (2) the signed bytes are durable in the outbox as `prepared`, (3) the
-//! ledger names them, (4) they are `ready` to be sent. A crash before (2) leaves nothing but pads, and the window is closed
+//! ledger names them, and the fence, (4) they are `ready` to be sent. A crash before (2) leaves nothing but pads, and the window is closed
 //! anew; after (2) the same bytes go on, by [`recover`], which every run begins with. Nothing is ever signed twice.
 //!
 //! Of a plan that was accepted with review, a window is drafted instead, and signed once the steward approved it: see
@@ -13,10 +13,13 @@
 use crate::abstain::{stand, standing};
 use crate::beside::{self, Others};
 use crate::desk;
+use crate::epoch;
+use crate::fence;
 use crate::home::{Enrolment, SOFTWARE};
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Listed, Outgoing, State};
 use crate::privacy;
+use crate::rotate;
 use crate::site::{Decision, Site, refused};
 use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::contract::Contract;
@@ -43,8 +46,13 @@ use std::collections::BTreeSet;
 /// A journal or outbox that fails; an outbox that lacks a release which the ledger names. What was closed before stays
 /// closed.
 pub fn close_due(site: &mut Site, now: Time) -> Result<usize, Fault> {
+    epoch::begin(site)?;
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(0) };
     recover(site)?;
+    // Before contact nobody knows; after it, `run` says what is wrong.
+    if site.standing.clear().is_err() || rotate::waits(&site.home)? {
+        return Ok(0);
+    }
     let desk = desk::recheck(site, now)?;
     let abstained = standing(site)?;
     let accepted = site.decisions()?.into_iter().filter(|(_, decision)| !matches!(decision, Decision::Refused(_)));
@@ -108,13 +116,18 @@ pub(crate) fn kept_back(
 /// # Errors
 /// A journal or outbox that fails.
 pub fn recover(site: &mut Site) -> Result<(), Fault> {
+    // Whoever waited for the lock signs with the keys that hold now.
+    site.reload_mirror()?;
     let prepared = site.outbox.prepared()?;
     if prepared.is_empty() {
         return Ok(());
     }
     let mut named = BTreeSet::new();
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { envelope, .. } | LedgerEntry::Abstained { envelope, .. } = entry {
+        if let LedgerEntry::Released { envelope, .. }
+        | LedgerEntry::Abstained { envelope, .. }
+        | LedgerEntry::Disputed { envelope, .. } = entry
+        {
             named.insert(envelope);
         }
         Ok(())
@@ -124,6 +137,7 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
     if !entries.is_empty() {
         site.journal.append(&entries, &mut site.rng)?;
     }
+    fence::record(site, &prepared)?;
     prepared.iter().try_for_each(|release| site.outbox.mark_ready(&Digest::of(&release.envelope)))
 }
 
@@ -132,16 +146,26 @@ fn ledger_entry(of: &Outgoing) -> LedgerEntry {
     match of.kind {
         Kind::Release => LedgerEntry::Released { plan, window, sequence, envelope, salt: of.salt },
         Kind::Abstention => LedgerEntry::Abstained { plan, window, sequence, envelope },
+        Kind::Dispute => LedgerEntry::Disputed { plan, window, sequence, envelope },
     }
 }
 
 /// An outbox older than the ledger would have a window signed a second time: the ledger is asked first.
 pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
     let kept: BTreeSet<_> = site.outbox.list()?.into_iter().map(|release| release.envelope).collect();
-    let mut lost = None;
+    let (mut lost, mut void) = (None, BTreeSet::new());
     site.journal.ledger(|_, entry| {
-        if let LedgerEntry::Released { window, envelope, .. } | LedgerEntry::Abstained { window, envelope, .. } = entry
+        if let LedgerEntry::Lost { envelope } = entry {
+            void.insert(envelope);
+        }
+        Ok(())
+    })?;
+    site.journal.ledger(|_, entry| {
+        if let LedgerEntry::Released { window, envelope, .. }
+        | LedgerEntry::Abstained { window, envelope, .. }
+        | LedgerEntry::Disputed { window, envelope, .. } = entry
             && !kept.contains(&envelope)
+            && !void.contains(&envelope)
         {
             lost.get_or_insert(window);
         }
@@ -151,7 +175,7 @@ pub(crate) fn check_outbox(site: &mut Site) -> Result<(), Fault> {
         None => Ok(()),
         Some(window) => {
             let what = format!(
-                "outbox.sqlite lacks the release or abstention of {window} that the ledger names: it is older than the journal"
+                "outbox.sqlite lacks the release, abstention or dispute of {window} that the ledger names: it is older than the journal"
             );
             Err(Fault::new(Blame::Site, what, "restore the newest outbox.sqlite; nothing is signed until then"))
         }
@@ -288,7 +312,12 @@ pub(crate) fn hid(artifact: Digest, reasons: &[Reason]) -> Vec<LedgerEntry> {
 const REASONS: usize = 3_000;
 
 /// Number and envelope before it of the next document within this site and a plan.
+///
+/// # Errors
+/// A home that may sign nothing new, or whose next keys wait.
 pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Digest>), Fault> {
+    site.standing.clear()?;
+    rotate::check(&site.home)?;
     let last = site.outbox.last_of(plan)?;
     Ok(last.map_or((0, None), |last| (last.sequence + 1, Some(Digest::of(&last.envelope)))))
 }

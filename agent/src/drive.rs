@@ -1,16 +1,19 @@
 //! Drives the [`Shipper`] with a site's home: builds requests, keeps what was verified.
 
+use crate::compare;
 use crate::home::SOFTWARE;
 use crate::leave::{leaving, listed};
-use crate::outbox::{Kind, Outgoing};
+use crate::outbox::{Beat, Kind, Outgoing};
 use crate::ship::{Asked, Keep, Shipper, Step};
 use crate::site::{Site, refused};
+use crate::{epoch, fence, heartbeat, mine, rotate};
 use fedaudit_core::codec;
+use fedaudit_core::envelope::Claimed;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::{journal_origin, plan_origin, registry_origin};
+use fedaudit_core::roster::{Party, heartbeats_origin, journal_origin, plan_origin, registry_origin};
 use fedaudit_core::time::{SECOND_NS, Time};
 use fedaudit_core::verify;
 use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Request, Response, Submission};
@@ -21,32 +24,49 @@ pub struct Ask {
     /// The frame to send.
     pub frame: Vec<u8>,
     release: Option<Outgoing>,
+    beat: Option<Beat>,
 }
 
 impl Ask {
     /// A hello, as if it had been sent.
     pub(crate) fn hello() -> Ask {
-        Ask { step: Step::Hello, frame: Vec::new(), release: None }
+        Ask { step: Step::Hello, frame: Vec::new(), release: None, beat: None }
     }
 
     /// A question for registry entries, as if it had been sent.
     pub(crate) fn registry(from: u64) -> Ask {
-        Ask { step: Step::Registry(from), frame: Vec::new(), release: None }
+        Ask { step: Step::Registry(from), frame: Vec::new(), release: None, beat: None }
     }
 
     /// A release, as if it had been sent.
     pub(crate) fn release(release: Outgoing) -> Ask {
-        Ask { step: Step::Submit, frame: Vec::new(), release: Some(release) }
+        Ask { step: Step::Submit, frame: Vec::new(), release: Some(release), beat: None }
+    }
+
+    /// A heartbeat, as if it had been sent.
+    pub(crate) fn heartbeat(beat: Beat) -> Ask {
+        Ask { step: Step::Heartbeat, frame: Vec::new(), release: None, beat: Some(beat) }
     }
 }
 
 /// A link for `site`.
 ///
 /// # Errors
-/// A note key that cannot be read, or is not the one that the site was enrolled with.
+/// Never.
 pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
-    let note_key = PublicKey::of(&site.key(KeyUse::Note)?);
-    Ok(Shipper::new(note_key, i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
+    Ok(Shipper::new(note_keys(site), i64::from(site.home.config.poll_seconds).saturating_mul(SECOND_NS)))
+}
+
+/// The keys that sign this site's checkpoints, or signed them; of a home that has not seen itself in the roster, its own.
+fn note_keys(site: &Site) -> Vec<PublicKey> {
+    let party = Party::Site(site.enrolment.site.clone());
+    let mut keys = site.mirror.registry().keys_of(&party, KeyUse::Note);
+    if let Ok(own) = site.home.key(KeyUse::Note).map(|key| PublicKey::of(&key))
+        && !keys.contains(&own)
+    {
+        keys.push(own);
+    }
+    keys
 }
 
 /// What to do next.
@@ -55,7 +75,8 @@ pub fn shipper(site: &Site) -> Result<Shipper, Fault> {
 /// An outbox or journal that cannot be read.
 pub fn next(site: &mut Site, shipper: &Shipper, now: Time) -> Result<Step, Fault> {
     let ready = shipper.is_up() && !leaving(&listed(site)?).is_empty();
-    Ok(shipper.next(ready, site.mirror.registry().size(), now))
+    let beat = shipper.is_settled() && site.outbox.pending_beat()?.is_some();
+    Ok(shipper.next(ready, beat, site.mirror.registry().size(), now))
 }
 
 /// The request for a step that sends one; none if what was to be sent is held by now.
@@ -63,9 +84,25 @@ pub fn next(site: &mut Site, shipper: &Shipper, now: Time) -> Result<Step, Fault
 /// # Errors
 /// A journal or outbox that fails.
 pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>, Fault> {
-    let mut release = None;
+    let (mut release, mut beat) = (None, None);
     let request = match &step {
+        Step::Mine => Request::Mine(mine::have(site)?),
+        Step::Heartbeat => {
+            let Some(next) = site.outbox.pending_beat()? else { return Ok(None) };
+            let (envelope, artifact) = (next.envelope.clone(), next.artifact.clone());
+            let named = heartbeat::named(&next)?;
+            // What a crash left out: the fence names it before it leaves.
+            fence::record_beat(site, next.sequence, &named)?;
+            let journal = proofs(site, shipper, named)?;
+            beat = Some(next);
+            let plan_seen = mine::beats_seen(site)?.map_or(0, |seen| seen.size);
+            Request::Heartbeat(Box::new(Submission { envelope, artifact, journal, plan_seen }))
+        }
         Step::Registry(from) => Request::Registry { from: *from },
+        Step::Reports(plan, from) => {
+            let seen = plan_seen(site, plan)?.map_or(0, |seen| seen.size);
+            Request::Reports { plan: *plan, from: *from, seen }
+        }
         Step::Submit => {
             let listed = listed(site)?;
             let Some(first) = leaving(&listed).first().copied() else { return Ok(None) };
@@ -82,25 +119,32 @@ pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>
         }),
     };
     let frame = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
-    Ok(Some(Ask { step, frame, release }))
+    Ok(Some(Ask { step, frame, release, beat }))
 }
 
 fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Submission, Fault> {
+    let named = named_checkpoints(site, next)?;
+    let journal = proofs(site, shipper, named)?;
+    let plan_seen = plan_seen(site, &next.plan)?.map_or(0, |seen| seen.size);
+    Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
+}
+
+/// For each of the journal's checkpoints the proof between it and what the aggregator has seen.
+fn proofs(site: &mut Site, shipper: &Shipper, named: Vec<Checkpoint>) -> Result<Vec<Consistency>, Fault> {
     let mut journal = Vec::new();
-    for checkpoint in named_checkpoints(site, next)? {
+    for checkpoint in named {
         let Some(seen) = shipper.journals().get(&checkpoint.origin) else { continue };
         let (old, new) = (seen.size.min(checkpoint.size), seen.size.max(checkpoint.size));
         let log = log_of(site, &checkpoint.origin);
         let hashes = site.journal.consistency(&log, old, new)?;
         journal.push(Consistency { origin: checkpoint.origin, old, new, hashes });
     }
-    let plan_seen = plan_seen(site, &next.plan)?.map_or(0, |seen| seen.size);
-    Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
+    Ok(journal)
 }
 
-/// The journal checkpoints that a release of this site names; an abstention names none.
+/// The journal checkpoints that a release of this site names; others name none.
 pub(crate) fn named_checkpoints(site: &Site, release: &Outgoing) -> Result<Vec<Checkpoint>, Fault> {
-    if release.kind == Kind::Abstention {
+    if release.kind != Kind::Release {
         return Ok(Vec::new());
     }
     let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
@@ -114,10 +158,12 @@ pub(crate) fn log_of(site: &Site, origin: &str) -> String {
 }
 
 pub(crate) fn plan_seen(site: &Site, plan: &Digest) -> Result<Option<Checkpoint>, Fault> {
-    let origin = plan_origin(&site.enrolment.federation, plan);
-    let Some(note) = site.outbox.seen_of(&origin)? else { return Ok(None) };
-    let key = site.mirror.log_key().map_err(refused)?;
-    let opened = Checkpoint::open(note.as_bytes(), &origin, &key);
+    seen_of(site, &plan_origin(&site.enrolment.federation, plan))
+}
+
+pub(crate) fn seen_of(site: &Site, origin: &str) -> Result<Option<Checkpoint>, Fault> {
+    let Some(note) = site.outbox.seen_of(origin)? else { return Ok(None) };
+    let opened = site.mirror.registry().open_checkpoint(note.as_bytes(), origin);
     let hint = "outbox.sqlite is damaged: restore this home as a whole from its newest backup";
     opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), hint))
 }
@@ -141,7 +187,14 @@ pub fn hear(
             let asked = Asked::Submit { envelope: &release.envelope, origin: &origin, seen };
             shipper.heard(response, asked, &site.mirror, now, jitter)?
         }
+        (Step::Heartbeat, _) => return hear_beat(site, shipper, ask, response, (now, jitter)),
+        (Step::Mine, _) => shipper.heard(response, Asked::Mine, &site.mirror, now, jitter)?,
         (Step::Registry(_), _) => shipper.heard(response, Asked::Registry, &site.mirror, now, jitter)?,
+        (Step::Reports(plan, from), _) => {
+            let origin = plan_origin(&site.enrolment.federation, plan);
+            let seen = plan_seen(site, plan)?;
+            shipper.heard(response, Asked::Reports { origin: &origin, from: *from, seen }, &site.mirror, now, jitter)?
+        }
         _ => {
             let base = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
             let journal = &mut site.journal;
@@ -156,16 +209,39 @@ pub fn hear(
             heard.map_err(|fault| if shipper.is_pending() { pending(&site.enrolment.site) } else { fault })?
         }
     };
+    keep_what(site, shipper, ask, keep, (now, jitter))?;
+    go_on(site, shipper, ask, now, jitter)
+}
+
+/// Keeps what was verified.
+fn keep_what(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    ask: &Ask,
+    keep: Keep,
+    (now, jitter): (Time, f64),
+) -> Result<(), Fault> {
     match (keep, &ask.release) {
         (Keep::Registry { from, entries, note, mirror }, _) => {
             let origin = registry_origin(&site.enrolment.federation);
             site.outbox.keep_registry(from, &entries, &origin, &note)?;
             site.mirror = *mirror;
         }
+        (Keep::Mine(logged), _) => {
+            mine::take(site, shipper, &logged).inspect_err(|_| shipper.down(now, jitter))?;
+        }
         (Keep::Receipt { proof, origin, note }, Some(release)) => {
             let checkpoints = named_checkpoints(site, release)?;
             site.outbox.mark_received(&Digest::of(&release.envelope), &proof, &origin, &note)?;
             shipper.journal_seen(checkpoints);
+        }
+        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "epoch" && earlier(site, release) => {
+            tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
+            epoch::give_up(site, release)?;
+        }
+        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
+            tracing::warn!(window = %release.window, "signed by a key that has ended and never received: answered anew");
+            epoch::give_up(site, release)?;
         }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
@@ -174,6 +250,80 @@ pub fn hear(
                 release.sequence, release.window, refused.refusal
             );
             return Err(Fault::new(refused.blame, what, refused.hint));
+        }
+        (Keep::Report(report), _) => {
+            if let Step::Reports(plan, _) = &ask.step {
+                compare::take(site, plan, &report, now)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What the registry, and the aggregator's word that it has no more of this site, lead to.
+fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f64) -> Result<(), Fault> {
+    if let Step::Registry(_) = &ask.step {
+        site.take_keys()?;
+    }
+    match &ask.step {
+        // The aggregator may have named what a key signed that was not known then.
+        Step::Registry(_) if shipper.learn(note_keys(site)) => shipper.again(),
+        Step::Registry(_) if epoch::begin(site).inspect_err(|_| shipper.down(now, jitter))? => shipper.again(),
+        Step::Registry(_) => {
+            if let Some(fault) = shipper.doubted() {
+                return Err(shipper.halt(fault));
+            }
+            if shipper.is_read() && !rotate::waits(&site.home)? {
+                shipper.ask_reports(compare::wanted(site)?);
+            }
+        }
+        Step::Mine if shipper.is_settled() => fence::settle(site, shipper.journals())?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether a release was signed in an epoch of the journal that is over.
+fn earlier(site: &Site, release: &Outgoing) -> bool {
+    let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
+    verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
+}
+
+/// Whether a document was signed by another attest key than the one that holds.
+fn replaced(site: &Site, document: &Outgoing) -> bool {
+    let Ok(held) = site.key(KeyUse::Attest) else { return false };
+    let claimed = Claimed::parse(&document.envelope);
+    claimed.is_ok_and(|claimed| claimed.signers().all(|id| id != PublicKey::of(&held).id()))
+}
+
+fn hear_beat(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    ask: &Ask,
+    response: Response,
+    (now, jitter): (Time, f64),
+) -> Result<(), Fault> {
+    let Some(beat) = &ask.beat else { return Ok(()) };
+    let origin = heartbeats_origin(&site.enrolment.federation);
+    let asked = Asked::Submit { envelope: &beat.envelope, origin: &origin, seen: mine::beats_seen(site)? };
+    match shipper.heard(response, asked, &site.mirror, now, jitter)? {
+        Keep::Receipt { proof, note, .. } => {
+            let named = heartbeat::named(beat)?;
+            site.outbox.beat_received(beat.sequence, &proof, &origin, &note)?;
+            shipper.journal_seen(named);
+        }
+        Keep::Refused(refused) => {
+            let what = format!("the aggregator refused heartbeat {}: {}", beat.sequence, refused.refusal);
+            let fault = Fault::new(refused.blame, what, refused.hint);
+            if ["sequence", "previous", "journal"].contains(&refused.refusal.check.as_str()) {
+                return Err(shipper.halt(fault));
+            }
+            // It will never be taken: a key or an epoch ended meanwhile. The next one says as much.
+            fence::forget_beats(site)?;
+            site.outbox.forget_beats()?;
+            shipper.down(now, jitter);
+            return Err(fault);
         }
         _ => {}
     }

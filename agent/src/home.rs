@@ -3,13 +3,14 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | the site's own policy | a plan is accepted that the steward would refuse |
-//! | `keys/` | attest, note and transport keys, 0600 | releases in the site's name |
+//! | `keys/` | attest, note and transport keys, 0600; see [`crate::rotate`] for next ones | releases in the site's name |
 //! | `keys/archive.key` | what archive files are encrypted under, 0600 | they can be read |
 //! | `keys/intake.token` | what senders of events show, 0600 | events that the model never decided |
 //! | `trust.json`, `enrolment.json` | the federation, and where its aggregator is | the agent talks to nobody |
 //! | `invitation.json` | what the token said, until the registry comes by file | the registry is refused |
 //! | `journal/`, `sidecar.sqlite` | see [`crate::journal`] | noticed by `journal verify`; never leaves |
 //! | `archive-staging/` | archive files on their way, and records read back, see [`crate::archive`] | noticed before a record is deleted, or used |
+//! | `fence.json` | see [`crate::fence`]; in no backup | nothing is signed, or the aggregator is asked first |
 //! | `outbox.sqlite` | see [`crate::outbox`] | noticed: signatures and receipts are checked again |
 
 use crate::archive::Retention;
@@ -23,7 +24,9 @@ use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::plan::PlanText;
 use fedaudit_core::roster::Trust;
-use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, os_random, sync_dir, write_atomic};
+use fedaudit_link::home::{
+    create_dir_private, create_key, create_new, key_files, load_key, os_random, sync_dir, write_atomic,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +57,9 @@ pub struct Config {
     /// Before the size of a log leaves, the log is filled with pads to a multiple of so many blocks of 1,024 records.
     #[serde(default = "one")]
     pub pad_blocks: u32,
+    /// Minutes between heartbeats, which pin the journal; 0 for none.
+    #[serde(default = "quarter")]
+    pub heartbeat_minutes: u32,
     /// This site never connects: all that leaves and comes is carried by file.
     #[serde(default)]
     pub offline: bool,
@@ -77,6 +83,10 @@ fn one() -> u32 {
     1
 }
 
+fn quarter() -> u32 {
+    15
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -85,6 +95,7 @@ impl Default for Config {
             poll_seconds: 10,
             approvals: 1,
             pad_blocks: 1,
+            heartbeat_minutes: quarter(),
             offline: false,
             intake: None,
             privacy: None,
@@ -103,6 +114,8 @@ impl Config {
              # How many different persons approve a release of a plan that was accepted with --review, 1 to {}.\napprovals = {}\n\n\
              # Sizes of the journal's logs leave with every release: they are filled up to multiples of so many blocks of\n\
              # 1,024 records, 1 to {}. More hides better how many events there are, and takes as much more room.\npad_blocks = {}\n\n\
+             # Minutes between heartbeats: signed sizes of the journal's logs, at the last multiple of 1,024 records (or as above),\n\
+             # that let nobody rewrite what is older. 0: none.\nheartbeat_minutes = {}\n\n\
              # Whether this site never connects: all that leaves and comes is then carried by file.\noffline = {}\n\n{}\n{}\n{}",
             self.k_floor,
             self.never_report,
@@ -111,6 +124,7 @@ impl Config {
             self.approvals,
             PAD_BLOCKS_MAX,
             self.pad_blocks,
+            self.heartbeat_minutes,
             self.offline,
             intake::config::SAMPLE,
             privacy::SAMPLE,
@@ -189,6 +203,7 @@ impl Home {
         intake::create_token(&partial)?;
         drop(Journal::create(&partial)?);
         crate::outbox::Outbox::create(&partial)?;
+        crate::fence::create(&partial)?;
         std::fs::rename(&partial, dir).map_err(|e| io(dir, &e))?;
         sync_dir(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
     }
@@ -222,12 +237,17 @@ impl Home {
         Ok(Home { dir: dir.to_owned(), config })
     }
 
+    /// Folder of the keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
     /// The signing key for `usage`.
     ///
     /// # Errors
     /// A key file that is missing, readable by others, or no key.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
-        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+        load_key(&self.keys().join(format!("{usage}.key")))
     }
 
     /// The federation that this site joined.
@@ -249,7 +269,7 @@ impl Home {
         }
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
         let path = self.dir.join(name);
         match std::fs::read(&path) {
             Ok(bytes) => codec::from_json(&bytes).map(Some).map_err(|e| {
@@ -262,6 +282,15 @@ impl Home {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(io(&path, &e)),
         }
+    }
+
+    /// Keeps the epoch that begins.
+    ///
+    /// # Errors
+    /// A disk that fails: the epoch before goes on.
+    pub fn keep_epoch(&self, enrolment: &Enrolment) -> Result<(), Fault> {
+        let json = codec::to_json(enrolment).map_err(|e| Fault::new(Blame::Operator, e.to_string(), "report this"))?;
+        write_atomic(&self.dir.join("enrolment.json"), &json, 0o600)
     }
 
     /// Keeps what joining gave; `enrolment.json` comes last, and with it the site has joined.
@@ -298,6 +327,21 @@ impl Home {
         self.dir.join("run.lock")
     }
 
+    /// Lock that is held while key files take the place of others.
+    pub fn keys_lock(&self) -> PathBuf {
+        self.dir.join("keys.lock")
+    }
+
+    /// All key files that may be protected by a passphrase.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be read.
+    pub fn key_files(&self) -> Result<Vec<PathBuf>, Fault> {
+        let mut files = key_files(&self.dir.join("keys"))?;
+        files.extend(key_files(&self.dir)?);
+        Ok(files)
+    }
+
     /// Lock that is held while segments are archived, deleted or copied.
     pub fn archive_lock(&self) -> PathBuf {
         self.dir.join("archive.lock")
@@ -327,6 +371,7 @@ mod tests {
             poll_seconds: 3,
             approvals: 2,
             pad_blocks: 8,
+            heartbeat_minutes: 7,
             offline: true,
             intake: None,
             privacy: None,

@@ -173,6 +173,15 @@ impl Journal {
         Ok(self.row(log)?.map_or(0, |row| row.size))
     }
 
+    /// The names of all logs.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn logs(&mut self) -> Result<Vec<String>, Fault> {
+        self.notice_segments()?;
+        Ok(last_of(&self.segments)?.logs()?.into_iter().map(|log| log.name).collect())
+    }
+
     /// Appends to the ledger in one durable transaction.
     ///
     /// # Errors

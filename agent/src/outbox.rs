@@ -1,15 +1,19 @@
-//! What was said to the aggregator and heard from it: signed releases and abstentions with their receipts, and a copy of
-//! the registry.
+//! What was said to the aggregator and heard from it: signed releases, abstentions and disputes with their receipts, the
+//! reports, and a copy of the registry.
 //!
-//! A release (an abstention likewise) is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too),
+//! A release (any other document likewise) is `prepared` (its exact bytes are durable), then `ready` (the ledger names it too),
 //! then `received` (with a verified receipt) or `refused` (final, with the aggregator's reason). Its bytes never change.
 //! Whether what is ready may leave is for [`crate::leave`] to say.
 //! Altered by others, this file gives itself away: signatures, receipts and the registry are checked again when they are
 //! read.
 
+mod beats;
 mod document;
+mod reports;
 
+pub use beats::Beat;
 pub use document::{Kind, Listed, Outgoing, State};
+pub use reports::Compared;
 
 use crate::db::Db;
 use document::{amends_of, word_of};
@@ -36,6 +40,8 @@ const SCHEMA: &str = "
     ) STRICT;
     CREATE TABLE draft (digest BLOB PRIMARY KEY, artifact BLOB NOT NULL) STRICT;
     CREATE TABLE registry (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL, artifact BLOB NOT NULL) STRICT;
+    CREATE TABLE report (plan BLOB NOT NULL, position INTEGER NOT NULL, envelope BLOB NOT NULL, json BLOB NOT NULL,
+        proof TEXT NOT NULL, found TEXT NOT NULL, PRIMARY KEY (plan, position)) STRICT;
     CREATE TABLE seen (origin TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
 ";
 const COLUMNS: &str = "plan, window_start, window_end, sequence, envelope, artifact, salt, state, answer, kind, amends";
@@ -54,7 +60,9 @@ impl Outbox {
     /// # Errors
     /// A file that is missing or no outbox of this version.
     pub fn open(home: &Path) -> Result<Outbox, Fault> {
-        Ok(Outbox { db: Db::open(&home.join("outbox.sqlite"))? })
+        let db = Db::open(&home.join("outbox.sqlite"))?;
+        db.run("open", |c| c.execute_batch(beats::SCHEMA))?;
+        Ok(Outbox { db })
     }
 
     /// All releases without their bytes, by plan and sequence.

@@ -49,6 +49,8 @@ pub fn figures(site: &Site, wanted: &Figures) -> Result<(), Fault> {
         windows: &windows,
         log_size: own.len() as u64,
         releases: &releases.collect::<Result<Vec<_>, _>>().map_err(refused)?,
+        disputes: &[],
+        reports: &[],
         abstentions: &abstentions.collect::<Result<Vec<_>, _>>().map_err(refused)?,
     };
     let report = report::compile(&input).map_err(refused)?;

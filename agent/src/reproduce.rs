@@ -4,6 +4,7 @@
 use crate::archive::Thaw;
 use crate::beside;
 use crate::close::Question;
+use crate::home::Enrolment;
 use crate::journal::aggregate;
 use crate::outbox::{Kind, Outgoing};
 use crate::privacy;
@@ -12,7 +13,9 @@ use fedaudit_core::contract::Contract;
 use fedaudit_core::disclosure::disclose;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::Digest;
+use fedaudit_core::note::Checkpoint;
 use fedaudit_core::plan::Plan;
+use fedaudit_core::roster::{PublishedEpoch, journal_origin};
 use fedaudit_core::verify::{self, VerifiedRelease};
 use std::path::Path;
 
@@ -114,7 +117,8 @@ pub(crate) fn raw(
     Ok((aggregate, sizes))
 }
 
-/// Compares the journal with every checkpoint of it that ever left; how many.
+/// Compares the journal with every checkpoint of it that ever left; how many. What a later epoch did not keep is no longer
+/// asked for: governance signed that it is lost.
 ///
 /// # Errors
 /// The first that it does not continue.
@@ -122,7 +126,7 @@ pub fn check_left(site: &mut Site) -> Result<usize, Fault> {
     let mut count = 0;
     for release in site.outbox.releases()? {
         for checkpoint in crate::drive::named_checkpoints(site, &release)? {
-            let log = crate::drive::log_of(site, &checkpoint.origin);
+            let Some(log) = kept_log(site, &checkpoint) else { continue };
             let own = if site.journal.size(&log)? < checkpoint.size {
                 None
             } else {
@@ -139,6 +143,18 @@ pub fn check_left(site: &mut Site) -> Result<usize, Fault> {
         }
     }
     Ok(count)
+}
+
+/// The log that a checkpoint is of, if every epoch since kept all its records.
+fn kept_log(site: &Site, checkpoint: &Checkpoint) -> Option<String> {
+    let Enrolment { federation, site: name, .. } = &site.enrolment;
+    let base = journal_origin(federation, name, 0, "");
+    // `<federation>/<site>/<epoch>/<log>`, and the log's own name may have slashes.
+    let (epoch, log) = checkpoint.origin.strip_prefix(base.strip_suffix("0/")?)?.split_once('/')?;
+    let epoch: u32 = epoch.parse().ok()?;
+    let mut since = site.mirror.registry().epochs_of(name).filter(|of| of.epoch.epoch > epoch);
+    let keeps = |of: &PublishedEpoch| of.epoch.kept.iter().any(|kept| kept.log == log && kept.size >= checkpoint.size);
+    since.all(keeps).then(|| log.to_owned())
 }
 
 fn damaged(what: impl Into<String>) -> Fault {

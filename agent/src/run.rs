@@ -3,10 +3,12 @@
 use crate::archive::Rounds;
 use crate::close::close_due;
 use crate::drive::{self, ask, hear, shipper};
+use crate::heartbeat::beat_if_due;
 use crate::home::KEYS;
 use crate::intake::Intake;
 use crate::leave::listed;
 use crate::outbox::State;
+use crate::rotate;
 use crate::ship::{Shipper, Step};
 use crate::site::Site;
 use fedaudit_core::codec;
@@ -14,9 +16,9 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::limits;
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::home::{Lock, now};
+use fedaudit_link::home::{Lock, next_key, now};
 use fedaudit_link::protocol::Response;
-use fedaudit_link::quic::{Connection, connect};
+use fedaudit_link::quic::{Connection, connect_any};
 use rand::Rng as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -58,8 +60,9 @@ pub async fn run(mut site: Site, until: Until, ready: impl FnOnce(Option<&str>))
             )
         })?),
     };
-    for usage in KEYS {
-        site.key(usage)?;
+    // Whoever lost its keys connects with the next ones, and signs nothing.
+    if !rotate::waits_for_all(&site.home)? {
+        KEYS.iter().try_for_each(|usage| site.key(*usage).map(drop))?;
     }
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Fault::new(Blame::Operator, format!("no signal handler: {e}"), "report this"))?;
@@ -103,7 +106,13 @@ async fn stay_online(
         };
         if until != Until::Synced {
             reload(site, intake)?;
+            if link.shipper.is_settled() {
+                site.standing.clear()?;
+            }
             if close(site, until)? > 0 {
+                continue;
+            }
+            if until == Until::Stopped && link.shipper.is_settled() && beat_if_due(site, now())? {
                 continue;
             }
         }
@@ -134,6 +143,7 @@ async fn stay_offline(
     let mut rounds = Rounds::new();
     loop {
         reload(site, intake)?;
+        site.standing.clear()?;
         while close(site, until)? > 0 {}
         if until == Until::Stopped {
             rounds.go(site, now());
@@ -202,8 +212,9 @@ impl Link {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
-                let key = site.key(KeyUse::Transport)?;
-                match connect(&site.enrolment.address, &key, site.enrolment.transport).await {
+                let (key, other) = rotate::transport_key(site, self.shipper.is_other())?;
+                self.shipper.set_other(other);
+                match connect_any(&site.enrolment.address, &key, &site.server_keys()).await {
                     Ok(connection) => {
                         self.connection = Some(connection);
                         self.shipper.up();
@@ -215,10 +226,18 @@ impl Link {
                 let Some(ask) = ask(site, &self.shipper, step)? else { return Ok(()) };
                 match self.request(&ask.frame).await {
                     Ok(response) => {
-                        let jitter = jitter(site);
+                        let (jitter, other) = (jitter(site), self.shipper.is_other());
                         if let Err(fault) = hear(site, &mut self.shipper, &ask, response, now(), jitter) {
-                            // Approval is for people, who may take days: nothing that ends waits for it.
-                            if until == Until::Shipped && self.shipper.is_pending() {
+                            if self.shipper.is_ended()
+                                && !other
+                                && next_key(&site.home.keys(), KeyUse::Transport)?.is_some()
+                            {
+                                self.shipper.try_other();
+                                self.connection = None;
+                                return Ok(());
+                            }
+                            // Approval, and another key, are for people, who may take days: nothing that ends waits for it.
+                            if until == Until::Shipped && (self.shipper.is_pending() || self.shipper.is_ended()) {
                                 return Err(fault);
                             }
                             self.report(fault, until)?;

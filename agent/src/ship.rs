@@ -3,81 +3,25 @@
 //! A driver asks [`Shipper::next`] what to do, does it, and reports with [`Shipper::up`], [`Shipper::down`] or
 //! [`Shipper::heard`]. The daemon drives it over QUIC, the simulation over nothing.
 
+mod ended;
+mod receipt;
+mod seen;
+mod steps;
+
+pub use self::seen::SeenReport;
+use self::seen::reported;
+pub use receipt::proven;
+pub use steps::{Asked, Keep, RootAt, Step};
+
 use crate::mirror::Mirror;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::merkle::verify_consistency;
-use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_core::note::Checkpoint;
 use fedaudit_core::time::{SECOND_NS, Time};
-use fedaudit_link::protocol::{Document, PROTOCOL, Receipt, Refused, RegistryPart, Response, Welcome};
-use std::collections::BTreeMap;
-
-/// What the driver does next.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Connect to the aggregator.
-    Connect,
-    /// Send the hello.
-    Hello,
-    /// Ask for registry entries from this index on.
-    Registry(u64),
-    /// Send the next ready release.
-    Submit,
-    /// Nothing to do before this time, unless something becomes ready.
-    Wait(Time),
-    /// Nothing to do ever: the aggregator or this home contradicts what was signed.
-    Halt(Fault),
-}
-
-/// What the driver keeps, after it was verified here.
-#[derive(Clone, Debug)]
-pub enum Keep {
-    /// Nothing.
-    Nothing,
-    /// The registry grew: from this index on, with this checkpoint. The mirror is the verified copy with it.
-    Registry {
-        /// Index of the first new entry.
-        from: u64,
-        /// New entries.
-        entries: Vec<Document>,
-        /// The signed checkpoint over all of them.
-        note: String,
-        /// The copy with them.
-        mirror: Box<Mirror>,
-    },
-    /// The submitted release is received: receipt, and the plan log's checkpoint in it.
-    Receipt {
-        /// C2SP tlog-proof.
-        proof: String,
-        /// Origin of the plan's log.
-        origin: String,
-        /// The checkpoint.
-        note: String,
-    },
-    /// The submitted release is refused for good.
-    Refused(Refused),
-}
-
-/// The root of the first so many records of one of this site's journal logs, by origin; none if it has fewer.
-pub type RootAt<'a> = dyn FnMut(&str, u64) -> Result<Option<Digest>, Fault> + 'a;
-
-/// What was sent last, as the answer to it is judged by.
-pub enum Asked<'a> {
-    /// The hello. The sizes and roots of this site's journal logs at a checkpoint that the aggregator names.
-    Hello(&'a mut RootAt<'a>),
-    /// Registry entries.
-    Registry,
-    /// A release.
-    Submit {
-        /// Its envelope.
-        envelope: &'a [u8],
-        /// Origin of its plan's log.
-        origin: &'a str,
-        /// The last checkpoint of that log that was verified.
-        seen: Option<Checkpoint>,
-    },
-}
+use fedaudit_link::protocol::{Document, PROTOCOL, RegistryPart, Reported, Response, Welcome};
+use receipt::receipt_of;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The link's state.
 #[derive(Debug)]
@@ -85,10 +29,19 @@ pub struct Shipper {
     state: State,
     failures: u32,
     poll_ns: i64,
-    note_key: PublicKey,
+    note_keys: Vec<PublicKey>,
     journals: BTreeMap<String, Checkpoint>,
     part: Option<Part>,
     pending: bool,
+    ended: bool,
+    /// Whether the next transport key is tried, for the present one has ended.
+    other: bool,
+    /// Plans whose reports are to be read, each from an index on.
+    reports: VecDeque<(Digest, u64)>,
+    /// Whether this home has all that the aggregator has of it, as of this connection.
+    settled: bool,
+    /// What contradicts this journal, unless the registry holds a new epoch of it.
+    doubt: Option<Fault>,
 }
 
 /// Registry entries that lead on from the mirror, but not yet up to the checkpoint.
@@ -118,21 +71,27 @@ const FIRST_WAIT_NS: i64 = SECOND_NS / 4;
 const LONGEST_WAIT_NS: i64 = 60 * SECOND_NS;
 
 impl Shipper {
-    /// A link that is down and may connect at once. `note_key` signs this site's journal checkpoints.
-    pub fn new(note_key: PublicKey, poll_ns: i64) -> Self {
+    /// A link that is down and may connect at once. One of `note_keys` signs this site's journal checkpoints, or did.
+    pub fn new(note_keys: Vec<PublicKey>, poll_ns: i64) -> Self {
         Shipper {
             state: State::Down { until: Time(i64::MIN) },
             failures: 0,
             poll_ns,
-            note_key,
+            note_keys,
             journals: BTreeMap::new(),
             part: None,
             pending: false,
+            ended: false,
+            other: false,
+            reports: VecDeque::new(),
+            settled: false,
+            doubt: None,
         }
     }
 
-    /// What to do at `now`; `ready` says whether a release waits, `registry` how many entries the mirror has.
-    pub fn next(&self, ready: bool, registry: u64, now: Time) -> Step {
+    /// What to do at `now`; `ready` says whether a release waits, `beat` whether a heartbeat, `registry` how many entries the
+    /// mirror has.
+    pub fn next(&self, ready: bool, beat: bool, registry: u64, now: Time) -> Step {
         match &self.state {
             State::Halted(fault) => Step::Halt(fault.clone()),
             State::Down { until } if *until > now => Step::Wait(*until),
@@ -141,7 +100,10 @@ impl Shipper {
             State::Up { poll } if *poll <= now => {
                 Step::Registry(self.part.as_ref().map_or(registry, |part| part.copy.registry().size()))
             }
+            State::Up { .. } if !self.settled => Step::Mine,
+            State::Up { .. } if let Some((plan, from)) = self.reports.front() => Step::Reports(*plan, *from),
             State::Up { .. } if ready => Step::Submit,
+            State::Up { .. } if beat => Step::Heartbeat,
             State::Up { poll } => Step::Wait(*poll),
         }
     }
@@ -149,6 +111,30 @@ impl Shipper {
     /// The connection stands. Whether this site was let in shows with the answer to the hello.
     pub fn up(&mut self) {
         self.state = State::Connected;
+        (self.settled, self.doubt) = (false, None);
+    }
+
+    /// The link begins anew: what was judged before no longer holds.
+    pub fn again(&mut self) {
+        self.journals.clear();
+        (self.part, self.doubt) = (None, None);
+        self.state = State::Down { until: Time(i64::MIN) };
+    }
+
+    /// Stops for good, with what the fault says.
+    pub fn halt(&mut self, fault: Fault) -> Fault {
+        self.state = State::Halted(fault.clone());
+        fault
+    }
+
+    /// Whether the aggregator has shown, on this connection, that it has nothing of this site that this home lacks.
+    pub fn is_settled(&self) -> bool {
+        self.is_up() && self.settled
+    }
+
+    /// What contradicts this journal, once the registry is read.
+    pub fn doubted(&self) -> Option<Fault> {
+        self.doubt.clone().filter(|_| self.part.is_none())
     }
 
     /// The connection or an answer was lost. `jitter` is random in 0..1.
@@ -161,12 +147,23 @@ impl Shipper {
         let wait = (longest as f64 * (0.5 + jitter.clamp(0.0, 1.0) / 2.0)) as i64;
         self.failures = self.failures.saturating_add(1);
         self.part = None;
+        self.reports.clear();
         self.state = State::Down { until: now.plus_ns(wait) };
     }
 
     /// Whether the hello was answered.
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    /// Whether the registry is read to its end.
+    pub fn is_read(&self) -> bool {
+        self.is_up() && self.part.is_none()
+    }
+
+    /// The reports of these plans are to be read, each from an index on.
+    pub fn ask_reports(&mut self, plans: Vec<(Digest, u64)>) {
+        self.reports = plans.into();
     }
 
     /// Whether the aggregator answered last that it does not know this site's key, and the verified registry does not
@@ -202,18 +199,26 @@ impl Shipper {
         now: Time,
         jitter: f64,
     ) -> Result<Keep, Fault> {
-        self.pending = false;
+        (self.pending, self.ended) = (false, false);
         let judged = match (response, asked) {
             (Response::Hello(welcome), Asked::Hello(own)) => self.greeted(&welcome, own, mirror, now),
             (Response::Registry(part), Asked::Registry) => self.registry(part, mirror, now),
+            (Response::Mine(None), Asked::Mine) => {
+                self.settled = true;
+                Ok(Keep::Nothing)
+            }
+            (Response::Mine(Some(logged)), Asked::Mine) => Ok(Keep::Mine(logged)),
             (Response::Receipt(receipt), Asked::Submit { envelope, origin, seen }) => {
                 receipt_of(receipt, envelope, origin, seen, mirror)
+            }
+            (Response::Reported(report), Asked::Reports { origin, from, seen }) => {
+                self.report(report.map(|report| *report), origin, from, seen, mirror)
             }
             (Response::Refused(refused), Asked::Submit { .. }) if refused.blame == Blame::Site => {
                 Ok(Keep::Refused(refused))
             }
             (Response::Refused(refused), Asked::Hello(_))
-                if refused.refusal.check == "signer" && self.enrolled(mirror) =>
+                if refused.refusal.check == "signer" && self.enrolled(mirror) && !self.other =>
             {
                 Err(went_back(refused.refusal))
             }
@@ -222,6 +227,8 @@ impl Shipper {
                 self.pending = matches!(asked, Asked::Hello(_))
                     && refused.refusal.check == "signer"
                     && refused.blame == Blame::Operator;
+                self.other = false;
+                self.ended = refused.refusal.check == "key" && refused.blame == Blame::Operator;
                 let what = format!("the aggregator refused: {}", refused.refusal);
                 Err(Judged::Later(Fault::new(refused.blame, what, refused.hint)))
             }
@@ -239,9 +246,25 @@ impl Shipper {
         })
     }
 
+    /// One report at a time, until there are no more.
+    fn report(
+        &mut self,
+        report: Option<Reported>,
+        origin: &str,
+        from: u64,
+        seen: Option<Checkpoint>,
+        mirror: &Mirror,
+    ) -> Result<Keep, Judged> {
+        let asked = self.reports.pop_front();
+        let Some(report) = report else { return Ok(Keep::Nothing) };
+        let kept = reported(report, origin, from, seen, mirror)?;
+        self.reports.extend(asked.map(|(plan, _)| (plan, kept.index + 1)));
+        Ok(Keep::Report(Box::new(kept)))
+    }
+
     /// Whether the verified registry holds this site: an aggregator that does not know it any more lost entries.
     fn enrolled(&self, mirror: &Mirror) -> bool {
-        mirror.registry().owner(&self.note_key.id()).is_some()
+        self.note_keys.iter().any(|key| mirror.registry().member(&key.id()).is_some_and(|of| of.ended.is_none()))
     }
 
     fn greeted(&mut self, welcome: &Welcome, own: &mut RootAt, mirror: &Mirror, now: Time) -> Result<Keep, Judged> {
@@ -257,7 +280,7 @@ impl Shipper {
         for note in &welcome.seen {
             let origin = note.lines().next().unwrap_or_default();
             // Only what this site signed can stop it.
-            let Ok(checkpoint) = Checkpoint::open(note.as_bytes(), origin, &self.note_key) else { continue };
+            let Ok((checkpoint, _)) = Checkpoint::open_by(note.as_bytes(), origin, &self.note_keys) else { continue };
             if own(origin, checkpoint.size).map_err(Judged::Later)? != Some(checkpoint.root) {
                 let what = format!(
                     "the aggregator holds a checkpoint of {origin} with {} records that this journal does not lead to",
@@ -265,7 +288,9 @@ impl Shipper {
                 );
                 let hint =
                     "this home is older than what it signed: restore the newest copy; a lost journal needs a new epoch";
-                return Err(Judged::Never(Fault::new(Blame::Site, what, hint)));
+                // Unless governance began a new epoch, which the registry says.
+                self.doubt.get_or_insert(Fault::new(Blame::Site, what, hint));
+                continue;
             }
             self.journal_seen([checkpoint]);
         }
@@ -300,7 +325,9 @@ impl Shipper {
             self.part = Some(Part { from, entries, copy });
             return Ok(Keep::Nothing);
         }
-        self.state = State::Up { poll: now.plus_ns(self.poll_ns) };
+        // Behind a change of the log key there may be more, which only the next key signs.
+        let more = copy.registry().handovers().last() == Some(&checkpoint.size) && !entries.is_empty();
+        self.state = State::Up { poll: if more { now } else { now.plus_ns(self.poll_ns) } };
         if entries.is_empty() {
             return Ok(Keep::Nothing);
         }
@@ -314,37 +341,15 @@ enum Judged {
 }
 
 fn went_back(refusal: Refusal) -> Judged {
+    if refusal.check == "witnesses" {
+        let hint = "nothing is sent until they did: the aggregator's operator looks after them; this agent tries again";
+        let what = format!("the aggregator's registry is not witnessed: {refusal}");
+        return Judged::Later(Fault::new(Blame::Aggregator, what, hint));
+    }
     let hint = "keep this home as it is: its signed checkpoints are evidence; tell governance";
     Judged::Never(Fault::new(
         Blame::Aggregator,
         format!("the aggregator's registry is not a continuation: {refusal}"),
         hint,
     ))
-}
-
-/// A receipt counts if the entry is in the plan's log, and that log continues the one seen before.
-fn receipt_of(
-    receipt: Receipt,
-    envelope: &[u8],
-    origin: &str,
-    seen: Option<Checkpoint>,
-    mirror: &Mirror,
-) -> Result<Keep, Judged> {
-    let untrue =
-        |what: String| Judged::Later(Fault::new(Blame::Aggregator, what, "the release stays in the outbox; report it"));
-    let key = mirror.log_key().map_err(|refusal| untrue(refusal.to_string()))?;
-    let proof = LogProof::parse(&receipt.proof).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
-    let checkpoint = proof.verify(envelope, origin, &key).map_err(|e| untrue(format!("a bad receipt: {e}")))?;
-    if let Some(seen) = seen {
-        verify_consistency(seen.size, &seen.root, checkpoint.size, &checkpoint.root, &receipt.consistency).map_err(
-            |e| {
-                went_back(Refusal::new(
-                    "fork",
-                    format!("{origin} to continue {} entries, root {}", seen.size, seen.root),
-                    e,
-                ))
-            },
-        )?;
-    }
-    Ok(Keep::Receipt { proof: receipt.proof, origin: origin.to_owned(), note: proof.checkpoint })
 }

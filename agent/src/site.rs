@@ -1,5 +1,6 @@
 //! A site that has joined: its journal, its outbox, its copy of the registry, and what it decided about plans.
 
+use crate::fence::{self, Standing};
 use crate::home::{Enrolment, Home};
 use crate::journal::{Journal, LEDGER, StdRng};
 use crate::mirror::Mirror;
@@ -10,7 +11,7 @@ use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::roster::{Party, PublishedPlan, Trust};
+use fedaudit_core::roster::{Ending, Party, PublishedPlan, Trust};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::os_random;
 use rand::SeedableRng as _;
@@ -30,6 +31,8 @@ pub struct Site {
     pub outbox: Outbox,
     /// The verified copy of the registry.
     pub mirror: Mirror,
+    /// Whether anything new may be signed.
+    pub standing: Standing,
     /// Salts come from here; seeded by the composition root.
     pub rng: StdRng,
 }
@@ -69,17 +72,25 @@ impl Site {
     /// As [`Site::open`].
     pub fn open_seeded(home: Home, rng: StdRng) -> Result<Site, Fault> {
         let (enrolment, trust) = home.enrolment()?;
-        let journal = Journal::open(&home.dir)?;
+        let mut journal = Journal::open(&home.dir)?;
         let outbox = Outbox::open(&home.dir)?;
         let mirror = read_mirror(&trust, &outbox)?;
-        let mut site = Site { home, enrolment, trust, journal, outbox, mirror, rng };
+        let standing = fence::standing(&home, enrolment.epoch, &mut journal, &outbox)?;
+        let mut site = Site { home, enrolment, trust, journal, outbox, mirror, standing, rng };
+        site.take_keys()?;
         site.begin_ledger()?;
         Ok(site)
     }
 
-    /// Whether this home's copy of the registry holds the site: governance has approved it.
+    /// Whether this home's copy of the registry holds keys of the site: governance has approved it, and not revoked it.
     pub fn enrolled(&self) -> bool {
-        self.mirror.registry().party(&Party::Site(self.enrolment.site.clone())).is_ok()
+        self.mirror.registry().is_member(&self.enrolment.site)
+    }
+
+    /// Whether this home's copy of the registry says that governance revoked the site.
+    pub fn revoked(&self) -> bool {
+        let party = Party::Site(self.enrolment.site.clone());
+        self.mirror.registry().party(&party).is_ok_and(|entry| entry.keys.is_empty())
     }
 
     /// This site's key for `usage`. One that the roster does not name would be blamed on the aggregator, or worse, sign.
@@ -88,14 +99,35 @@ impl Site {
     /// A key file that cannot be read, or holds another key than the site was enrolled with.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
         let key = self.home.key(usage)?;
+        if self.revoked() {
+            let what = format!("governance revoked site {}: its keys are in the roster no more", self.enrolment.site);
+            let hint = "nothing is signed or sent; ask governance, which may give a new token: join TOKEN --new-keys";
+            return Err(Fault::new(Blame::Operator, what, hint));
+        }
         if let Ok(entry) = self.mirror.registry().party(&Party::Site(self.enrolment.site.clone()))
             && entry.key(usage).map_err(refused)? != PublicKey::of(&key)
         {
             let what = format!("keys/{usage}.key is not the key that this site was enrolled with");
-            let hint = "restore keys/ from a backup of this home; until then nothing is signed or sent";
+            let hint = "restore keys/ from a backup of this home; if there is none, governance gives a token (site add SITE): \
+                        join TOKEN --new-keys. Until then nothing is signed or sent";
             return Err(Fault::new(Blame::Site, what, hint));
         }
         Ok(key)
+    }
+
+    /// The transport keys that the aggregator may show: those of the roster, and before there is one that of the token. It may
+    /// go on with one that was rotated until it is started again.
+    pub fn server_keys(&self) -> Vec<Digest> {
+        let registry = self.mirror.registry();
+        let known = registry.keys_of(&Party::Aggregator, KeyUse::Transport).into_iter().map(|key| key.id());
+        let held = |id: &Digest| {
+            let ended = registry.member(id).and_then(|member| member.ended.as_ref());
+            ended.is_none_or(|(_, ended)| ended.why == Ending::Rotated)
+        };
+        let (held, ended): (Vec<Digest>, Vec<Digest>) = known.partition(held);
+        // A token may be newer than this home's copy of the registry.
+        let token = Some(self.enrolment.transport).filter(|pin| !held.contains(pin) && !ended.contains(pin));
+        held.into_iter().chain(token).collect()
     }
 
     /// The ledger's first record, and what a crash left it owing; a crash between joining and this one is mended here.
@@ -112,11 +144,10 @@ impl Site {
     /// # Errors
     /// An outbox that is damaged.
     pub fn reload_mirror(&mut self) -> Result<(), Fault> {
-        if self.outbox.registry_size()? == self.mirror.registry().size() {
-            return Ok(());
+        if self.outbox.registry_size()? != self.mirror.registry().size() {
+            self.mirror = read_mirror(&self.trust, &self.outbox)?;
         }
-        self.mirror = read_mirror(&self.trust, &self.outbox)?;
-        Ok(())
+        self.take_keys()
     }
 
     /// What the site decided last about each plan.

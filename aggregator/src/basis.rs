@@ -8,9 +8,9 @@ use fedaudit_core::envelope::Seen;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::Name;
 use fedaudit_core::parcel::{Bytes, Content, Document, RegistryText};
-use fedaudit_core::roster::Registry;
+use fedaudit_core::roster::{LogSize, Registry};
 use fedaudit_link::parcel::{misdirected, read_parcel};
-use fedaudit_link::protocol::JoinRequest;
+use fedaudit_link::protocol::{JoinRequest, RotateRequest};
 use std::path::{Path, PathBuf};
 
 /// The federation as governance knows it.
@@ -21,8 +21,12 @@ pub struct Basis {
     pub seen: Option<Seen>,
     /// `host:port` at which sites reach the aggregator.
     pub address: String,
+    /// Sizes of the aggregator's logs: what stands below them goes on when a key ends.
+    pub sizes: Vec<LogSize>,
     /// Join requests that wait. Nobody has checked them.
     pub joins: Vec<JoinRequest>,
+    /// Requests for other keys that wait. Nobody has checked them.
+    pub rotations: Vec<RotateRequest>,
 }
 
 impl Basis {
@@ -37,7 +41,12 @@ impl Basis {
             joins.push(codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?);
         }
         let address = centre.home.config.address.clone();
-        Ok(Basis { registry: centre.registry().clone(), seen: centre.seen(), address, joins })
+        let logs = centre.logs().chain([&centre.beats().log]).filter(|log| log.size() > 0);
+        let sizes = logs.map(|log| LogSize { origin: log.origin().to_owned(), size: log.size() }).collect();
+        let rotations = centre.home.rotations()?.into_iter();
+        let rotations = rotations.map(|bytes| codec::decode(&bytes).map_err(|e| operator(format!("a request: {e}"))));
+        let rotations = rotations.collect::<Result<_, _>>()?;
+        Ok(Basis { registry: centre.registry().clone(), seen: centre.seen(), address, sizes, joins, rotations })
     }
 
     /// What parcels say: one registry, whose every entry is checked; documents that governance signed and that are not
@@ -46,7 +55,7 @@ impl Basis {
     /// # Errors
     /// A parcel that is none or does not pass, no registry, or two.
     pub fn of_parcels(governance: &Governance, files: &[PathBuf]) -> Result<Basis, Fault> {
-        let (mut registry, mut documents, mut requests) = (None, Vec::new(), Vec::new());
+        let (mut registry, mut documents, mut requests, mut rotations) = (None, Vec::new(), Vec::new(), Vec::new());
         for path in files {
             match read_parcel(path, &governance.trust.federation)? {
                 Content::Registry(text) if registry.is_none() => registry = Some((path, text)),
@@ -55,6 +64,7 @@ impl Basis {
                 }
                 Content::Governance(signed) => documents.extend(signed.documents.into_iter().map(|d| (path, d))),
                 Content::Join(join) => requests.push((path, join.request)),
+                Content::Rotation(asked) => rotations.push((path, asked.request)),
                 other => return Err(misdirected(path, &other)),
             }
         }
@@ -64,6 +74,7 @@ impl Basis {
         };
         let mut basis = Basis::of_registry(governance, path, &text)?;
         requests.extend(text.joins.into_iter().map(|request| (path, request)));
+        rotations.extend(text.rotations.into_iter().map(|request| (path, request)));
         for (path, document) in documents {
             basis.take(&document).map_err(|refusal| untrue(path, &refusal))?;
         }
@@ -71,13 +82,18 @@ impl Basis {
             let bad = |e| untrue(path, &Refusal::new("frame", "a join request", e));
             basis.joins.push(codec::decode(&request).map_err(bad)?);
         }
+        for (path, Bytes(request)) in rotations {
+            let bad = |e| untrue(path, &Refusal::new("frame", "a request for other keys", e));
+            basis.rotations.push(codec::decode(&request).map_err(bad)?);
+        }
         Ok(basis)
     }
 
     fn of_registry(governance: &Governance, path: &Path, text: &RegistryText) -> Result<Basis, Fault> {
         let (registry, checkpoint) = text.open(&governance.trust).map_err(|refusal| untrue(path, &refusal))?;
         let seen = Some(Seen { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root });
-        Ok(Basis { registry, seen, address: text.address.clone(), joins: Vec::new() })
+        let sizes = text.sizes(&registry).map_err(|refusal| untrue(path, &refusal))?;
+        Ok(Basis { registry, seen, address: text.address.clone(), sizes, joins: Vec::new(), rotations: Vec::new() })
     }
 
     /// Takes a document as if it were published. Where several must sign, one that lacks signatures changes nothing.
@@ -86,7 +102,7 @@ impl Basis {
     /// A document that does not follow from the registry.
     pub fn take(&mut self, document: &Document) -> Result<(), Refusal> {
         match self.registry.apply(&document.envelope.0, &document.artifact.0) {
-            Err(refusal) if refusal.check == "signer" && self.registry.trust().governance.threshold > 1 => Ok(()),
+            Err(refusal) if refusal.check == "signer" && self.registry.governance().threshold > 1 => Ok(()),
             done => done,
         }
     }

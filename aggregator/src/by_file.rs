@@ -1,38 +1,40 @@
 //! What comes and goes as files: the registry out; joins, governance documents and releases in, by the same decisions as
 //! over the network; receipts out.
 
+mod intake;
+
+use crate::answer::Halted;
 use crate::basis::Basis;
 use crate::centre::Centre;
 use crate::conflicts::parcel_refusal;
 use crate::governance::{Governance, Signed};
 use crate::home::{operator, refused};
-use crate::serve::Halted;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
-use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::limits;
-use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_core::note::LogProof;
 use fedaudit_core::parcel::{self, Answer, Bytes, Content, Document, Join, Outbox, Outcome, Receipts, RegistryText};
 use fedaudit_core::plan::Plan;
 use fedaudit_core::roster::{Party, describe};
 use fedaudit_core::time::Time;
-use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_parcel, write_parcel};
-use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, Submission};
-use std::collections::{BTreeMap, BTreeSet};
+use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Receipt, Refused, Request, Response, RotateRequest};
+use intake::{Intake, late, outcome};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 impl Centre {
-    /// The registry as of now, with the joins that wait.
+    /// The registry, as far as it is shown to others, with the joins that wait.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn registry_text(&self) -> Result<RegistryText, Fault> {
         let log = self.registry_log();
+        let (size, note) = self.shown(log);
         let mut entries = Vec::new();
-        for index in 0..log.size() {
+        for index in 0..size {
             let envelope = log.entry(index)?;
             let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(refused)?;
             entries.push(Document::new(envelope, self.artifact(&subject)?));
@@ -42,7 +44,10 @@ impl Centre {
             joins.push(Bytes(std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?));
         }
         let (trust, address) = (self.home.trust.clone(), self.home.config.address.clone());
-        Ok(RegistryText { trust, address, checkpoint: log.note().to_owned(), entries, joins })
+        let logs = self.logs().chain([&self.beats().log]).filter(|log| log.size() > 0);
+        let logs = logs.map(|log| log.note().to_owned()).collect();
+        let rotations = self.home.rotations()?.into_iter().map(Bytes).collect();
+        Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins, logs, rotations })
     }
 
     /// Whether an artifact stands in the registry.
@@ -82,6 +87,7 @@ pub fn import(centre: &mut Centre, path: &Path, receipts: Option<&Path>, now: Ti
         }
         (content, Some(_)) => Err(misdirected(path, &content).while_("--receipts is for a site's releases")),
         (Content::Join(join), None) => import_join(centre, &join, now),
+        (Content::Rotation(asked), None) => import_rotation(centre, &asked, now),
         (Content::Governance(signed), None) => import_governance(centre, &signed.documents),
         (content, None) => Err(misdirected(path, &content)),
     }
@@ -91,17 +97,16 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
     let bad = |what: String| {
         Fault::new(Blame::Input, what, "let the site write it again: fedaudit-agent join TOKEN --to FILE")
     };
-    if join.request.0.len() > limits::UNKNOWN_PEER_FRAME_BYTES {
-        return Err(bad(format!("a join request of more than {} bytes", limits::UNKNOWN_PEER_FRAME_BYTES)));
-    }
     let request: fedaudit_link::protocol::JoinRequest =
         codec::decode(&join.request.0).map_err(|e| bad(format!("the join request is {e}")))?;
     let transport = request.keys.iter().find(|key| key.usage == KeyUse::Transport).map(|key| key.key);
     let transport = transport.ok_or_else(|| bad("the join request has no transport key".to_owned()))?;
-    let site = request.site.clone();
+    let (site, keys) = (request.site.clone(), request.keys.clone());
     let lock = centre.lock()?;
     match centre.take(&transport, Request::Join(Box::new(request)), Some(&lock), now) {
-        Ok(Response::Joined { .. }) if centre.registry().sites().any(|known| *known == site) => {
+        Ok(Response::Joined { .. })
+            if centre.registry().party(&Party::Site(site.clone())).is_ok_and(|entry| entry.keys == keys) =>
+        {
             Ok(vec![format!("site {site} is enrolled already")])
         }
         Ok(Response::Joined { .. }) => {
@@ -111,6 +116,37 @@ fn import_join(centre: &mut Centre, join: &Join, now: Time) -> Result<Vec<String
         Ok(_) => Err(operator("an answer to another question")),
         Err(Halted(fault)) => Err(fault),
     }
+}
+
+fn import_rotation(centre: &mut Centre, asked: &Join, now: Time) -> Result<Vec<String>, Fault> {
+    let bad = |what: String| {
+        Fault::new(Blame::Input, what, "let the site write it again: fedaudit-agent key rotate --to FILE")
+    };
+    let request: RotateRequest =
+        codec::decode(&asked.request.0).map_err(|e| bad(format!("the request for other keys is {e}")))?;
+    let Party::Site(site) = request.party.clone() else {
+        return Err(bad("no site asks for these keys".to_owned()));
+    };
+    let lock = centre.lock()?;
+    let transport = transport_of(centre, &site)?;
+    match centre.take(&transport, Request::Rotate(Some(Box::new(request))), Some(&lock), now) {
+        Ok(Response::Kept) => {
+            let next = format!("next: fedaudit-aggregator site rotate {site}");
+            Ok(vec![format!("site {site} asks for other keys; compare them (site list), then {next}")])
+        }
+        Ok(Response::Refused(refused)) => Err(fault_of(&site, refused)),
+        Ok(_) => Err(operator("an answer to another question")),
+        Err(Halted(fault)) => Err(fault),
+    }
+}
+
+/// The transport key of a site; of one that was revoked, the last one: it is refused as over the network.
+fn transport_of(centre: &Centre, site: &Name) -> Result<PublicKey, Fault> {
+    let transport = centre.registry().keys_of(&Party::Site(site.clone()), KeyUse::Transport).first().copied();
+    transport.ok_or_else(|| {
+        let refusal = Refusal::new("signer", "a site in the roster", site);
+        Fault::new(Blame::Operator, refusal.to_string(), format!("enrol it first: site approve {site}"))
+    })
 }
 
 fn fault_of(site: &Name, refused: Refused) -> Fault {
@@ -135,6 +171,7 @@ fn import_governance(centre: &mut Centre, documents: &[Document]) -> Result<Vec<
             let early = refusal.check == "contract" && codec::from_json::<Plan>(&artifact.0).is_ok();
             if early { Fault { hint: EARLY.to_owned(), ..fault } } else { fault }
         })?;
+        centre.check_ends(&trial, &artifact.0).map_err(|fault| fault.while_(&what))?;
         new.push(Attestation { envelope: envelope.0.clone(), artifacts: vec![artifact.0.clone()] });
         said.push(format!("published: {what}"));
     }
@@ -155,36 +192,21 @@ const EARLY: &str = "import the contract that it stands on first, then this agai
 fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time) -> Result<Vec<String>, Fault> {
     let site = outbox.site.clone();
     let lock = centre.lock()?;
-    let transport = centre.registry().party(&Party::Site(site.clone())).and_then(|entry| entry.key(KeyUse::Transport));
-    let transport = transport.map_err(|refusal| {
-        Fault::new(Blame::Operator, refusal.to_string(), format!("enrol it first: site approve {site}"))
-    })?;
+    let transport = transport_of(centre, &site)?;
     let hello =
         Hello { protocol: PROTOCOL, site: site.clone(), software: "a parcel".to_owned(), seen: outbox.seen.clone() };
+    // Written when nobody knows: it can show that this home lacks something, not that it lacks nothing.
     let seen = match centre.take(&transport, Request::Hello(hello), Some(&lock), now).map_err(|halted| halted.0)? {
         Response::Hello(welcome) => welcome.seen,
         Response::Refused(refused) => return Err(fault_of(&site, refused)),
         _ => return Err(operator("an answer to another question")),
     };
+    centre.standing.clear().map_err(|fault| fault.while_("nothing was taken in"))?;
     let known = seen_sizes(centre, &outbox.seen);
     let proof = |p: parcel::Proof| Consistency { origin: p.origin, old: p.old, new: p.new, hashes: p.hashes };
     let journal = outbox.proofs.into_iter().map(proof).collect();
     let mut intake = Intake { centre, transport, journal, lock: &lock, now };
-    let (mut taken, mut stopped) = (Vec::new(), BTreeSet::new());
-    for document in &outbox.releases {
-        let plan = claimed_plan(document);
-        // As over the network: behind a refused release nothing more of its plan is sent.
-        if plan.is_some_and(|plan| stopped.contains(&plan)) {
-            continue;
-        }
-        let answer = intake.submit(document, 0)?;
-        if answer.is_err() {
-            stopped.extend(plan);
-        }
-        taken.push((document, answer));
-    }
-    // The proofs are not needed again.
-    intake.journal = Vec::new();
+    let taken = intake.submit_all(&outbox.releases)?;
     let (mut answers, mut first_refused) = (Vec::new(), None);
     for (document, answer) in taken {
         let result = match answer {
@@ -192,7 +214,7 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
             Ok(receipt) => {
                 let from = origin_of(&receipt).and_then(|origin| known.get(&origin).copied()).unwrap_or(0);
                 let receipt = intake.submit(document, from)?.map_err(|refused| fault_of(&site, refused))?;
-                Outcome::Receipt(parcel::Receipt { proof: receipt.proof, from, consistency: receipt.consistency })
+                outcome(receipt, from)
             }
             Err(refused) => {
                 first_refused.get_or_insert(refused.clone());
@@ -203,34 +225,20 @@ fn import_outbox(centre: &mut Centre, outbox: Outbox, receipts: &Path, now: Time
     }
     let received = answers.iter().filter(|answer| matches!(answer.result, Outcome::Receipt(_))).count();
     let all = outbox.releases.len();
-    let said = format!("site {site}: {received} of {all} releases received; answers in {}", receipts.display());
+    let mut and = String::new();
+    if let Some(document) = &outbox.heartbeat {
+        let from = known.get(intake.centre.beats().log.origin()).copied().unwrap_or(0);
+        let (answer, refused) = intake.beat(document, &site, from)?;
+        and = refused.as_ref().map_or(", and a heartbeat".to_owned(), |no| format!(", no heartbeat: {}", no.refusal));
+        first_refused = first_refused.or(refused.filter(|no| !late(no)));
+        answers.push(answer);
+    }
+    let said = format!("site {site}: {received} of {all} releases received{and}; answers in {}", receipts.display());
     let federation = centre.home.trust.federation.clone();
     write_parcel(receipts, &federation, Content::Receipts(Receipts { site: site.clone(), seen, answers }))?;
     match first_refused {
         None => Ok(vec![said]),
         Some(refused) => Err(fault_of(&site, refused).while_(said)),
-    }
-}
-
-/// Takes releases of one site in, under one lock.
-struct Intake<'a> {
-    centre: &'a mut Centre,
-    transport: PublicKey,
-    journal: Vec<Consistency>,
-    lock: &'a Lock,
-    now: Time,
-}
-
-impl Intake<'_> {
-    fn submit(&mut self, document: &Document, plan_seen: u64) -> Result<Result<Receipt, Refused>, Fault> {
-        let (envelope, artifact) = (document.envelope.0.clone(), document.artifact.0.clone());
-        let sent = Submission { envelope, artifact, journal: self.journal.clone(), plan_seen };
-        let request = Request::Submit(Box::new(sent));
-        match self.centre.take(&self.transport, request, Some(self.lock), self.now).map_err(|halted| halted.0)? {
-            Response::Receipt(receipt) => Ok(Ok(receipt)),
-            Response::Refused(refused) => Ok(Err(refused)),
-            _ => Err(operator("an answer to another question")),
-        }
     }
 }
 
@@ -245,11 +253,9 @@ pub(crate) fn claimed_plan(document: &Document) -> Option<Digest> {
 
 /// Sizes of our logs at the checkpoints of ours that a site has verified.
 fn seen_sizes(centre: &Centre, notes: &[String]) -> BTreeMap<String, u64> {
-    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
-    let Ok(key) = key else { return BTreeMap::new() };
     let opened = notes.iter().filter_map(|note| {
         let origin = note.lines().next()?;
-        Checkpoint::open(note.as_bytes(), origin, &key).ok()
+        centre.registry().open_checkpoint(note.as_bytes(), origin).ok()
     });
     opened.map(|checkpoint| (checkpoint.origin, checkpoint.size)).collect()
 }
@@ -270,6 +276,10 @@ pub fn sign(
 ) -> Result<String, Fault> {
     let governance = Governance::load(governance)?;
     let mut basis = Basis::of_parcels(&governance, from)?;
+    let others = match basis.registry.governance().threshold {
+        1 => "",
+        _ => "the other signers: governance sign FILE --to FILE; then, ",
+    };
     let attestation = match make(&governance, &basis)? {
         Signed::Already(digest) => return Ok(format!("{digest} was published before; nothing was written")),
         Signed::New(attestation) => attestation,
@@ -283,7 +293,7 @@ pub fn sign(
     let what = governance.read(&document)?;
     let documents = vec![document];
     write_parcel(to, &governance.trust.federation, Content::Governance(parcel::Governance { documents }))?;
-    Ok(format!("{what}: {}; next, at the aggregator: fedaudit-aggregator import FILE", to.display()))
+    Ok(format!("{what}: {}; next, {others}at the aggregator: fedaudit-aggregator import FILE", to.display()))
 }
 
 /// Adds this governance folder's signature to every document of a parcel.

@@ -1,11 +1,14 @@
 //! The command line of the aggregator.
 
 mod carried;
+mod continuity;
+mod keys;
+mod report;
 
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::governance::{Governance, PublishedAs, Signed, Waive};
-use crate::home::{Config, Home, init, operator, operator_hint};
+use crate::governance::{Begin, Governance, PublishedAs, Signed, Waive};
+use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
@@ -16,6 +19,7 @@ use fedaudit_core::time::HOUR_NS;
 use fedaudit_link::home::{now, write_atomic};
 use fedaudit_link::protocol::governance_fingerprint;
 use fedaudit_link::say;
+use report::ReportCommand;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +52,13 @@ enum Command {
         /// host:port at which sites reach it.
         #[arg(long)]
         address: String,
+        /// KEY@URL of a witness: the verifier key that it prints, and its http:// or https:// address; may be given several
+        /// times. trust.json names them for good.
+        #[arg(long)]
+        witness: Vec<WitnessAt>,
+        /// How many of the witnesses must have cosigned a checkpoint; all of them by default.
+        #[arg(long)]
+        witness_threshold: Option<usize>,
     },
     /// Serve until stopped.
     Run,
@@ -76,6 +87,12 @@ enum Command {
     /// What relying parties need.
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// The aggregator's keys, and files of keys.
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
+    /// Heartbeats of the sites.
+    #[command(subcommand)]
+    Heartbeat(continuity::HeartbeatCommand),
     #[command(flatten)]
     Carried(Carried),
 }
@@ -94,7 +111,8 @@ struct ByFile {
 
 #[derive(Subcommand)]
 enum SiteCommand {
-    /// Make a join token for a site and print it. It is a secret: hand it over safely.
+    /// Make a join token for a site and print it. It is a secret: hand it over safely. For a site in the roster, which lost its
+    /// keys or was revoked, it has all of its keys replaced.
     Add {
         /// The site's name.
         site: Name,
@@ -105,18 +123,47 @@ enum SiteCommand {
         #[arg(long)]
         from: Vec<PathBuf>,
     },
-    /// Enrol a site that has asked to join.
+    /// Enrol a site that has asked to join; or give one in the roster, which joined with a new token, the keys that it asked for.
     Approve {
         /// The site's name.
         site: Name,
         #[command(flatten)]
         by_file: ByFile,
     },
-    /// List sites: enrolled, and waiting for approval.
+    /// List sites: enrolled, since when silent, revoked, and waiting for approval.
     List {
         /// For programs.
         #[arg(long)]
         json: bool,
+    },
+    /// End all keys of a site: its connections are cut, what it sends from now on is refused, what was logged before stays
+    /// good. It can come back with a new token.
+    Revoke {
+        /// The site's name.
+        site: Name,
+        /// What happened; everybody reads it in the registry.
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
+    /// Give a site the keys that it asked for with `key rotate`, or the aggregator: under the name `aggregator`. Compare them
+    /// with its operator first: site list.
+    Rotate {
+        /// The site's name, or `aggregator`.
+        name: Name,
+        /// The aggregator's attest key is lost, and its operator has said so, and its new keys, by another way.
+        #[arg(long)]
+        lost: bool,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
+    /// Let a site go on whose journal was lost, or is older than what it signed: sign a new epoch and publish it.
+    Epoch {
+        #[command(flatten)]
+        wanted: Begin,
+        #[command(flatten)]
+        by_file: ByFile,
     },
 }
 
@@ -132,27 +179,15 @@ enum PublishCommand {
 }
 
 #[derive(Subcommand)]
-enum ReportCommand {
-    /// Build, log and write the report on a plan, over all its windows that are due.
-    Build {
-        /// The plan's name.
-        plan: Name,
-        /// Folder for report.json, report.html, report.dsse.json, bundle.zip, trust.json.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// List the reports logged.
-    List {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Subcommand)]
 enum LogCommand {
     /// Check every document in every log again.
     Verify,
+    /// After this home was restored from a copy: append again, once every site has said hello or is named here.
+    Settle {
+        /// A site whose hello is not waited for, since it is gone or never connects; may be given several times.
+        #[arg(long)]
+        without: Vec<Name>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -162,6 +197,9 @@ enum TrustCommand {
         /// File to write instead.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// After a change of the log key: the same with the present one, to be given to witnesses beside the first. For nobody else.
+        #[arg(long)]
+        for_witness: bool,
     },
 }
 
@@ -186,10 +224,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(cli: Cli) -> Result<(), Fault> {
     let open = || Centre::open(Home::open(&cli.home)?);
     match cli.command {
-        Command::Init { federation, listen, address } => {
-            let trust = init(&cli.home, &cli.governance, &federation, &Config { listen, address })?;
+        Command::Init { federation, listen, address, witness: witnesses, witness_threshold } => {
+            let threshold = witness_threshold.unwrap_or(witnesses.len());
+            let config = Config { witnesses, ..Config::of(listen, address) };
+            let trust = init(&cli.home, &cli.governance, &federation, &config, threshold)?;
             say!("federation {federation}: home {}, governance {}", cli.home.display(), cli.governance.display());
-            let fingerprint = governance_fingerprint(trust.governance.threshold, &trust.governance.keys);
+            let fingerprint = governance_fingerprint(&trust);
             say!("governance fingerprint {fingerprint}");
             Ok(())
         }
@@ -201,25 +241,36 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Contract(command) => publish("contract", command, open, &cli.governance),
         Command::Plan(command) => publish("plan", command, open, &cli.governance),
         Command::Waiver { wanted, by_file } => waiver(&wanted, by_file, open, &cli.governance),
-        Command::Report(command) => report(command, &mut open()?),
+        Command::Report(command) => report::run(command, &mut open()?),
+        Command::Log(LogCommand::Settle { without }) => continuity::settle(&mut open()?, &without),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
             let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
-            for log in std::iter::once(centre.registry_log()).chain(plans) {
+            let beats = std::iter::once(&centre.beats().log);
+            for log in std::iter::once(centre.registry_log()).chain(plans).chain(beats) {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
             reports::verify_files(&centre)?;
+            centre.standing.serve()?;
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
-        Command::Trust(TrustCommand::Export { out }) => trust(&open()?, out.as_deref()),
+        Command::Trust(TrustCommand::Export { out, for_witness }) => trust(&open()?, out.as_deref(), for_witness),
+        Command::Key(command) => keys::run(command, open, &cli.home, &cli.governance),
+        Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
     }
 }
 
 fn say(lines: impl IntoIterator<Item = String>) -> Result<(), Fault> {
     lines.into_iter().for_each(|line| say!("{line}"));
+    Ok(())
+}
+
+/// Asks witnesses to cosign what was published. It is published without them too, and asked for again: a warning, no fault.
+fn cosigned(centre: &mut Centre) -> Result<(), Fault> {
+    centre.ask_witnesses()?.iter().for_each(|fault| eprintln!("not cosigned yet: {fault}"));
     Ok(())
 }
 
@@ -243,6 +294,7 @@ fn publish(
         "plan" => governance.publish_plan(&mut centre, &file, now())?,
         _ => governance.publish_contract(&mut centre, &file, now())?,
     };
+    cosigned(&mut centre)?;
     say([format!("{what} {digest} {}", if already { "was published before" } else { "published" })])
 }
 
@@ -265,6 +317,7 @@ fn waiver(
     }
     let mut centre = open()?;
     let waived = Governance::open(governance, &centre)?.waive(&mut centre, wanted, now())?;
+    cosigned(&mut centre)?;
     let before = if waived.is_empty() { ": all were waived before" } else { "" };
     say([format!("{} windows waived{before}", waived.len())])
 }
@@ -282,6 +335,11 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
                 (governance, basis)
             };
             let token = governance.invite(&basis, &site, expires)?;
+            if basis.enrolled(&site) {
+                eprintln!(
+                    "site {site} is in the roster: this token has all of its keys replaced, at the site with --new-keys"
+                );
+            }
             say!("{}", token.to_text().map_err(|e| operator(e.to_string()))?);
             eprintln!(
                 "site {site}: this token is a secret and expires {expires}; run at the site: fedaudit-agent join TOKEN"
@@ -299,77 +357,34 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         }
         SiteCommand::Approve { site, .. } => {
             let mut centre = open()?;
+            let known = centre.registry().sites().any(|known| *known == site);
+            let before = centre.registry().size();
             Governance::open(governance, &centre)?.approve(&mut centre, &site, now())?;
-            say!("site {site} is enrolled");
-            Ok(())
-        }
-        SiteCommand::List { json } => {
-            let centre = open()?;
-            let enrolled = centre.registry().sites().map(|site| (site.to_string(), "enrolled"));
-            let mut rows: Vec<_> = enrolled.collect();
-            for (site, _) in centre.home.joins()? {
-                if !rows.iter().any(|(known, _)| *known == site.to_string()) {
-                    rows.push((site.to_string(), "waiting for approval"));
-                }
-            }
-            if json {
-                let rows: Vec<_> =
-                    rows.iter().map(|(site, state)| serde_json::json!({ "site": site, "state": state })).collect();
-                say!("{}", serde_json::Value::from(rows));
-            } else {
-                rows.iter().for_each(|(site, state)| say!("{site}\t{state}"));
+            cosigned(&mut centre)?;
+            match known && centre.registry().size() > before {
+                true => say!("site {site} has other keys from now on; those before ended as lost"),
+                false => say!("site {site} is enrolled"),
             }
             Ok(())
         }
+        SiteCommand::List { json } => say(continuity::sites(&open()?, json)?),
+        SiteCommand::Revoke { site, reason, by_file } => {
+            keys::revoke(&site, reason.as_deref(), by_file, open, governance)
+        }
+        SiteCommand::Rotate { name, lost, by_file } => keys::grant(&name, lost, by_file, open, governance),
+        SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
 }
 
-fn report(command: ReportCommand, centre: &mut Centre) -> Result<(), Fault> {
-    match command {
-        ReportCommand::Build { plan, out } => {
-            let built = reports::build(centre, &plan, &out, now())?;
-            let released = built.report.releases.len();
-            say!(
-                "report on {plan}: {released} releases, entry {} of the plan's log, bundle.zip {} bytes, in {}",
-                built.index,
-                built.bundle_bytes,
-                out.display()
-            );
-            say(built.missing().into_iter().chain(conflicts::line(&centre.conflicts_kept()?)))
-        }
-        ReportCommand::List { json } => {
-            let listed = reports::list(centre)?;
-            if json {
-                let rows: Vec<_> = listed
-                    .iter()
-                    .map(|r| serde_json::json!({ "plan": r.plan, "index": r.index, "windows": r.claim.windows, "log_size": r.claim.log_size, "method": r.claim.method }))
-                    .collect();
-                say!("{}", serde_json::Value::from(rows));
-            } else {
-                for r in listed {
-                    say!(
-                        "{}\tentry {}\t{} windows\t{} log entries",
-                        r.plan,
-                        r.index,
-                        r.claim.windows.len(),
-                        r.claim.log_size
-                    );
-                }
-            }
-            Ok(())
-        }
-    }
-}
-
-fn trust(centre: &Centre, out: Option<&Path>) -> Result<(), Fault> {
-    let trust = &centre.home.trust;
+fn trust(centre: &Centre, out: Option<&Path>, for_witness: bool) -> Result<(), Fault> {
+    let trust = if for_witness { &centre.trust_of_witnesses()? } else { &centre.home.trust };
     let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
     match out {
         Some(path) => write_atomic(path, &json, 0o644)?,
         None => say!("{}", String::from_utf8_lossy(&json).trim_end()),
     }
     eprintln!("federation {}", trust.federation);
-    eprintln!("governance fingerprint {}", governance_fingerprint(trust.governance.threshold, &trust.governance.keys));
+    eprintln!("governance fingerprint {}", governance_fingerprint(trust));
     eprintln!("registry log {}", trust.registry);
     Ok(())
 }

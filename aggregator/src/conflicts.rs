@@ -9,6 +9,7 @@
 use crate::by_file::claimed_plan;
 use crate::centre::Centre;
 use crate::home::{operator, operator_hint, refused as broken};
+use crate::store::LogDir;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::Fault;
@@ -85,12 +86,21 @@ impl Centre {
 
     fn logged(&self, envelope: &Digest) -> Result<Option<Document>, Fault> {
         let plans = self.registry().plans().filter_map(|(digest, _)| self.plan(digest));
-        let Some((plan, index)) = plans.filter_map(|plan| Some((plan, *plan.index.get(envelope)?))).next() else {
-            return Ok(None);
-        };
-        let envelope = plan.log.entry(index)?;
+        let found = plans.filter_map(|plan| Some((&plan.log, *plan.index.get(envelope)?))).next();
+        let Some((log, index)) = found.or(self.heartbeat_at(envelope)?) else { return Ok(None) };
+        let envelope = log.entry(index)?;
         let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(broken)?;
         Ok(Some(Document::new(envelope, self.artifact(&subject)?)))
+    }
+
+    fn heartbeat_at(&self, envelope: &Digest) -> Result<Option<(&LogDir, u64)>, Fault> {
+        let log = &self.beats().log;
+        for index in (0..log.size()).rev() {
+            if Digest::of(&log.entry(index)?) == *envelope {
+                return Ok(Some((log, index)));
+            }
+        }
+        Ok(None)
     }
 
     fn folder(&self) -> PathBuf {

@@ -9,8 +9,14 @@
 //! Signing needs the folder and a [`Basis`]: what governance knows of the federation. That comes from the aggregator's
 //! home, or, where the folder lies on a machine of its own, from parcels.
 
+mod epoch;
+mod keys;
+mod rotate;
 mod waiver;
 
+pub use epoch::Begin;
+pub use keys::new_keys;
+pub use rotate::{Signers, new_folder};
 pub use waiver::Waive;
 
 use crate::basis::Basis;
@@ -84,41 +90,44 @@ impl Governance {
         Ok(governance)
     }
 
-    fn invite_path(&self, site: &Name) -> PathBuf {
-        self.dir.join("invites").join(format!("{site}.invite"))
+    /// The token's file; of a site in the roster it names the entry, so that no token outlives what it was given out for.
+    fn invite_path(&self, basis: &Basis, site: &Name) -> PathBuf {
+        let entry = basis.registry.party_digest(&Party::Site(site.clone()));
+        let entry = entry.map_or(String::new(), |digest| format!("@{}", digest.short()));
+        self.dir.join("invites").join(format!("{site}{entry}.invite"))
     }
 
-    /// Makes a join token for `site`. A token given out before for the same site is void from now on.
+    /// Makes a join token for `site`; for one that is in the roster, to have all of its keys replaced. A token given out before
+    /// for the same site is void from now on.
     ///
     /// # Errors
-    /// A site that is enrolled, or a folder that cannot be written.
+    /// A name that no site may have, or a folder that cannot be written.
     pub fn invite(&self, basis: &Basis, site: &Name, expires: Time) -> Result<Token, Fault> {
-        if basis.enrolled(site) || site.as_str() == "aggregator" {
-            return Err(operator_hint(format!("site {site} is enrolled"), "choose another name"));
+        if ["aggregator", "governance"].contains(&site.as_str()) {
+            return Err(operator_hint(format!("no site may be called {site}"), "choose another name"));
         }
         let transport = basis.registry.party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Transport));
-        let governance = &self.trust.governance;
         let token = Token {
             federation: self.trust.federation.clone(),
             site: site.clone(),
-            governance: governance_fingerprint(governance.threshold, &governance.keys),
+            governance: governance_fingerprint(&self.trust),
             address: basis.address.clone(),
             transport: transport.map_err(refused)?.id(),
             expires_unix_s: expires.unix_seconds(),
             secret: os_random(),
         };
         let text = token.to_text().map_err(|e| operator(e.to_string()))?;
-        write_atomic(&self.invite_path(site), text.as_bytes(), 0o600)?;
+        write_atomic(&self.invite_path(basis, site), text.as_bytes(), 0o600)?;
         Ok(token)
     }
 
     /// Checks a waiting join request against the token's secret and signs the site's roster entry; none if the site is
-    /// enrolled.
+    /// enrolled, and no token was given out to have its keys replaced.
     ///
     /// # Errors
     /// No request, no token, an expired token, a wrong secret.
     pub fn sign_entry(&self, basis: &Basis, site: &Name, now: Time) -> Result<Option<Attestation>, Fault> {
-        if basis.enrolled(site) {
+        if basis.enrolled(site) && !self.invite_path(basis, site).exists() {
             self.use_up(site);
             return Ok(None);
         }
@@ -127,7 +136,7 @@ impl Governance {
             let hint = format!("at the site: fedaudit-agent join TOKEN (make one with: site add {site})");
             return Err(operator_hint(format!("site {site} has not asked to join"), hint));
         }
-        let invite = std::fs::read_to_string(self.invite_path(site)).map_err(|_| {
+        let invite = std::fs::read_to_string(self.invite_path(basis, site)).map_err(|_| {
             operator_hint(format!("no token was given out for site {site}"), format!("make one with: site add {site}"))
         })?;
         let token = Token::parse(&invite).map_err(operator)?;
@@ -138,17 +147,24 @@ impl Governance {
             ));
         }
         let request = find_join(&waiting, site, &token)?;
-        let text = RosterText { format: roster::FORMAT, party: Party::Site(site.clone()), keys: request.keys };
+        if basis.enrolled(site) {
+            return self.sign_replaced(basis, site, request.keys, now).map(Some);
+        }
+        let text = RosterText::of(Party::Site(site.clone()), request.keys);
         let entry = RosterEntry::new(text).map_err(operator)?;
         roster::attest_entry(&entry, self.head(basis, now, None), &[&self.key]).map(Some).map_err(refused)
     }
 
     /// Forgets a token that did its work.
     fn use_up(&self, site: &Name) {
-        let _ = std::fs::remove_file(self.invite_path(site));
+        let Ok(invites) = std::fs::read_dir(self.dir.join("invites")) else { return };
+        let of = |name: &str| name.strip_suffix(".invite").map(|name| name.split('@').next() == Some(site.as_str()));
+        for invite in invites.flatten().filter(|invite| invite.file_name().to_str().and_then(of) == Some(true)) {
+            let _ = std::fs::remove_file(invite.path());
+        }
     }
 
-    /// Enrols a site that waits at `centre`.
+    /// Enrols a site that waits at `centre`, or has its keys replaced.
     ///
     /// # Errors
     /// As [`Governance::sign_entry`], or a disk that fails.

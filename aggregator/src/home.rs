@@ -3,11 +3,13 @@
 //! | path | what | worst if altered by others |
 //! |---|---|---|
 //! | `config.toml` | addresses | nobody reaches the aggregator |
-//! | `keys/` | attest, log and transport keys, 0600 | reports and checkpoints in the aggregator's name |
+//! | `keys/` | attest, log and transport keys, 0600; see [`crate::keys`] for next ones | reports and checkpoints in the aggregator's name |
 //! | `trust.json` | what relying parties need | this daemon trusts another governance |
-//! | `logs/` | tlog-tiles folders: registry, one a plan | noticed: every document is checked again when read |
+//! | `logs/` | tlog-tiles folders: registry, heartbeats, one a plan | noticed: every document is checked again when read; cosignatures are missing |
 //! | `artifacts/` | what the envelopes speak of, by digest | noticed: digests |
-//! | `joins/` | join requests that wait for governance | a site must join again |
+//! | `joins/` | requests to join, and for other keys, that wait for governance | a site must ask again |
+//! | `fence.json` | see [`crate::fence`]; in no backup | nothing is served, or the sites are asked first |
+//! | `carried.json` | which heartbeats came by file | a site is called silent, or is not |
 //! | `conflicts/` | refused documents that contradict logged ones: evidence | evidence is lost |
 
 use crate::store::LogDir;
@@ -17,7 +19,7 @@ use fedaudit_core::envelope::Head;
 use fedaudit_core::fault::{Blame, Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
-use fedaudit_core::note::VerifierKey;
+use fedaudit_core::note::{Cosigner, VerifierKey};
 use fedaudit_core::roster::{
     self, Governance, Party, PublishedPlan, Registry, RosterEntry, RosterKey, RosterText, Trust, Witnesses,
     registry_origin,
@@ -47,15 +49,85 @@ pub struct Config {
     pub listen: String,
     /// `host:port` at which sites reach it; join tokens carry it.
     pub address: String,
+    /// Minutes between the heartbeats that sites are expected to send; 0 if none are.
+    #[serde(default = "quarter")]
+    pub heartbeat_minutes: u32,
+    /// Days after which a site whose heartbeats come by file counts as silent.
+    #[serde(default = "month")]
+    pub by_file_days: u32,
+    /// Who is asked to cosign the logs' checkpoints; who must have, `trust.json` says.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessAt>,
+}
+
+/// What sites do by themselves.
+fn quarter() -> u32 {
+    15
+}
+
+/// Parcels are carried at least monthly.
+fn month() -> u32 {
+    31
+}
+
+/// A witness and where it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessAt {
+    /// What stands before `/add-checkpoint`, `http://` or `https://`.
+    pub url: String,
+    /// Its verifier key.
+    pub key: String,
+}
+
+impl std::str::FromStr for WitnessAt {
+    type Err = String;
+
+    /// Reads `KEY@URL`, the key as the witness prints it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = text.rfind("@http://").or_else(|| text.rfind("@https://"));
+        let at =
+            at.ok_or("write KEY@URL: the verifier key that the witness prints, and its http:// or https:// address")?;
+        let witness = WitnessAt { key: text[..at].to_owned(), url: text[at + 1..].to_owned() };
+        witness.check().map(|()| witness)
+    }
+}
+
+impl WitnessAt {
+    fn check(&self) -> Result<(), String> {
+        Cosigner::parse(&self.key).map_err(|e| format!("`key`: {e}"))?;
+        let host = self.url.strip_prefix("http://").or_else(|| self.url.strip_prefix("https://"));
+        let plain = host.is_some_and(|host| !host.is_empty() && !host.contains(['?', '#', ' ']));
+        if plain { Ok(()) } else { Err(format!("`url` is {:?}: write http:// or https://, host and path", self.url)) }
+    }
 }
 
 impl Config {
+    /// What `init` writes, without witnesses.
+    pub fn of(listen: String, address: String) -> Config {
+        let (heartbeat_minutes, by_file_days, witnesses) = (quarter(), month(), Vec::new());
+        Config { listen, address, heartbeat_minutes, by_file_days, witnesses }
+    }
+
     fn to_toml(&self) -> String {
-        format!(
+        let mut text = format!(
             "# Address and UDP port that the daemon listens on.\nlisten = {:?}\n\n\
-             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n",
-            self.listen, self.address
-        )
+             # host:port at which sites reach it. Join tokens carry it.\naddress = {:?}\n\n\
+             # Minutes between the heartbeats of a site; `site list` calls it silent after three times as many. 0: none expected.\n\
+             heartbeat_minutes = {}\n\n\
+             # The same for a site whose last heartbeat came by file: it is silent after so many days.\nby_file_days = {}\n\n\
+             # Witnesses that are asked to cosign the logs' checkpoints, a table each: `key`, the verifier key that the\n\
+             # witness prints, and `url`, its http:// or https:// address. Who must have cosigned, trust.json says.\n",
+            self.listen, self.address, self.heartbeat_minutes, self.by_file_days
+        );
+        for WitnessAt { url, key } in &self.witnesses {
+            text += &format!("\n[[witnesses]]\nkey = {key:?}\nurl = {url:?}\n");
+        }
+        text
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.witnesses.iter().try_for_each(WitnessAt::check).map_err(|e| format!("[[witnesses]]: {e}"))
     }
 }
 
@@ -75,10 +147,16 @@ impl Home {
         let text = read_text(&dir.join("config.toml")).map_err(|fault| {
             Fault::new(Blame::Operator, fault.what, "name a home with --home, or make one: fedaudit-aggregator init")
         })?;
-        let config =
-            toml::from_str(&text).map_err(|e| operator(format!("{}: {e}", dir.join("config.toml").display())))?;
+        let bad = |e: String| operator_hint(format!("{}: {e}", dir.join("config.toml").display()), "mend that key");
+        let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
+        config.check().map_err(bad)?;
         let trust = read_trust(&dir.join("trust.json"))?;
         Ok(Home { dir: dir.to_owned(), config, trust })
+    }
+
+    /// Folder of the keys.
+    pub fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
     }
 
     /// The signing key for `usage`.
@@ -86,7 +164,7 @@ impl Home {
     /// # Errors
     /// A key file that is missing, readable by others, or no key.
     pub fn key(&self, usage: KeyUse) -> Result<SigningKey, Fault> {
-        load_key(&self.dir.join("keys").join(format!("{usage}.key")))
+        load_key(&self.keys().join(format!("{usage}.key")))
     }
 
     /// Folder of the registry's log.
@@ -97,6 +175,11 @@ impl Home {
     /// Folder of a plan's log.
     pub fn plan_dir(&self, plan: &Digest) -> PathBuf {
         self.dir.join("logs/plan").join(plan.to_string())
+    }
+
+    /// Folder of the log of heartbeats.
+    pub fn heartbeats_dir(&self) -> PathBuf {
+        self.dir.join("logs/heartbeats")
     }
 
     /// File of an artifact.
@@ -150,6 +233,11 @@ impl Home {
         self.dir.join("run.lock")
     }
 
+    /// Lock that a process holds while it asks witnesses: they see no two requests of this home at once.
+    pub fn witness_lock(&self) -> PathBuf {
+        self.dir.join("witness.lock")
+    }
+
     /// Lock that every process holds while it appends to a log.
     pub fn lock_path(&self) -> PathBuf {
         self.dir.join("logs.lock")
@@ -161,8 +249,16 @@ impl Home {
 /// Both folders are made under another name and renamed when they are whole.
 ///
 /// # Errors
-/// A folder that exists, or cannot be written.
-pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -> Result<Valid<Trust>, Fault> {
+/// A folder that exists, or cannot be written; witnesses that the rules of `trust.json` refuse.
+pub fn init(
+    dir: &Path,
+    governance: &Path,
+    federation: &Name,
+    config: &Config,
+    witness_threshold: usize,
+) -> Result<Valid<Trust>, Fault> {
+    let keys = config.witnesses.iter().map(|witness| witness.key.clone()).collect();
+    let witnesses = Witnesses { threshold: witness_threshold, keys };
     for (folder, what) in [(dir, "home"), (governance, "governance folder")] {
         if folder.exists() {
             return Err(operator_hint(
@@ -189,7 +285,7 @@ pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -
     });
     let [attest, log, transport] = keys;
     let keys = [attest?, log?, transport?];
-    let trust = make_trust(federation, &governance_key, &keys[1].1)?;
+    let trust = make_trust(federation, &governance_key, &keys[1].1, witnesses)?;
     let json = codec::to_json(&trust).map_err(|e| operator(e.to_string()))?;
     create_new(&partial[0].join("trust.json"), &json, 0o644)?;
     create_new(&partial[1].join("trust.json"), &json, 0o644)?;
@@ -201,7 +297,12 @@ pub fn init(dir: &Path, governance: &Path, federation: &Name, config: &Config) -
     Ok(trust)
 }
 
-fn make_trust(federation: &Name, governance: &SigningKey, log: &SigningKey) -> Result<Valid<Trust>, Fault> {
+fn make_trust(
+    federation: &Name,
+    governance: &SigningKey,
+    log: &SigningKey,
+    witnesses: Witnesses,
+) -> Result<Valid<Trust>, Fault> {
     let registry = VerifierKey { name: registry_origin(federation), key: PublicKey::of(log) };
     let text = Trust {
         format: roster::FORMAT,
@@ -209,9 +310,9 @@ fn make_trust(federation: &Name, governance: &SigningKey, log: &SigningKey) -> R
         federation: federation.clone(),
         governance: Governance { threshold: 1, keys: vec![PublicKey::of(governance)] },
         registry: registry.to_string(),
-        witnesses: Witnesses { threshold: 0, keys: Vec::new() },
+        witnesses,
     };
-    Valid::new(text).map_err(operator)
+    Valid::new(text).map_err(|e| operator_hint(e, "mend --witness and --witness-threshold; nothing was made"))
 }
 
 fn first_entry(
@@ -220,11 +321,8 @@ fn first_entry(
     governance: &SigningKey,
     keys: &[(KeyUse, SigningKey); 3],
 ) -> Result<(), Fault> {
-    let text = RosterText {
-        format: roster::FORMAT,
-        party: Party::Aggregator,
-        keys: keys.iter().map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) }).collect(),
-    };
+    let public = keys.iter().map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) }).collect();
+    let text = RosterText::of(Party::Aggregator, public);
     let entry = RosterEntry::new(text).map_err(operator)?;
     let head = Head { federation: trust.federation.clone(), issued_at: now(), seen: None, replaces: None };
     let attestation = roster::attest_entry(&entry, head, &[governance]).map_err(refused)?;
@@ -232,11 +330,13 @@ fn first_entry(
     let digest = Digest::of(&attestation.artifacts[0]);
     write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
     let origin = registry_origin(&trust.federation);
-    let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &PublicKey::of(&keys[1].1))?;
-    log.append(&[&attestation.envelope], &keys[1].1)
+    let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &[PublicKey::of(&keys[1].1)])?;
+    log.append(&[&attestation.envelope], &[&keys[1].1])?;
+    crate::fence::create(dir, &log)
 }
 
-fn partial_path(dir: &Path) -> PathBuf {
+/// What a folder is called until it is whole.
+pub(crate) fn partial_path(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     dir.with_file_name(name)

@@ -1,7 +1,9 @@
 //! From a plan's log to `report.json`, `report.html` and `bundle.zip`.
 
 use crate::centre::{Centre, PlanLog};
+use crate::checked::Checked;
 use crate::home::{operator, operator_hint, plan_named, refused};
+use crate::intake::Book;
 use crate::store::LogDir;
 use fedaudit_core::bundle::{Bundle, LogPart, pack};
 use fedaudit_core::codec;
@@ -15,7 +17,7 @@ use fedaudit_core::roster::Party;
 use fedaudit_core::time::{Time, Window};
 use fedaudit_core::verify::{self, Entry};
 use fedaudit_link::home::write_atomic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A report that was built, logged and written.
@@ -44,8 +46,10 @@ impl Built {
 /// Builds the report on the latest version of `plan` over its windows that are due, logs it, and writes it to `out`.
 ///
 /// # Errors
-/// No such plan, no window due, a folder that cannot be written.
+/// No such plan, no window due, too few witnesses, a folder that cannot be written.
 pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<Built, Fault> {
+    // Before the report is logged: without them there would be an entry more and no bundle.
+    centre.check_witnesses()?;
     let lock = centre.lock()?;
     let (digest, published) = plan_named(centre.registry(), plan)?;
     let windows: Vec<Window> =
@@ -61,22 +65,32 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         log_size,
         releases: &log.releases,
         abstentions: &log.abstentions,
+        disputes: &log.disputes,
+        reports: &log.reports,
     };
     let report = report::compile(&input).map_err(refused)?;
     let json = codec::to_json(&report).map_err(|e| operator(e.to_string()))?;
     let html = render::html(&report).into_bytes();
+    let (number, supersedes) = log.state.next_report(&windows);
     let claim = ReportClaim {
         plan: digest,
         windows,
         log_size,
         registry_size: centre.registry().size(),
         method: METHOD.to_owned(),
+        number,
+        supersedes,
     };
     let head =
         Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces: None };
     let key = centre.home.key(KeyUse::Attest)?;
     let attestation = report::attest(json.clone(), html.clone(), claim, head, &key).map_err(refused)?;
-    let index = centre.append(&digest, &attestation, &lock)?;
+    let checked = Checked::report(&attestation.envelope, centre.registry()).map_err(refused)?;
+    let index = centre.stage(Book::Plan(digest), &attestation, checked)?;
+    centre.commit(&lock)?;
+    // Witnesses take their time, and sites go on sending: the bundle holds what was logged meanwhile too.
+    drop(lock);
+    centre.need_witnesses()?;
     let bundle = pack(&Bundle {
         report_json: json.clone(),
         report_html: html.clone(),
@@ -103,7 +117,8 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
 
 fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
     let log = centre.registry_log();
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
+    let mut part =
+        LogPart { checkpoint: centre.shown(log).1.into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         take(centre, log.entry(index)?, &mut part)?;
     }
@@ -111,14 +126,25 @@ fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
 }
 
 fn plan_part(centre: &Centre, digest: &Digest) -> Result<LogPart, Fault> {
-    let Some(PlanLog { log, .. }) = centre.plan(digest) else { return Err(operator(format!("no plan {digest}"))) };
-    let mut part = LogPart { checkpoint: log.note().into(), policy: policy(centre, log)?, ..LogPart::default() };
+    let Some(PlanLog { log, disputes, .. }) = centre.plan(digest) else {
+        return Err(operator(format!("no plan {digest}")));
+    };
+    let mut part =
+        LogPart { checkpoint: centre.shown(log).1.into(), policy: policy(centre, log)?, ..LogPart::default() };
     for index in 0..log.size() {
         let envelope = log.entry(index)?;
         match verify::entry(&envelope, centre.registry()).map_err(refused)? {
-            Entry::Release | Entry::Abstention => take(centre, envelope, &mut part)?,
-            // A report travels by its own files, or is an earlier one that this bundle does not need.
-            Entry::Report(_) => part.entries.push(envelope),
+            Entry::Release | Entry::Abstention | Entry::Dispute => take(centre, envelope, &mut part)?,
+            // A report travels by its own files, or is an earlier one that this bundle does not need, unless it is disputed.
+            Entry::Report(..) => {
+                let disputed = Digest::of(&envelope);
+                if disputes.iter().any(|(_, dispute)| dispute.text().report == disputed) {
+                    let subjects = verify::claimed_subjects(&envelope).map_err(refused)?;
+                    let json = subjects.first().map(|json| centre.artifact(json).map(|bytes| (*json, bytes)));
+                    part.artifacts.extend(json.transpose()?);
+                }
+                part.entries.push(envelope);
+            }
         }
     }
     Ok(part)
@@ -145,10 +171,7 @@ fn conveniences(centre: &Centre, report: &Report) -> Result<BTreeMap<String, Vec
     let parties = centre.registry().sites().map(|site| Party::Site(site.clone())).chain([Party::Aggregator]);
     for party in parties {
         let entry = centre.registry().party(&party).map_err(refused)?;
-        let name = match &party {
-            Party::Site(site) => site.as_str(),
-            Party::Aggregator => "aggregator",
-        };
+        let name = party.name().map_err(refused)?;
         for key in &entry.keys {
             files.insert(format!("keys/{name}-{}.pem", key.usage), key.key.pem().into_bytes());
         }
@@ -193,12 +216,11 @@ fn counts(measures: Option<&Measures>) -> String {
 /// # Errors
 /// A log or a file that cannot be read, or was altered.
 pub fn verify_files(centre: &Centre) -> Result<(), Fault> {
-    let key = centre.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Attest));
-    let key = key.map_err(refused)?;
+    let keys = centre.registry().keys_of(&Party::Aggregator, KeyUse::Attest);
     for report in list(centre)? {
         let Some(plan) = centre.plan(&report.claim.plan) else { continue };
         let envelope = plan.log.entry(report.index)?;
-        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&[key], 1)).map_err(refused)?;
+        let statement = Claimed::parse(&envelope).and_then(|claimed| claimed.verify(&keys, 1)).map_err(refused)?;
         for subject in &statement.subject {
             let of = format!("{} of the report at entry {} of plan {}", subject.name, report.index, report.plan);
             centre.artifact(&subject.digest.sha256).map_err(|fault| fault.while_(of))?;
@@ -215,6 +237,8 @@ pub struct Listed {
     pub index: u64,
     /// What the report claims.
     pub claim: ReportClaim,
+    /// Sites that dispute it.
+    pub disputed: BTreeSet<Name>,
 }
 
 /// Every report logged.
@@ -226,10 +250,27 @@ pub fn list(centre: &Centre) -> Result<Vec<Listed>, Fault> {
     for (digest, published) in centre.registry().plans() {
         let Some(plan) = centre.plan(digest) else { continue };
         for index in 0..plan.log.size() {
-            if let Entry::Report(claim) = verify::entry(&plan.log.entry(index)?, centre.registry()).map_err(refused)? {
-                listed.push(Listed { plan: published.plan.plan.clone(), index, claim });
+            let envelope = plan.log.entry(index)?;
+            if let Entry::Report(claim, _) = verify::entry(&envelope, centre.registry()).map_err(refused)? {
+                let report = Digest::of(&envelope);
+                let against = plan.disputes.iter().filter(|(_, dispute)| dispute.text().report == report);
+                let disputed = against.map(|(_, dispute)| dispute.claim().site.clone()).collect();
+                listed.push(Listed { plan: published.plan.plan.clone(), index, claim, disputed });
             }
         }
     }
     Ok(listed)
+}
+
+/// A report as a line for people.
+pub fn line(listed: &Listed) -> String {
+    let Listed { plan, index, claim, disputed } = listed;
+    let supersedes = claim.supersedes.map_or(String::new(), |before| format!(", supersedes {}", before.short()));
+    let disputed: Vec<_> = disputed.iter().map(Name::to_string).collect();
+    let disputed = if disputed.is_empty() { String::new() } else { format!("\tdisputed by {}", disputed.join(", ")) };
+    let (windows, size) = (claim.windows.len(), claim.log_size);
+    format!(
+        "{plan}\tentry {index}\t{windows} windows\t{size} log entries\tnumber {}{supersedes}{disputed}",
+        claim.number
+    )
 }

@@ -20,6 +20,10 @@ pub struct Status {
     pub waiting: Vec<Name>,
     /// The latest version of each plan.
     pub plans: Vec<PlanStatus>,
+    /// Why nothing is appended, if nothing is: this home was restored from a copy, or went back in time.
+    pub held: Option<String>,
+    /// Sites that have not said hello since this home was restored.
+    pub unheard: Vec<Name>,
     /// Conflicts kept as evidence.
     pub conflicts: usize,
     /// Conflicts that came when their site's share was full.
@@ -51,7 +55,7 @@ pub struct PlanStatus {
 /// A folder that cannot be read.
 pub fn status(centre: &Centre, now: Time) -> Result<Status, Fault> {
     let registry = centre.registry();
-    let enrolled: Vec<Name> = registry.sites().cloned().collect();
+    let enrolled: Vec<Name> = registry.sites().filter(|site| registry.is_member(site)).cloned().collect();
     let mut waiting: Vec<Name> = centre.home.joins()?.into_iter().map(|(site, _)| site).collect();
     waiting.retain(|site| !enrolled.contains(site));
     waiting.dedup();
@@ -61,7 +65,8 @@ pub fn status(centre: &Centre, now: Time) -> Result<Status, Fault> {
     plans.sort_by(|a, b| a.plan.cmp(&b.plan));
     let (federation, registry_entries) = (centre.home.trust.federation.clone(), registry.size());
     let Counts { kept: conflicts, not_kept: conflicts_not_kept } = centre.conflicts_kept()?;
-    Ok(Status { federation, registry_entries, enrolled, waiting, plans, conflicts, conflicts_not_kept })
+    let (held, unheard) = (centre.standing.clear().err().map(|fault| fault.what), centre.unheard());
+    Ok(Status { federation, registry_entries, enrolled, waiting, plans, held, unheard, conflicts, conflicts_not_kept })
 }
 
 fn plan_status(centre: &Centre, digest: &Digest, now: Time) -> Result<PlanStatus, Fault> {
@@ -85,6 +90,12 @@ fn plan_status(centre: &Centre, digest: &Digest, now: Time) -> Result<PlanStatus
 pub fn lines(status: &Status) -> Vec<String> {
     let names = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>().join(", ");
     let mut lines = vec![format!("federation {}: registry of {} entries", status.federation, status.registry_entries)];
+    if let Some(held) = &status.held {
+        lines.push(format!("nothing is appended: {held}"));
+    }
+    if !status.unheard.is_empty() {
+        lines.push(format!("not heard of since, {}: {}", status.unheard.len(), names(&status.unheard)));
+    }
     lines.push(format!("{} sites enrolled: {}", status.enrolled.len(), names(&status.enrolled)));
     if !status.waiting.is_empty() {
         lines.push(format!("{} waiting for `site approve`: {}", status.waiting.len(), names(&status.waiting)));

@@ -1,7 +1,8 @@
 //! One log as a C2SP tlog-tiles folder.
 //!
 //! Crash order: tiles and entry bundles are durable first, then the checkpoint is replaced. The checkpoint is the commit:
-//! files beyond it are leftovers that the next append writes again.
+//! files beyond it are leftovers that the next append writes again. `checkpoint.cosigned` follows later, if at all: the last
+//! checkpoint that enough witnesses cosigned, of this size or a smaller one.
 
 use crate::home::operator;
 use ed25519_dalek::SigningKey;
@@ -11,17 +12,49 @@ use fedaudit_core::key::PublicKey;
 use fedaudit_core::log::{Log, LogError, TileReader};
 use fedaudit_core::merkle::{Frontier, empty_root, leaf_hash};
 use fedaudit_core::note::{Checkpoint, LogProof};
-use fedaudit_link::home::{create_dir_private, write_atomic};
+use fedaudit_link::home::{create_dir_private, write_all, write_atomic};
 use std::path::{Path, PathBuf};
 
 /// A log on disk.
 pub struct LogDir {
     path: PathBuf,
     origin: String,
-    key: PublicKey,
+    keys: Vec<PublicKey>,
     log: Log,
     note: String,
+    cosigned: Option<Head>,
+    /// Entries behind the log, in order, until they are sealed.
+    staged: Vec<Vec<u8>>,
 }
+
+/// Files that are to be written: where, and what.
+pub type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// A signed checkpoint of a log, whose files are at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Folder of the log.
+    pub path: PathBuf,
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The signed note.
+    pub note: String,
+}
+
+impl Head {
+    /// The proof that the log of `old` entries is the beginning of this one.
+    ///
+    /// # Errors
+    /// A size beyond the log, or a file that cannot be read.
+    pub fn consistency(&self, old: u64) -> Result<Vec<Digest>, Fault> {
+        let mut tiles = TileReader::new(self.checkpoint.size, |file: &str| read(&self.path, file));
+        let proof = tiles.consistency_proof(old, self.checkpoint.size);
+        proof.map_err(|e: ReadError| broken(&self.checkpoint.origin, &self.path, &e))
+    }
+}
+
+/// File beside `checkpoint` that holds the last checkpoint with enough cosignatures.
+pub const COSIGNED: &str = "checkpoint.cosigned";
 
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
@@ -35,12 +68,23 @@ impl LogDir {
     /// Opens the log in `path`; a folder that does not exist is a log without entries.
     ///
     /// # Errors
-    /// A checkpoint that `key` did not sign, or tiles that do not lead to its root.
-    pub fn open(path: &Path, origin: &str, key: &PublicKey) -> Result<LogDir, Fault> {
-        let (path, origin) = (path.to_owned(), origin.to_owned());
-        let mut log = LogDir { path, origin, key: *key, log: Log::new(), note: String::new() };
+    /// A checkpoint that none of `keys` signed, or tiles that do not lead to its root.
+    pub fn open(path: &Path, origin: &str, keys: &[PublicKey]) -> Result<LogDir, Fault> {
+        let mut log = LogDir::unread(path, origin);
+        log.know(keys);
         log.refresh()?;
         Ok(log)
+    }
+
+    /// The log in `path`, of which nothing is read yet.
+    pub fn unread(path: &Path, origin: &str) -> LogDir {
+        let (path, origin, keys) = (path.to_owned(), origin.to_owned(), Vec::new());
+        LogDir { path, origin, keys, log: Log::new(), note: String::new(), cosigned: None, staged: Vec::new() }
+    }
+
+    /// The keys that sign the log's checkpoints, or signed them.
+    pub fn know(&mut self, keys: &[PublicKey]) {
+        self.keys = keys.to_vec();
     }
 
     /// Reads what other processes appended; true if there is something new.
@@ -48,6 +92,59 @@ impl LogDir {
     /// # Errors
     /// As [`LogDir::open`]; and a log that is smaller than it was, or has another root.
     pub fn refresh(&mut self) -> Result<bool, Fault> {
+        self.refresh_with(|log| Ok(log.keys.clone()))
+    }
+
+    /// The same for a log that names the keys of its own checkpoints: `read` says them once the log is read.
+    ///
+    /// # Errors
+    /// As [`LogDir::refresh`], and those of `read`.
+    pub fn refresh_with(&mut self, read: impl FnOnce(&LogDir) -> Result<Vec<PublicKey>, Fault>) -> Result<bool, Fault> {
+        // Read first: it is never ahead of the checkpoint that is read after it.
+        let cosigned = self.read_cosigned()?;
+        let grown = self.refresh_log()?;
+        self.keys = read(self)?;
+        self.take_cosigned(cosigned)?;
+        Ok(grown)
+    }
+
+    /// Reads only what witnesses cosigned since.
+    ///
+    /// # Errors
+    /// As [`LogDir::refresh`].
+    pub fn refresh_cosigned(&mut self) -> Result<(), Fault> {
+        let cosigned = self.read_cosigned()?;
+        self.take_cosigned(cosigned)
+    }
+
+    fn read_cosigned(&self) -> Result<Option<String>, Fault> {
+        match std::fs::read_to_string(self.path.join(COSIGNED)) {
+            Ok(note) => Ok(Some(note)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.broken(e)),
+        }
+    }
+
+    fn take_cosigned(&mut self, note: Option<String>) -> Result<(), Fault> {
+        let Some(note) = note.filter(|note| self.cosigned.as_ref().is_none_or(|held| held.note != *note)) else {
+            return Ok(());
+        };
+        let (checkpoint, _) = Checkpoint::open_by(note.as_bytes(), &self.origin, &self.keys).map_err(|e| {
+            let hint = "remove this file: the witnesses will be asked again";
+            Fault::new(Blame::Operator, format!("{}: {e}", self.path.join(COSIGNED).display()), hint)
+        })?;
+        let same = checkpoint.size < self.size() || (checkpoint.size == self.size() && checkpoint.root == self.root());
+        if !same {
+            let (size, here) = (checkpoint.size, self.size());
+            return Err(
+                self.broken(format!("witnesses cosigned {size} entries, root {}; here are {here}", checkpoint.root))
+            );
+        }
+        self.cosigned = Some(Head { path: self.path.clone(), checkpoint, note });
+        Ok(())
+    }
+
+    fn refresh_log(&mut self) -> Result<bool, Fault> {
         let note = match std::fs::read_to_string(self.path.join("checkpoint")) {
             Ok(note) => note,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.note.is_empty() => return Ok(false),
@@ -56,7 +153,8 @@ impl LogDir {
         if note == self.note {
             return Ok(false);
         }
-        let checkpoint = Checkpoint::open(note.as_bytes(), &self.origin, &self.key).map_err(|e| self.broken(e))?;
+        let opened = Checkpoint::open_by(note.as_bytes(), &self.origin, &self.keys);
+        let (checkpoint, _) = opened.map_err(|e| self.broken(e))?;
         if checkpoint.size < self.log.size() {
             return Err(self.broken(format!("{} entries on disk, {} before", checkpoint.size, self.log.size())));
         }
@@ -92,32 +190,74 @@ impl LogDir {
         &self.note
     }
 
-    /// Appends `entries`; when it returns, they and the checkpoint over them are durable.
+    /// The checkpoint with its files; none for a log that never had an entry.
+    pub fn head(&self) -> Option<Head> {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: self.size(), root: self.root() };
+        (!self.note.is_empty()).then(|| Head { path: self.path.clone(), checkpoint, note: self.note.clone() })
+    }
+
+    /// The last checkpoint that witnesses cosigned, with their cosignatures; how many were enough is not looked at.
+    pub fn cosigned(&self) -> Option<&Head> {
+        self.cosigned.as_ref()
+    }
+
+    /// Appends `entries`, under a checkpoint by all of `keys`; when it returns, they and the checkpoint over them are durable.
     ///
     /// # Errors
     /// An entry too large, a disk that fails. The log is then read again from disk before its next use.
-    pub fn append(&mut self, entries: &[&[u8]], key: &SigningKey) -> Result<(), Fault> {
+    pub fn append(&mut self, entries: &[&[u8]], keys: &[&SigningKey]) -> Result<(), Fault> {
+        self.staged.extend(entries.iter().map(|entry| entry.to_vec()));
+        let (after, files) = self.grow()?;
+        write_all(&files, 0o644)?;
+        self.seal(after, keys)
+    }
+
+    /// Puts an entry behind the log; its index, once the log is sealed.
+    pub fn stage(&mut self, entry: &[u8]) -> u64 {
+        self.staged.push(entry.to_vec());
+        self.next() - 1
+    }
+
+    /// The index of the entry that is staged next.
+    pub fn next(&self) -> u64 {
+        self.size() + self.staged.len() as u64
+    }
+
+    /// The log with what is staged, and the files that this makes; they must be durable before [`LogDir::seal`].
+    ///
+    /// # Errors
+    /// An entry too large, a folder that cannot be made.
+    pub fn grow(&mut self) -> Result<(Log, Files), Fault> {
         let mut log = self.log.clone();
-        let appended = log.append(entries).map_err(|e| self.broken(e))?;
-        for file in appended.writes {
-            let path = self.path.join(&file.path);
-            if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
-                create_dirs(folder)?;
-            }
-            write_atomic(&path, &file.bytes, 0o644)?;
+        let appended = log.append(&std::mem::take(&mut self.staged)).map_err(|e| self.broken(e))?;
+        let files: Vec<_> = appended.writes.into_iter().map(|file| (self.path.join(&file.path), file.bytes)).collect();
+        for folder in files.iter().filter_map(|(path, _)| path.parent()).filter(|folder| !folder.is_dir()) {
+            create_dirs(folder)?;
         }
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: appended.new_size, root: appended.root };
-        let note = checkpoint.sign(key).map_err(|e| self.broken(e))?;
+        Ok((log, files))
+    }
+
+    /// Makes a log whose files are durable this one, by its checkpoint.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn seal(&mut self, after: Log, keys: &[&SigningKey]) -> Result<(), Fault> {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: after.size(), root: after.root() };
+        let note = checkpoint.sign_by(keys).map_err(|e| self.broken(e))?;
         write_atomic(&self.path.join("checkpoint"), note.as_bytes(), 0o644)?;
-        (self.log, self.note) = (log, note);
+        (self.log, self.note) = (after, note);
         Ok(())
     }
 
-    /// The entry at `index`.
+    /// The entry at `index`, which may be staged only.
     ///
     /// # Errors
     /// An index beyond the log, or a file that cannot be read.
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, Fault> {
+        let staged = index.checked_sub(self.size()).and_then(|at| self.staged.get(usize::try_from(at).ok()?));
+        if let Some(entry) = staged {
+            return Ok(entry.clone());
+        }
         self.log.entry(index, |file| read(&self.path, file)).map_err(|e: ReadError| self.broken(e))
     }
 
@@ -136,8 +276,7 @@ impl LogDir {
     /// # Errors
     /// A size beyond the log, or a file that cannot be read.
     pub fn consistency(&self, old: u64) -> Result<Vec<Digest>, Fault> {
-        let mut tiles = TileReader::new(self.size(), |file: &str| read(&self.path, file));
-        tiles.consistency_proof(old, self.size()).map_err(|e: ReadError| self.broken(e))
+        self.head().map_or(Ok(Vec::new()), |head| head.consistency(old))
     }
 
     /// Reads every entry again and rebuilds the root from them.
@@ -156,13 +295,13 @@ impl LogDir {
     }
 
     fn broken(&self, e: impl std::fmt::Display) -> Fault {
-        let what = format!("log {} in {}: {e}", self.origin, self.path.display());
-        Fault::new(
-            Blame::Aggregator,
-            what,
-            "do not append; restore the log from its newest backup, sites will see a loss",
-        )
+        broken(&self.origin, &self.path, &e)
     }
+}
+
+fn broken(origin: &str, path: &Path, e: &dyn std::fmt::Display) -> Fault {
+    let what = format!("log {origin} in {}: {e}", path.display());
+    Fault::new(Blame::Aggregator, what, "do not append; restore the log from its newest backup, sites will see a loss")
 }
 
 /// Makes a folder and its parents, each durable before the next.
@@ -190,22 +329,22 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let key = SigningKey::from_bytes(&[1; 32]);
         let public = PublicKey::of(&key);
-        let open = || LogDir::open(&dir.path().join("log"), "f/registry", &public).expect("opens");
+        let open = || LogDir::open(&dir.path().join("log"), "f/registry", &[public]).expect("opens");
         let mut log = open();
         assert_eq!((log.size(), log.note()), (0, ""));
         let mut roots = vec![];
         for n in 0..300_u32 {
-            log.append(&[&n.to_be_bytes()], &key).expect("appends");
+            log.append(&[&n.to_be_bytes()], &[&key]).expect("appends");
             roots.push(log.root());
         }
         // A crash after the tiles and before the checkpoint: the old checkpoint stands over longer files.
         let checkpoint = dir.path().join("log/checkpoint");
         let before = std::fs::read(&checkpoint).expect("reads");
-        log.append(&[b"lost"], &key).expect("appends");
+        log.append(&[b"lost"], &[&key]).expect("appends");
         std::fs::write(&checkpoint, before).expect("writes");
         let mut log = open();
         assert_eq!((log.size(), log.root()), (300, roots[299]));
-        log.append(&[b"another"], &key).expect("appends");
+        log.append(&[b"another"], &[&key]).expect("appends");
         let log = open();
         assert_eq!(log.entry(300).expect("reads"), b"another");
         assert_eq!(log.entry(7).expect("reads"), 7_u32.to_be_bytes());
@@ -221,15 +360,15 @@ mod tests {
     fn altered_files_and_foreign_checkpoints_are_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let key = SigningKey::from_bytes(&[1; 32]);
-        let mut log = LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).expect("opens");
-        log.append(&[b"a", b"b"], &key).expect("appends");
+        let mut log = LogDir::open(dir.path(), "f/registry", &[PublicKey::of(&key)]).expect("opens");
+        log.append(&[b"a", b"b"], &[&key]).expect("appends");
         let other = PublicKey::of(&SigningKey::from_bytes(&[2; 32]));
-        assert!(LogDir::open(dir.path(), "f/registry", &other).is_err());
-        assert!(LogDir::open(dir.path(), "f/other", &PublicKey::of(&key)).is_err());
+        assert!(LogDir::open(dir.path(), "f/registry", &[other]).is_err());
+        assert!(LogDir::open(dir.path(), "f/other", &[PublicKey::of(&key)]).is_err());
         let bundle = dir.path().join("tile/entries/000.p/2");
         let mut bytes = std::fs::read(&bundle).expect("reads");
         bytes[2] ^= 1;
         std::fs::write(&bundle, bytes).expect("writes");
-        assert!(LogDir::open(dir.path(), "f/registry", &PublicKey::of(&key)).is_err());
+        assert!(LogDir::open(dir.path(), "f/registry", &[PublicKey::of(&key)]).is_err());
     }
 }

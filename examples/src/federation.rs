@@ -25,11 +25,20 @@ impl Federation {
     /// # Errors
     /// A folder that cannot be used.
     pub fn init(programs: Programs, dir: &Path, name: &Name) -> Result<Federation, Fault> {
+        Federation::init_with(programs, dir, name, &[])
+    }
+
+    /// The same, with more arguments for the aggregator's `init`.
+    ///
+    /// # Errors
+    /// A folder that cannot be used.
+    pub fn init_with(programs: Programs, dir: &Path, name: &Name, more: &[&str]) -> Result<Federation, Fault> {
         std::fs::create_dir_all(dir.join("sites")).map_err(|e| failed(format!("{}: {e}", dir.display())))?;
         let federation = Federation { programs, dir: dir.to_owned() };
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let address = socket.map_err(|e| failed(format!("no free port: {e}")))?.to_string();
-        federation.aggregator(&["init", "--federation", name.as_str(), "--listen", &address, "--address", &address])?;
+        let init = ["init", "--federation", name.as_str(), "--listen", &address, "--address", &address];
+        federation.aggregator(&[&init[..], more].concat())?;
         Ok(federation)
     }
 

@@ -97,6 +97,8 @@ fn report(federation: &Federation, releases: &[(u64, VerifiedRelease)]) -> Repor
         log_size: 1,
         releases,
         abstentions: &[],
+        disputes: &[],
+        reports: &[],
     })
     .expect("compiles")
 }

@@ -40,6 +40,8 @@ fn main() {
         log_size: releases.len() as u64,
         releases: &releases,
         abstentions: &[],
+        disputes: &[],
+        reports: &[],
     };
     let (report, compiled) = timed("report compiled", || compile(&input).expect("compiles"));
     let (json, encoded) = timed("report.json", || codec::to_json(&report).expect("encodes"));

@@ -52,7 +52,9 @@ fn a_second_signer_signs_what_was_shown() {
         }),
         ("artifact: expected contract.json", |_, d| d.artifact.0.clear()),
         ("federation: expected", |w, d| d.envelope = restated(w, d, |s| s["predicate"]["federation"] = "other".into())),
-        ("registry: expected a contract, plan, roster entry or waiver", |w, d| d.envelope = restated(w, d, abstention)),
+        ("registry: expected a contract, plan, roster entry, waiver or epoch", |w, d| {
+            d.envelope = restated(w, d, abstention)
+        }),
         ("contract: expected", |w, d| {
             d.envelope = restated(w, d, |s| s["predicate"]["claim"]["contract"]["version"] = 7.into());
         }),

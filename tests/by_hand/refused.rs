@@ -253,7 +253,7 @@ fn releases_by_file_meet_the_same_intake() {
     let mut world = world();
     world.agent("dept-a", &["import", &data(&world, "dept-a")]).good();
     let said = world.agent("dept-a", &["outbox", "export", &file(&world, "outbox")]).good();
-    assert!(said.out.contains("6 releases in"), "{said:?}");
+    assert!(said.out.contains("6 releases and a heartbeat in"), "{said:?}");
     world
         .aggregator(&["import", &file(&world, "outbox")])
         .fault("operator", &["the site needs the receipts", "--receipts"]);
@@ -262,7 +262,7 @@ fn releases_by_file_meet_the_same_intake() {
     assert_eq!((listed(&world, "ready"), listed(&world, "received")), (6, 0), "until the receipts are home");
     refusals_and_strange_receipts_change_nothing(&world);
     let said = world.agent("dept-a", &["outbox", "import", &file(&world, "receipts")]).good();
-    assert!(said.out.contains("6 receipts verified and kept"), "{said:?}");
+    assert!(said.out.contains("7 receipts verified and kept"), "{said:?}");
     assert_eq!(listed(&world, "received"), 6);
     // Later the journal has grown, and another plan asks: the proof from the old checkpoint to the new one is carried.
     more_to_answer(&world);
@@ -277,7 +277,7 @@ fn releases_by_file_meet_the_same_intake() {
     let said = world.aggregator(&["import", &file(&world, "cut"), "--receipts", &file(&world, "none")]);
     said.fault("operator", &["0 of 6 releases received", "journal: expected a proof from", "with a proof from size"]);
     let said = world.agent("dept-a", &["outbox", "import", &file(&world, "none")]);
-    said.fault("operator", &["journal: expected a proof from", "this home still offers the release"]);
+    said.fault("operator", &["journal: expected a proof from", "this home still offers it"]);
     assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "");
     // One that is wrong is another history.
     let Content::Outbox(outbox) = &mut wrong.content else { panic!("releases") };
@@ -296,7 +296,7 @@ fn releases_by_file_meet_the_same_intake() {
     let forger = Forger::new(&world, "dept-a", "dept-a");
     let forged = forger.release(0, None, |d| d.claim["raw"] = serde_json::json!("11".repeat(32)));
     let releases = vec![Document::new(forged.envelope.clone(), forged.artifact.clone())];
-    let outbox = Outbox { site: name("dept-a"), seen: Vec::new(), releases, proofs: Vec::new() };
+    let outbox = Outbox { site: name("dept-a"), seen: Vec::new(), releases, proofs: Vec::new(), heartbeat: None };
     put(&file(&world, "forged"), ParcelText::new(name("admissions"), Content::Outbox(outbox)));
     let said = world.aggregator(&["import", &file(&world, "forged"), "--receipts", &file(&world, "refusals")]);
     said.fault("site", &["0 of 1 releases received", "window: expected a release that amends"]);

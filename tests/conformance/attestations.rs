@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The public key that must have signed, as the bundle carries it.
 fn key_of(federation: &Federation, statement: &Value) -> PathBuf {
     let claim = &statement["predicate"]["claim"];
-    let site = [&claim["release"]["site"], &claim["abstention"]["site"]].into_iter().find(|site| site.is_string());
+    let site = [&claim["release"]["site"], &claim["abstention"]["site"], &claim["dispute"]["site"]]
+        .into_iter()
+        .find(|site| site.is_string());
     let name = match (site.unwrap_or(&Value::Null), &claim["report"]) {
         (Value::String(site), _) => format!("{site}-attest"),
         (_, Value::Object(_)) => "aggregator-attest".to_owned(),

@@ -1,19 +1,29 @@
 //! The JSON Schemas accept every real artifact, refuse altered ones, and say what each member is.
 
 use crate::artifacts::{all, fresh, put, python, root, scored, statement, text};
+use fedaudit_aggregator::centre::Centre;
+use fedaudit_aggregator::home::Home;
+use fedaudit_core::ids::Digest;
+use fedaudit_tests::world::{World, name};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-const SCHEMAS: [&str; 11] = [
+/// Those of documents; only disputes are not made by federations here, and are taken from the vectors.
+const SCHEMAS: [&str; 15] = [
     "contract",
     "plan",
     "roster-entry",
+    "transport-key",
     "waiver",
+    "epoch",
+    "heartbeat",
     "trust",
     "release",
     "abstention",
+    "dispute",
     "report",
     "envelope",
     "statement",
@@ -33,7 +43,7 @@ fn validate(schema: &str, documents: &[PathBuf]) -> (bool, String) {
 
 type BySchema = BTreeMap<&'static str, Vec<PathBuf>>;
 
-/// Every artifact of all federations by its schema.
+/// Every artifact of all federations by its schema; of those that no federation here makes, the ones of accepted vectors.
 fn real() -> &'static BySchema {
     static ONCE: OnceLock<BySchema> = OnceLock::new();
     ONCE.get_or_init(gather)
@@ -62,14 +72,102 @@ fn gather() -> BySchema {
             found.entry("envelope").or_default().push(envelope);
             for subject in statement["subject"].as_array().expect("subjects") {
                 let name = text(&subject["name"]);
-                let schema = SCHEMAS.iter().find(|schema| Some(**schema) == name.strip_suffix(".json"));
-                if let Some(schema) = schema {
+                if let Some(schema) = schema_of(name) {
                     found.entry(schema).or_default().push(federation.artifact(subject));
                 }
             }
         }
     }
+    continued(&mut found);
+    for (schema, documents) in accepted("real") {
+        found.entry(schema).or_insert(documents);
+    }
     found
+}
+
+/// A site that sent a heartbeat, replaced its transport key and began a new epoch: all that its aggregator logged.
+fn continued(found: &mut BySchema) {
+    let world = World::new(&["dept-a", "dept-b"]);
+    world.ship("dept-a");
+    world.agent("dept-a", &["key", "rotate", "--use", "transport"]).good();
+    let daemon = world.federation.start_agent(&name("dept-a"), false).expect("starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !world.aggregator(&["heartbeat", "list"]).good().out.contains("dept-a") {
+        assert!(Instant::now() < until, "no heartbeat: {}", world.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(daemon);
+    world.aggregator(&["site", "epoch", "dept-a", "--reason", "the disk was lost"]).good();
+    let centre = Centre::open(Home::open(&world.home()).expect("a home")).expect("a centre");
+    let folder = fresh("continued");
+    for log in centre.logs().chain([&centre.beats().log]) {
+        for index in 0..log.size() {
+            let envelope = log.entry(index).expect("an entry");
+            let place = folder.join(log.origin().replace('/', "-")).join(index.to_string());
+            let statement = statement(&envelope);
+            let mut put = |schema: &'static str, bytes: &[u8]| {
+                let path = place.join(format!("{schema}.json"));
+                put(&path, bytes);
+                found.entry(schema).or_default().push(path);
+            };
+            for subject in statement["subject"].as_array().expect("subjects") {
+                let digest: Digest = serde_json::from_value(subject["digest"]["sha256"].clone()).expect("a digest");
+                if let Some(schema) = schema_of(text(&subject["name"])) {
+                    put(schema, &centre.artifact(&digest).expect("an artifact"));
+                }
+            }
+            put("envelope", &envelope);
+            put("statement", statement.to_string().as_bytes());
+        }
+    }
+}
+
+/// The schema of a document by the name of its file.
+fn schema_of(file: &str) -> Option<&'static str> {
+    SCHEMAS.into_iter().find(|schema| Some(*schema) == file.strip_suffix(".json"))
+}
+
+/// The documents of all accepted vectors by their schemas.
+fn accepted(folder: &str) -> BySchema {
+    let folder = fresh(&format!("vectors-{folder}"));
+    let mut found = BySchema::new();
+    let mut take = |schema: &'static str, name: &str, document: &[u8]| {
+        let path = folder.join(format!("{schema}-{name}.json"));
+        put(&path, document);
+        found.entry(schema).or_default().push(path);
+    };
+    for vector in crate::vectors::vectors().iter().filter(|vector| vector["expect"] == "accept") {
+        let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
+        match kind {
+            "contract" | "plan" | "roster-entry" | "trust" | "parcel" | "conflict" => {
+                let schema = if kind == "conflict" { "parcel" } else { kind };
+                let schema = SCHEMAS.into_iter().find(|of| *of == schema).expect("a schema");
+                take(schema, name, text(&input["document"]).as_bytes());
+            }
+            "release" | "abstention" | "dispute" | "heartbeat" | "registry-entry" => {
+                let envelope = text(&input["envelope"]).as_bytes();
+                let statement = statement(envelope);
+                take("envelope", name, envelope);
+                take("statement", name, statement.to_string().as_bytes());
+                let schema = schema_of(text(&statement["subject"][0]["name"])).expect("a schema");
+                take(schema, name, text(&input["artifact"]).as_bytes());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_schema_is_checked() {
+    let files = std::fs::read_dir(root().join("schemas")).expect("a folder");
+    let names = files.map(|file| file.expect("a file").file_name().into_string().expect("UTF-8"));
+    let mut found: Vec<_> = names.filter_map(|name| name.strip_suffix(".schema.json").map(str::to_owned)).collect();
+    found.retain(|name| name != "common");
+    found.sort();
+    let mut schemas = SCHEMAS;
+    schemas.sort_unstable();
+    assert_eq!(found, schemas);
 }
 
 #[test]
@@ -89,36 +187,10 @@ fn every_real_artifact_keeps_its_schema() {
 
 #[test]
 fn every_accepted_vector_keeps_its_schema() {
-    let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let folder = fresh("vectors");
-    for vector in crate::vectors::vectors() {
-        if vector["expect"] != "accept" {
-            continue;
-        }
-        let (name, kind, input) = (text(&vector["name"]), text(&vector["kind"]), &vector["input"]);
-        let documents = match kind {
-            "contract" | "plan" | "roster-entry" | "trust" => vec![(kind, input["document"].clone())],
-            "release" | "abstention" => {
-                vec![(kind, input["artifact"].clone()), ("envelope", input["envelope"].clone())]
-            }
-            "registry-entry" => vec![("envelope", input["envelope"].clone())],
-            "parcel" | "conflict" => vec![("parcel", input["document"].clone())],
-            _ => continue,
-        };
-        for (schema, document) in documents {
-            let path = folder.join(format!("{schema}-{name}.json"));
-            put(&path, text(&document).as_bytes());
-            found.entry(schema.to_owned()).or_default().push(path);
-            if schema == "envelope" {
-                let path = folder.join(format!("statement-{name}.json"));
-                put(&path, statement(text(&document).as_bytes()).to_string().as_bytes());
-                found.entry("statement".to_owned()).or_default().push(path);
-            }
-        }
-    }
-    assert_eq!(found.len(), 9);
+    let found = accepted("kept");
+    assert_eq!(found.len(), SCHEMAS.len() - 1, "all but the report");
     for (schema, documents) in found {
-        let (content, said) = validate(&schema, &documents);
+        let (content, said) = validate(schema, &documents);
         assert!(content, "{said}");
     }
 }
@@ -146,7 +218,7 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("roster-entry", "/party", json!("witness")),
         ("roster-entry", "/format", json!(2)),
         ("trust", "/governance/threshold", json!(0)),
-        ("trust", "/witnesses/threshold", json!(1)),
+        ("trust", "/witnesses/threshold", json!(33)),
         ("trust", "/registry", json!("loan/registry")),
         ("waiver", "/windows", json!([])),
         ("waiver", "/reason", json!("")),
@@ -184,6 +256,25 @@ fn alterations() -> Vec<(&'static str, &'static str, Value)> {
         ("parcel", "/content/registry/joins", Value::Null),
         ("parcel", "/content/registry/trust/version", json!(0)),
         ("parcel", "/content/registry/entries/0/envelope", json!("e30")),
+    ]
+}
+
+/// The same of what keeps keys and journals one thing.
+fn continuity_alterations() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("roster-entry", "/version", json!(0)),
+        ("roster-entry", "/threshold", json!(1)),
+        ("roster-entry", "/ended", json!([])),
+        ("transport-key", "/key", json!("AAAA")),
+        ("transport-key", "/version", json!(2)),
+        ("epoch", "/epoch", json!(1)),
+        ("epoch", "/reason", json!("")),
+        ("epoch", "/kept", json!([{ "log": "ledger", "size": -1 }])),
+        ("heartbeat", "/journal", json!([])),
+        ("heartbeat", "/epoch", json!(0)),
+        ("dispute", "/what", json!("lost")),
+        ("dispute", "/receipt", json!("")),
+        ("dispute", "/window/start", json!("2024-01-01T00:30:00Z")),
     ]
 }
 
@@ -232,7 +323,9 @@ fn alter(document: &mut Value, place: &str, new: &Value) {
 fn altered_artifacts_are_refused() {
     let (real, folder) = (real(), fresh("altered"));
     let mut altered: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for (number, (schema, place, new)) in alterations().iter().chain(&intake_alterations()).enumerate() {
+    for (number, (schema, place, new)) in
+        alterations().iter().chain(&continuity_alterations()).chain(&intake_alterations()).enumerate()
+    {
         // The last ones are the second federation's: they have all members, but releases, in any order, not each block in full.
         let parent = place.rsplit_once('/').expect("a place begins with a slash").0;
         let documents = real[schema].iter().rev().map(|path| std::fs::read(path).expect("a file"));

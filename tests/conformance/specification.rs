@@ -42,7 +42,9 @@ fn documented() -> BTreeSet<String> {
 #[test]
 fn every_check_is_documented_and_every_documented_check_exists() {
     let mut texts = Vec::new();
-    for folder in ["common/core/src", "common/link/src", "agent/src", "aggregator/src", "verifier/src"] {
+    for folder in
+        ["common/core/src", "common/home/src", "common/link/src", "agent/src", "aggregator/src", "verifier/src"]
+    {
         sources(&root().join(folder), &mut texts);
     }
     let calls = ["Refusal::new(", "same(", "conflict(", "verdict.pass(", "verdict.push(", "verdict.refuse("];
@@ -64,6 +66,65 @@ fn every_check_is_documented_and_every_documented_check_exists() {
         .filter(|name| !["registry-checkpoint", "registry-log", "plan-log"].contains(&name.as_str()))
         .collect();
     assert!(gone.is_empty(), "schemas/checks.md lists {gone:?}, which no code names");
+}
+
+/// Code, where it occurs, and what it wants: the tables of `schemas/checks.md`, and `schemas/codes.json`.
+type Code = (String, &'static str, String);
+
+fn codes_of_the_page() -> Vec<Code> {
+    let page = read("schemas/checks.md");
+    let heads = ["## One document", "## Between agent and aggregator", "## The verifier", "Of evidence against a site"];
+    let mut found = Vec::new();
+    for (at, place) in ["document", "wire", "bundle", "conflict"].into_iter().enumerate() {
+        let section = page.split_once(heads[at]).expect("a section").1;
+        let section = heads.get(at + 1).map_or(section, |next| section.split(next).next().unwrap_or_default());
+        found.extend(section.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|line| {
+            let (code, rest) = line.split_once("` | ")?;
+            Some((code.to_owned(), place, rest.split(" |").next()?.to_owned()))
+        }));
+    }
+    found
+}
+
+#[test]
+fn every_code_is_in_the_registry_and_shown() {
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&read("schemas/codes.json")).expect("JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let page = codes_of_the_page();
+    let same = page.iter().map(|(code, place, wants)| (code.clone(), (*place).to_owned(), wants.clone()));
+    let listed = rows.iter().map(|row| (text(&row["code"]), text(&row["where"]), text(&row["wants"])));
+    assert_eq!(listed.collect::<Vec<_>>(), same.collect::<Vec<_>>(), "schemas/codes.json and checks.md say the same");
+    for row in &rows {
+        let code = text(&row["code"]);
+        let exit = match row["outcome"].as_str() {
+            Some("pass") => Some(0),
+            Some("fail") => Some(1),
+            Some("undecidable") => Some(2),
+            Some("malformed") => Some(3),
+            Some("refused") => None,
+            other => panic!("{code}: {other:?}"),
+        };
+        assert_eq!(row["exit"].as_u64(), exit, "{code}");
+        let list = |key: &str| row[key].as_array().expect("a list").iter().map(text).collect::<Vec<_>>();
+        let (vectors, tests) = (list("vectors"), list("shown_by"));
+        assert!(!vectors.is_empty() || !tests.is_empty(), "{code} of {} is shown by nothing", row["where"]);
+        // Those of documents are run, and what they are refused for is compared, beside the code that refuses them.
+        for name in vectors {
+            let vector: serde_json::Value =
+                serde_json::from_str(&read(&format!("schemas/vectors/documents/{name}.json"))).expect("JSON");
+            let reject = vector["expect"]["reject"].as_str().unwrap_or_else(|| panic!("{name} is accepted"));
+            assert!(reject.starts_with(&format!("{code}: ")), "{name} is not about {code}: {reject}");
+        }
+        for test in tests {
+            let (file, name) = test.split_once("::").expect("file::test");
+            let file = read(file);
+            // A test, or a part of one.
+            let (_, body) = file.split_once(&format!("fn {name}(")).unwrap_or_else(|| panic!("{code}: no {test}"));
+            let body = body.split("\n}\n").next().unwrap_or_default();
+            let named = [format!("\"{code}\""), format!("\"{code}: "), format!("({code}: ")];
+            assert!(named.iter().any(|name| body.contains(name.as_str())), "{test} does not name {code}");
+        }
+    }
 }
 
 #[test]

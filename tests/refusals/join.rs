@@ -121,8 +121,15 @@ fn approval_wants_the_secret_in_time() {
     // Used up: the token enrols nobody else, and the same keys may ask again.
     assert!(!invite.exists());
     join(&world, &token).good();
-    world.aggregator(&["site", "add", "dept-b"]).fault("operator", &["is enrolled"]);
+    // A token for a site in the roster says what it does; nobody used it.
+    assert!(world.aggregator(&["site", "add", "dept-b"]).good().err.contains("all of its keys replaced"));
+    refused_anew(&world);
     world.ship("dept-a");
+}
+
+fn refused_anew(world: &World) {
+    world.aggregator(&["site", "approve", "dept-b"]).fault("operator", &["has not asked to join"]);
+    world.aggregator(&["site", "add", "aggregator"]).fault("operator", &["no site may be called aggregator"]);
 }
 
 /// A join request of made-up keys, under the secret of `token`.
@@ -166,8 +173,7 @@ fn an_unknown_key_may_only_join_and_only_briefly() {
     let mut twice = good.clone();
     twice.keys[0] = twice.keys[1].clone();
     refused(&twice, "roster");
-    let (mut enrolled, _) = request(&Token { site: name("dept-a"), ..token.clone() }, 1);
-    refused(&enrolled, "roster");
+    let (mut enrolled, _) = request(&Token { site: name("dept-c"), ..token.clone() }, 1);
     enrolled.federation = name("elsewhere");
     refused(&enrolled, "federation");
     let answer = stranger.ask(&Request::Join(Box::new(good)));
@@ -192,4 +198,20 @@ fn an_unknown_key_may_only_join_and_only_briefly() {
     let said = world.aggregator(&["site", "approve", "dept-b"]);
     assert!(said.code == Some(4) && said.err.contains("keys that no other party has"), "{said:?}");
     assert_eq!(world.logs(), before);
+}
+
+#[test]
+fn joins_that_wait_have_a_quota() {
+    let (world, token) = invited();
+    let joins = world.home().join("joins");
+    for nth in 0..limits::PENDING_JOINS {
+        std::fs::write(joins.join(format!("site-{nth}@{nth}.join")), b"").expect("writes");
+    }
+    let (good, transport) = request(&token, 1);
+    let stranger = Client::connect(&world, &transport);
+    let refused = stranger.refused(&world, &Request::Join(Box::new(good.clone())), Blame::Operator, "quota");
+    assert_eq!(refused.refusal.found, limits::PENDING_JOINS.to_string());
+    std::fs::remove_file(joins.join("site-0@0.join")).expect("removes");
+    let answer = stranger.ask(&Request::Join(Box::new(good)));
+    assert!(matches!(answer, Ok(Response::Joined { .. })), "{answer:?}");
 }

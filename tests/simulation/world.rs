@@ -1,5 +1,6 @@
 //! Two sites and an aggregator in folders, joined by function calls in place of a network.
 
+use crate::answer;
 use fedaudit_agent::close::close_due;
 use fedaudit_agent::drive;
 use fedaudit_agent::home::{Config, Enrolment, Home as AgentHome};
@@ -87,8 +88,9 @@ impl World {
     pub fn new(seed: u64) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let (home, governance) = (dir.path().join("aggregator"), dir.path().join("governance"));
-        let config = CentreConfig { listen: "127.0.0.1:1".to_owned(), address: "127.0.0.1:1".to_owned() };
-        init(&home, &governance, &name("sim"), &config).expect("a federation");
+        let here = || "127.0.0.1:1".to_owned();
+        let config = CentreConfig { heartbeat_minutes: 0, ..CentreConfig::of(here(), here()) };
+        init(&home, &governance, &name("sim"), &config, 0).expect("a federation");
         let mut centre = Centre::open(CentreHome::open(&home).expect("a home")).expect("opens");
         let now = Time::parse("2026-01-05T00:00:00Z").expect("a time");
         let govern = Governance::open(&governance, &centre).expect("governance");
@@ -216,8 +218,7 @@ impl World {
     }
 
     fn faulty_step(&mut self, site: usize, lose: bool) -> Result<bool, Fault> {
-        let step = self.next(site);
-        let now = self.now;
+        let (step, now) = (self.next(site), self.now);
         match step {
             Step::Connect => {
                 self.sites[site].1.up();
@@ -231,8 +232,7 @@ impl World {
         let home = home.as_mut().expect("is open");
         let ask = drive::ask(home, shipper, step)?.expect("something to send");
         let peer = PublicKey::of(&home.home.key(KeyUse::Transport)?);
-        let response =
-            self.centre.as_mut().expect("is open").answer(&peer, &ask.frame, now).map_err(|halted| halted.0)?;
+        let response = answer(self.centre.as_mut().expect("is open"), &peer, &ask.frame, now)?;
         let (home, shipper) = &mut self.sites[site];
         if lose {
             shipper.down(now, 0.5);
@@ -326,8 +326,8 @@ impl World {
         for window in &windows {
             let one = [*window];
             let (plan, releases, abstentions) = (digest, &log.releases[..], &log.abstentions[..]);
-            let (registry, log_size) = (centre.registry(), log.log.size());
-            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions };
+            let (registry, log_size, disputes, reports) = (centre.registry(), log.log.size(), &[], &[]);
+            let input = Input { registry, plan, windows: &one, log_size, releases, abstentions, disputes, reports };
             let report = compile(&input).expect("compiles");
             let slice = &report.scopes[0].slices[1];
             for (sex, group) in slice.groups.iter().take(2).enumerate() {
@@ -384,7 +384,7 @@ fn enrol(centre: &mut Centre, governance: &Governance, dir: &Path, site: &Name, 
     let signing: Vec<_> = keys.iter().collect();
     let join = JoinRequest::new(token.federation.clone(), site.clone(), public.collect(), &signing, &token.secret);
     let frame = codec::encode(&Request::Join(Box::new(join.expect("signs")))).expect("encodes");
-    let Ok(Response::Joined { trust }) = centre.answer(&PublicKey::of(&keys[2]), &frame, now) else {
+    let Ok(Response::Joined { trust }) = answer(centre, &PublicKey::of(&keys[2]), &frame, now) else {
         panic!("not joined")
     };
     governance.approve(centre, site, now).expect("approved");

@@ -13,9 +13,10 @@ use fedaudit_core::render;
 use fedaudit_core::report::{self, Input, Report};
 use fedaudit_core::roster::{Registry, Trust, plan_origin, registry_origin};
 use fedaudit_core::time::Time;
-use fedaudit_core::verify::{self, Entry, VerifiedAbstention, VerifiedRelease};
+use fedaudit_core::verify::{self, Kind, VerifiedAbstention, VerifiedRelease};
 use fedaudit_link::home::load_key;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// What a federation left, and the aggregator's keys.
@@ -41,6 +42,8 @@ pub struct Checked {
     pub outcome: String,
     /// What it met.
     pub found: String,
+    /// Whose document it is about.
+    pub signer: Option<String>,
 }
 
 /// What the verifier said of one bundle.
@@ -80,11 +83,20 @@ impl Verdict {
 /// # Panics
 /// Its answer is none, or does not agree with its exit code.
 pub fn judge(bundle: &[u8], trust: &[u8]) -> Verdict {
+    judge_with(bundle, trust, &[])
+}
+
+/// The same, asked more.
+///
+/// # Panics
+/// Its answer is none, or does not agree with its exit code.
+pub fn judge_with(bundle: &[u8], trust: &[u8], more: &[&OsStr]) -> Verdict {
     let dir = tempfile::tempdir().expect("a folder");
     let paths = [dir.path().join("bundle.zip"), dir.path().join("trust.json")];
     std::fs::write(&paths[0], bundle).expect("writes");
     std::fs::write(&paths[1], trust).expect("writes");
-    verdict(&verifier(&[paths[0].as_path()], &paths[1]))
+    let args = [paths[0].as_os_str(), "--trust".as_ref(), paths[1].as_os_str(), "--json".as_ref()];
+    verdict(&run("fedaudit-verify", &[&args, more].concat()))
 }
 
 /// Runs the verifier over files.
@@ -103,6 +115,7 @@ fn verdict(said: &Said) -> Verdict {
         subject: text(&check["subject"]),
         outcome: text(&check["outcome"]),
         found: text(&check["found"]),
+        signer: check["signer"].as_str().map(str::to_owned),
     });
     let not_evidence = answer["not_evidence"].as_array().expect("a list").iter().map(text).collect();
     let code = said.code.expect("an exit code");
@@ -245,7 +258,7 @@ impl Evidence {
     pub fn releases(&self, bundle: &Bundle) -> Vec<(u64, VerifiedRelease)> {
         let registry = self.registry(bundle, &self.claim());
         let release = |(index, envelope): (u64, &Vec<u8>)| {
-            (verify::entry(envelope, &registry).expect("an entry") == Entry::Release).then(|| {
+            (verify::claimed_kind(envelope) == Ok(Kind::Release)).then(|| {
                 let artifact = &bundle.plan.artifacts[&verify::claimed_subject(envelope).expect("a subject")];
                 (index, verify::release(envelope, artifact, &registry).expect("a release"))
             })
@@ -260,7 +273,7 @@ impl Evidence {
     pub fn abstentions(&self, bundle: &Bundle) -> Vec<(u64, VerifiedAbstention)> {
         let registry = self.registry(bundle, &self.claim());
         let abstention = |(index, envelope): (u64, &Vec<u8>)| {
-            (verify::entry(envelope, &registry).expect("an entry") == Entry::Abstention).then(|| {
+            (verify::claimed_kind(envelope) == Ok(Kind::Abstention)).then(|| {
                 let artifact = &bundle.plan.artifacts[&verify::claimed_subject(envelope).expect("a subject")];
                 (index, verify::abstention(envelope, artifact, &registry).expect("an abstention"))
             })
@@ -284,7 +297,8 @@ impl Evidence {
         let registry = self.registry(bundle, claim);
         let (plan, windows, log_size) = (claim.plan, &claim.windows[..], claim.log_size);
         let abstentions = &self.abstentions(bundle)[..];
-        let input = Input { registry: &registry, plan, windows, log_size, releases, abstentions };
+        let (registry, disputes, reports) = (&registry, &[], &[]);
+        let input = Input { registry, plan, windows, log_size, releases, abstentions, disputes, reports };
         report::compile(&input).expect("compiles")
     }
 }

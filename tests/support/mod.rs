@@ -93,7 +93,16 @@ impl Said {
 /// # Panics
 /// It was not built, or cannot be started.
 pub fn run(name: &str, args: &[impl AsRef<OsStr>]) -> Said {
-    let output = Command::new(program(name)).args(args).stdin(Stdio::null()).output();
+    run_in(name, args, &[])
+}
+
+/// The same, with more in its environment.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_in(name: &str, args: &[impl AsRef<OsStr>], environment: &[(&str, &Path)]) -> Said {
+    let environment = environment.iter().copied();
+    let output = Command::new(program(name)).args(args).envs(environment).stdin(Stdio::null()).output();
     let output = output.expect("a program that was built starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }

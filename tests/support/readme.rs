@@ -28,7 +28,8 @@ pub fn commands(section: &str) -> Vec<(String, Vec<String>)> {
 pub fn same_each_time(line: &str) -> String {
     let measured = ["bytes)", " s in all", "verified in"].iter().any(|unit| line.contains(unit));
     let word = |word: &str| {
-        let digest = word.split('/').any(|part| part.trim_end_matches(',').len() == 64);
+        let hex = |part: &str| [16, 64].contains(&part.len()) && part.bytes().all(|c| c.is_ascii_hexdigit());
+        let digest = word.split('/').any(|part| hex(part.trim_matches(['(', ')', ','])));
         let number = measured && word.trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit());
         if digest || number { "*".to_owned() } else { word.to_owned() }
     };

@@ -95,6 +95,14 @@ impl World {
     /// # Panics
     /// A step that fails.
     pub fn with_plan(sites: &[&str], edit: impl FnOnce(String) -> String) -> World {
+        World::with(sites, edit, &[])
+    }
+
+    /// The same, with more arguments for the aggregator's `init`.
+    ///
+    /// # Panics
+    /// A step that fails.
+    pub fn with(sites: &[&str], edit: impl FnOnce(String) -> String, init: &[&str]) -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = dir.path().join("admissions");
         admissions(&folder, sites);
@@ -106,7 +114,7 @@ impl World {
             program(name);
         }
         let homes = dir.path().join("homes");
-        let federation = Federation::init(Programs::in_folder(&programs()), &homes, &dataset.federation);
+        let federation = Federation::init_with(Programs::in_folder(&programs()), &homes, &dataset.federation, init);
         let mut world = World { federation: federation.expect("a federation"), dataset, daemon: None, dir };
         world.federation.publish(&world.dataset).expect("publishes");
         world.start();
@@ -154,10 +162,23 @@ impl World {
     /// # Panics
     /// It does not say that it is ready.
     pub fn start(&mut self) {
+        self.start_in(&[]);
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Panics
+    /// As [`World::start`].
+    pub fn start_in(&mut self, environment: &[(&str, &Path)]) {
         let log = self.dir.path().join("aggregator.log");
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("opens");
         let mut command = Command::new(program("fedaudit-aggregator"));
-        command.args(self.aggregator_args(&["run"])).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        command
+            .envs(environment.iter().copied())
+            .args(self.aggregator_args(&["run"]))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file);
         let mut daemon = Daemon { child: command.spawn().expect("starts"), log };
         let mut line = String::new();
         let stdout = daemon.child.stdout.take().expect("a pipe");

@@ -1,6 +1,6 @@
 //! `fedaudit-verify conflict`: whether exported evidence proves that a site contradicted itself.
 
-use super::{Answer, line, read, read_trust};
+use super::{Answer, explain, line, read, read_trust};
 use clap::Args;
 use fedaudit_core::bundle::Verdict;
 use fedaudit_core::codec;
@@ -32,6 +32,7 @@ pub fn run(args: &ConflictArgs) -> Result<(String, u8), Fault> {
             exit_code: verdict.exit_code(),
             first_line: first_line(&verdict).to_owned(),
             checks: &verdict,
+            does_not_establish: &explain::DOES_NOT_ESTABLISH,
         };
         let json = codec::to_json(&answer).map_err(|e| Fault::new(Blame::Input, e.to_string(), "report this"))?;
         String::from_utf8_lossy(&json).into_owned()

@@ -3,13 +3,14 @@
 use crate::carry;
 use crate::home::Home;
 use crate::leave::listed;
-use crate::outbox::Listed;
+use crate::outbox::{Listed, State};
 use crate::site::Site;
 use clap::Subcommand;
-use fedaudit_core::fault::Fault;
-use fedaudit_link::home::now;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
+use fedaudit_link::home::{create_new, now};
 use fedaudit_link::say;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub enum OutboxCommand {
@@ -24,6 +25,14 @@ pub enum OutboxCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Write the receipt that the aggregator gave for a release or abstention: `fedaudit-verify --receipt` holds a bundle against it.
+    Receipt {
+        /// The digest that `outbox list` shows.
+        digest: String,
+        /// The file, in the format of C2SP tlog-proof.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Take in what the aggregator gave: the registry, or receipts.
     Import {
         /// The file.
@@ -36,10 +45,26 @@ pub fn run(command: OutboxCommand, home: Home) -> Result<(), Fault> {
     let said = match command {
         OutboxCommand::List { json } => list(&mut Site::open(home)?, json)?,
         OutboxCommand::Export { file } => carry::export(&mut Site::open(home)?, &file, now())?,
+        OutboxCommand::Receipt { digest, out } => receipt(&Site::open(home)?, &digest, &out)?,
         OutboxCommand::Import { file } => carry::import(home, &file, now())?,
     };
     said.iter().for_each(|line| say!("{line}"));
     Ok(())
+}
+
+fn receipt(site: &Site, digest: &str, out: &Path) -> Result<Vec<String>, Fault> {
+    let missing = |what: String, hint: &str| Fault::new(Blame::Input, what, hint);
+    let known = Digest::from_hex(digest).map(|digest| site.outbox.of(&digest)).transpose()?.flatten();
+    let sent =
+        known.ok_or_else(|| missing(format!("nothing sent is called {digest}"), "see: fedaudit-agent outbox list"))?;
+    let Some(receipt) = sent.answer.filter(|_| sent.state == State::Received) else {
+        return Err(missing(
+            format!("{digest} has no receipt: {}", sent.state.word()),
+            "ship it first: fedaudit-agent run --once",
+        ));
+    };
+    create_new(out, receipt.as_bytes(), 0o644)?;
+    Ok(vec![format!("wrote {}", out.display())])
 }
 
 fn list(site: &mut Site, json: bool) -> Result<Vec<String>, Fault> {

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::leave::listed;
 use crate::outbox::Kind;
 use crate::privacy::{Period, PrivacyConfig, Spending};
+use crate::rotate;
 use crate::site::{Decision, Site};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
@@ -25,6 +26,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
     let waiting = Desk::read(&mut site)?.waiting().count();
     let intake = site.journal.counts()?;
     let privacy = privacy(&mut site)?;
+    let beat = site.outbox.last_beat()?;
     let accepted = decisions.values().filter(|decision| !matches!(decision, Decision::Refused(_))).count();
     if json {
         let releases: Vec<_> = rows
@@ -34,7 +36,10 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         let status = serde_json::json!({
             "federation": site.enrolment.federation, "site": site.enrolment.site, "aggregator": site.enrolment.address,
             "enrolled": enrolled, "registry_entries": site.mirror.registry().size(), "plans_accepted": accepted, "releases": releases,
-            "releases_waiting": waiting, "intake": intake, "privacy": privacy.as_json(),
+            "releases_waiting": waiting, "keys_wait": rotate::waits(&site.home)?, "intake": intake, "privacy": privacy.as_json(),
+            "epoch": site.enrolment.epoch, "heartbeat": beat.as_ref().map(|beat| serde_json::json!({
+                "sequence": beat.sequence, "at": beat.at, "received": beat.receipt.is_some(),
+            })),
             "sources": sources.iter().map(|source| serde_json::json!({
                 "contract": source.contract, "source": source.name, "last_event": source.seen, "missing": source.missing,
             })).collect::<Vec<_>>(),
@@ -47,6 +52,7 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         say!("approval by governance is pending, as far as this home's copy of the registry goes");
     }
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());
+    continuity(&site)?;
     if waiting > 0 {
         say!("releases that wait for the data steward: {waiting}; see `release list`");
     }
@@ -70,6 +76,21 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
             source.contract,
             source.seen
         );
+    }
+    Ok(())
+}
+
+/// Whether anything new may be signed, and the last heartbeat.
+fn continuity(site: &Site) -> Result<(), Fault> {
+    if let Err(fault) = site.standing.clear() {
+        say!("nothing new is signed: {}; {}", fault.what, fault.hint);
+    }
+    if let Err(fault) = rotate::check(&site.home) {
+        say!("{}; {}", fault.what, fault.hint);
+    }
+    if let Some(beat) = site.outbox.last_beat()? {
+        let received = if beat.receipt.is_some() { "received" } else { "not received yet" };
+        say!("last heartbeat: {} at {}, {received}; journal in epoch {}", beat.sequence, beat.at, site.enrolment.epoch);
     }
     Ok(())
 }

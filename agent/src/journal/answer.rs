@@ -2,7 +2,7 @@
 
 use super::Journal;
 use super::read::Seen;
-use fedaudit_core::aggregate::{Aggregate, Stratum, Truncation, Truth};
+use fedaudit_core::aggregate::{Aggregate, Named, Stratum, Truncation, Truth};
 use fedaudit_core::contract::{Contract, Task};
 use fedaudit_core::disclosure::{Counted, Transitions};
 use fedaudit_core::event::{ABSENT, Outcome, Prediction};
@@ -28,8 +28,15 @@ pub fn aggregate(
     outcomes: u64,
 ) -> Result<Aggregate, Fault> {
     let mut aggregate = Aggregate::empty(plan, contract).map_err(misfit)?;
+    let (named, tiers) = (named(journal, plan, contract)?, journal.tiers()?);
     let events = events(journal, plan, contract, window, predictions, outcomes, |seen| match seen {
-        Seen::Prediction(event) => aggregate.describe(event),
+        Seen::Prediction(event) => {
+            let known = named.get(event.model_version as usize).copied().flatten();
+            if let Some(((version, named), tier)) = known.zip(tiers.get(event.tier as usize)) {
+                aggregate.identify((version, *tier), named);
+            }
+            aggregate.describe(event)
+        }
         Seen::Tally(tally) => {
             aggregate.tally(tally);
             Ok(())
@@ -197,6 +204,25 @@ fn versions(journal: &mut Journal, plan: &Plan, contract: &Contract) -> Result<V
         plan.model_versions.iter().position(|listed| listed == version).filter(|_| *model == contract.model)
     };
     Ok(versions.iter().map(place).collect())
+}
+
+/// Which model each version code names, with the version's place in the plan; none for versions whose model the plan does
+/// not name.
+fn named(journal: &mut Journal, plan: &Plan, contract: &Contract) -> Result<Vec<Option<(usize, Named)>>, Fault> {
+    if plan.model_digests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let digests = journal.model_digests()?;
+    let named = versions(journal, plan, contract)?.into_iter().zip(digests).map(|(version, digest)| {
+        let subject = plan.model_digest(plan.model_versions.get(version?)?)?.subject;
+        let named = match digest {
+            Some(digest) if digest == subject => Named::Equal,
+            Some(_) => Named::Different,
+            None => Named::Absent,
+        };
+        Some((version?, named))
+    });
+    Ok(named.collect())
 }
 
 /// The events of a window, a vector for each field: a million of them stay small.

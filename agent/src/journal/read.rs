@@ -7,6 +7,7 @@ use crate::db::damaged;
 use fedaudit_core::contract::ContractText;
 use fedaudit_core::event::{self, LedgerEntry, Outcome, Prediction, Record, Tally, Tier};
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::time::{Time, Window};
 use std::ops::Range;
@@ -104,6 +105,16 @@ impl Journal {
         self.notice_segments()?;
         let models = last_of(&self.segments)?.dictionary()?.models;
         Ok(models.into_iter().map(|model| (model.model, model.version)).collect())
+    }
+
+    /// The model's digest that events of a version code came with, by code.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn model_digests(&mut self) -> Result<Vec<Option<Digest>>, Fault> {
+        self.notice_segments()?;
+        let models = last_of(&self.segments)?.dictionary()?.models;
+        Ok(models.into_iter().map(|model| model.digest).collect())
     }
 
     /// Callers, classes and the like by code.

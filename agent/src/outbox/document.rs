@@ -3,17 +3,20 @@
 use fedaudit_core::ids::Digest;
 use fedaudit_core::time::Window;
 
-/// What a signed document is. Both are numbered together within a plan, and go the same way.
+/// What a signed document is. All are numbered together within a plan, and go the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// An answer to the plan.
     Release,
     /// That there will be none.
     Abstention,
+    /// That a report does not name one of these.
+    Dispute,
 }
 
 impl Kind {
-    pub(super) const ALL: [(Kind, &'static str); 2] = [(Kind::Release, "release"), (Kind::Abstention, "abstention")];
+    pub(super) const ALL: [(Kind, &'static str); 3] =
+        [(Kind::Release, "release"), (Kind::Abstention, "abstention"), (Kind::Dispute, "dispute")];
 
     /// The kind in a word.
     pub fn word(self) -> &'static str {
@@ -28,17 +31,17 @@ pub struct Outgoing {
     pub kind: Kind,
     /// The plan.
     pub plan: Digest,
-    /// The window.
+    /// The window; of a dispute, that of what it is about.
     pub window: Window,
     /// Number within site and plan.
     pub sequence: u64,
     /// The envelope's exact bytes.
     pub envelope: Vec<u8>,
-    /// `release.json`, or `abstention.json`.
+    /// `release.json`, `abstention.json` or `dispute.json`.
     pub artifact: Vec<u8>,
-    /// The release that this one replaces.
+    /// The release that this one replaces; of a dispute, SHA-256 over report and release, so that there is one for both.
     pub amends: Option<Digest>,
-    /// Salt of the raw aggregate's digest, zeros for an abstention; the ledger keeps it too, and it never leaves.
+    /// Salt of the raw aggregate's digest, zeros for others; the ledger keeps it too, and it never leaves.
     pub salt: [u8; 16],
     /// How far it is.
     pub state: State,

@@ -1,7 +1,9 @@
 //! Commands for what is carried by file and kept as evidence.
 
-use super::say;
+use super::{ByFile, cosigned, keys, say};
+use crate::backup::backup;
 use crate::centre::Centre;
+use crate::governance::{Signers, new_folder};
 use crate::{by_file, conflicts, status};
 use clap::Subcommand;
 use fedaudit_core::fault::Fault;
@@ -27,6 +29,14 @@ pub enum Carried {
         #[arg(long)]
         receipts: Option<PathBuf>,
     },
+    /// Copy this home into a new folder.
+    Backup {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// Leave the keys out.
+        #[arg(long)]
+        without_keys: bool,
+    },
     /// Who is enrolled, and how far each plan is.
     Status {
         /// For programs.
@@ -46,6 +56,21 @@ pub enum RegistryCommand {
 
 #[derive(Subcommand)]
 pub enum GovernanceCommand {
+    /// Make a further governance folder, with a key of its own, for a signer on another machine.
+    New {
+        /// The folder; it must not exist.
+        dir: PathBuf,
+        /// The federation's trust.json.
+        #[arg(long)]
+        trust: PathBuf,
+    },
+    /// Say which keys govern from now on, and how many of them must sign.
+    Rotate {
+        #[command(flatten)]
+        wanted: Signers,
+        #[command(flatten)]
+        by_file: ByFile,
+    },
     /// Show what documents in a file would say, and who signed them.
     Show {
         /// The file.
@@ -83,6 +108,16 @@ pub enum ConflictCommand {
 pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, governance: &Path) -> Result<(), Fault> {
     match command {
         Carried::Registry(RegistryCommand::Export { file }) => say([by_file::export_registry(&open()?, &file)?]),
+        Carried::Governance(GovernanceCommand::New { dir, trust }) => {
+            let public = new_folder(&dir, &trust)?;
+            say([format!(
+                "its public key is {}; governance names it: governance rotate --key FILE...",
+                public.display()
+            )])
+        }
+        Carried::Governance(GovernanceCommand::Rotate { wanted, by_file }) => {
+            keys::rotate(&wanted, by_file, open, governance)
+        }
         Carried::Governance(GovernanceCommand::Show { file }) => say(by_file::show(governance, &file)?),
         Carried::Governance(GovernanceCommand::Sign { file, to }) => say(by_file::cosign(governance, &file, &to)?),
         Carried::Conflict(ConflictCommand::List { json }) => {
@@ -97,7 +132,16 @@ pub fn run(command: Carried, open: impl FnOnce() -> Result<Centre, Fault>, gover
             open()?.export_conflict(&id, &out)?;
             say([format!("{}; check it with: fedaudit-verify conflict FILE --trust TRUST", out.display())])
         }
-        Carried::Import { file, receipts } => say(by_file::import(&mut open()?, &file, receipts.as_deref(), now())?),
+        Carried::Import { file, receipts } => {
+            let mut centre = open()?;
+            let said = by_file::import(&mut centre, &file, receipts.as_deref(), now())?;
+            cosigned(&mut centre)?;
+            say(said)
+        }
+        Carried::Backup { dir, without_keys } => {
+            let files = backup(&open()?.home, &dir, !without_keys)?;
+            say([format!("{}: {files} files; check with: sha256sum --check SHA256SUMS", dir.display())])
+        }
         Carried::Status { json } => {
             let status = status::status(&open()?, now())?;
             if json { say([serde_json::json!(status).to_string()]) } else { say(status::lines(&status)) }

@@ -25,6 +25,17 @@ use std::collections::BTreeMap;
 /// Place of a model version in the plan, and how its events came into the journal.
 pub type Stratum = (usize, Tier);
 
+/// Which model an event names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The one that the plan names.
+    Equal,
+    /// Another one.
+    Different,
+    /// None.
+    Absent,
+}
+
 /// Counts and histograms of one plan, site and window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aggregate {
@@ -42,6 +53,8 @@ pub struct Aggregate {
     pub(crate) operations: OperationCounts,
     /// One for each model version of the plan, and for each of its sampling tiers that has events.
     pub(crate) strata: BTreeMap<Stratum, Vec<SliceTensors>>,
+    /// By the model's digest that events came with, where the plan names one; part of no digest.
+    pub(crate) identity: BTreeMap<Stratum, [u64; 3]>,
     shapes: Vec<SliceShape>,
     sides: Sides,
     bins: Option<u32>,
@@ -150,6 +163,7 @@ impl Aggregate {
             },
             operations: OperationCounts::default(),
             strata: (0..versions).map(|version| ((version, Tier::Full), slices.clone())).collect(),
+            identity: BTreeMap::new(),
             shapes,
             sides,
             bins,
@@ -216,6 +230,13 @@ impl Aggregate {
         Ok(())
     }
 
+    /// Counts an event by the model that it names ([`Named`]); [`Aggregate::add`] counts the rest.
+    pub fn identify(&mut self, stratum: Stratum, named: Named) {
+        if let Some(count) = self.identity.entry(stratum).or_default().get_mut(named as usize) {
+            *count += 1;
+        }
+    }
+
     /// Notes how many events were left out ([`Truncation`]).
     pub fn leave_out(&mut self, events: u64) {
         self.left_out += events;
@@ -262,6 +283,10 @@ impl Aggregate {
         let features = self.quality.features.iter_mut().flatten().zip(other.quality.features.iter().flatten());
         features.for_each(|(mine, theirs)| *mine += theirs);
         self.operations.merge(&other.operations);
+        for (stratum, theirs) in &other.identity {
+            let mine = self.identity.entry(*stratum).or_default();
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
+        }
         for (stratum, theirs) in &other.strata {
             match self.strata.get_mut(stratum) {
                 Some(mine) => add_slices(mine, theirs),

@@ -2,8 +2,11 @@
 
 mod check;
 mod compare;
+mod fork;
 
-pub use check::{Check, Outcome, Verdict, check};
+pub(crate) use check::signer_of;
+pub use check::{Asked, Check, Checker, LINES, Outcome, Verdict, check};
+pub use fork::check_fork;
 
 use crate::fault::Refusal;
 use crate::ids::Digest;
@@ -164,14 +167,27 @@ fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Refusal> {
         }
         let mut content = Vec::new();
         // One byte more than may come shows that more would come, whatever the header says.
-        file.by_ref().take(left + 1).read_to_end(&mut content).map_err(|e| bad(&e))?;
+        let most = most_bytes(&path).min(left);
+        file.by_ref().take(most + 1).read_to_end(&mut content).map_err(|e| bad(&e))?;
         let length = content.len() as u64;
-        left = left
-            .checked_sub(length)
-            .ok_or_else(|| malformed(format!("{} bytes at most", limits::BUNDLE_BYTES), "more"))?;
+        if length > most {
+            let shown = if most < left { path.as_str() } else { "all files" };
+            return Err(malformed(format!("{} bytes at most in {shown}", most_bytes(&path)), "more"));
+        }
+        left -= length;
         files.insert(path, content);
     }
     Ok(files)
+}
+
+/// Bytes that a file of a bundle may have, unpacked.
+fn most_bytes(path: &str) -> u64 {
+    match path.split('/').collect::<Vec<_>>()[..] {
+        ["registry" | "plan", "checkpoint" | "policy"] => limits::NOTE_BYTES as u64,
+        ["registry" | "plan", "entries", _] | ["report.dsse.json"] => limits::ENTRY_BYTES as u64,
+        ["registry" | "plan", "artifacts", _] => limits::ARTIFACT_BYTES as u64,
+        _ => limits::BUNDLE_BYTES,
+    }
 }
 
 /// First bytes of a file's record in the central directory, and before the file itself (APPNOTE 4.3.12, 4.3.7).
@@ -307,6 +323,15 @@ mod tests {
         bytes[places[0]..places[0] + 2].copy_from_slice(&UNICODE_PATH.to_le_bytes());
         let error = unpack(&bytes).expect_err("malformed").to_string();
         assert!(error.contains("a second in an extra field"), "{error}");
+    }
+
+    #[test]
+    fn what_swells_is_given_up_early() {
+        for (path, most) in [("plan/entries/0.dsse.json", limits::ENTRY_BYTES), ("plan/policy", limits::NOTE_BYTES)] {
+            let bomb = zip_of(&[(path, &vec![0; 64 << 20])]);
+            assert!(bomb.len() < 100_000, "it is small before");
+            assert!(refused(&bomb).contains(&format!("{most} bytes at most in {path}")));
+        }
     }
 
     #[test]

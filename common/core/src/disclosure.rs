@@ -18,6 +18,7 @@
 mod amend;
 mod attack;
 mod detail;
+mod identity;
 mod noise;
 mod operations;
 mod overlap;
@@ -34,6 +35,7 @@ mod zeros;
 
 pub use amend::Transitions;
 pub use detail::{Classes, LabelWeights, Moments, PAIR_CELLS, Ranks, Subjects};
+pub use identity::ModelIdentity;
 pub(crate) use noise::noisy_totals;
 pub use noise::{NOISE_RULE, Noisy, disclose_noisy, noisy_numbers};
 pub use operations::{Operations, Range, Sum};
@@ -120,6 +122,9 @@ pub struct ReleasedStratum {
     pub model_version: String,
     /// The sampling tier.
     pub tier: Tier,
+    /// Events by whether they named the model that the plan names; absent where it names none for this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Cell<ModelIdentity>>,
     /// The slice without attributes, then the plan's.
     pub slices: Vec<ReleasedSlice>,
 }
@@ -277,7 +282,9 @@ pub fn disclose(
             zeros::hide_details(&mut released);
         }
         reasons.extend(reasons_of(strata.len(), whys));
-        strata.push(ReleasedStratum { model_version: model_version.clone(), tier: stratum.1, slices: released });
+        let identity = identity::identity(aggregate, plan, *stratum, released.first(), k);
+        let (model_version, tier) = (model_version.clone(), stratum.1);
+        strata.push(ReleasedStratum { model_version, tier, identity, slices: released });
     }
     let release = Release(ReleaseText {
         format: RELEASE_FORMAT,
@@ -313,11 +320,12 @@ impl Release {
             quality::hide_alike(own, plain);
         }
         detail::hide_alike(&self.0, &mut plain);
+        identity::hide_alike(&self.0, &mut plain);
         self.0 != plain
     }
 
     /// Hides what is not about people's groups and would tell, beside an earlier release of the window, of fewer than k
-    /// events by subtraction: histograms of features, and what events took. Counts of groups are judged by
+    /// events by subtraction: histograms of features, what events took, and which model they named. Counts of groups are judged by
     /// [`Transitions`].
     pub fn hide_differences(&mut self, before: &ReleaseText) {
         let k = self.0.k;
@@ -328,6 +336,7 @@ impl Release {
             quality::hide_differences(before, after, k);
         }
         detail::hide_differences(before, &mut self.0);
+        identity::hide_differences(before, &mut self.0);
     }
 }
 

@@ -7,7 +7,8 @@ mod statement;
 
 pub use cosign::cosign;
 pub use statement::{
-    AbstentionClaim, Amends, Claim, Digests, Predicate, Published, ReleaseClaim, ReportClaim, Seen, Statement, Subject,
+    AbstentionClaim, Amends, Claim, Digests, DisputeClaim, HeartbeatClaim, Predicate, Published, ReleaseClaim,
+    ReportClaim, Seen, Statement, Subject,
 };
 
 use crate::codec;

@@ -19,6 +19,8 @@ pub mod aggregate;
 pub mod disclosure;
 pub mod envelope;
 pub mod absence;
+pub mod continuity;
+pub mod dispute;
 pub mod merkle;
 pub mod note;
 pub mod log;
@@ -28,5 +30,3 @@ pub mod report;
 pub mod render;
 pub mod bundle;
 pub mod parcel;
-#[cfg(test)]
-mod vectors;

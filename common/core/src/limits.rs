@@ -20,8 +20,14 @@ pub const PARCEL_BYTES: u64 = 256 << 20;
 pub const NOTE_BYTES: usize = 64 << 10;
 /// Signature lines that a note may carry (at least 16 must be accepted).
 pub const NOTE_SIGNATURES: usize = 64;
+/// Hashes of a consistency proof that is sent to a witness (C2SP tlog-witness).
+pub const CONSISTENCY_HASHES: usize = 63;
+/// Witnesses of a federation (C2SP tlog-policy asks for at least 32).
+pub const WITNESSES: usize = 32;
 /// Records of a journal block; checkpoints leave a site only on its multiples.
 pub const BLOCK_RECORDS: u64 = 1_024;
+/// Logs of a journal: two a contract, and the ledger.
+pub const JOURNAL_LOGS: usize = 1_000;
 /// Classes of a multiclass task.
 pub const CLASSES: usize = 20;
 /// Outputs of an event that are kept, the likeliest.
@@ -60,6 +66,8 @@ pub const PARQUET_FOOTER_BYTES: u64 = 64 << 20;
 pub const PARQUET_COLUMNS: usize = 10_000;
 /// Unpacked bytes of a row group of a Parquet file to import; memory needed is at most some of it.
 pub const PARQUET_ROW_GROUP_BYTES: i64 = 1 << 30;
+/// Transport keys that a site may have by its own word alone; then governance rotates its keys, and it may again.
+pub const OWN_TRANSPORT_KEYS: u32 = 100;
 /// Pending joins that an aggregator keeps.
 pub const PENDING_JOINS: usize = 1_000;
 /// Events of one release; sums over sites and windows then stay far inside 64 bits.

@@ -1,12 +1,15 @@
-//! Signed notes (C2SP signed-note v1.0.0) with Ed25519 keys, and what is built of them: checkpoints and log proofs.
+//! Signed notes (C2SP signed-note v1.0.0) with Ed25519 keys, and what is built of them: checkpoints, cosignatures of
+//! witnesses, log proofs.
 //!
-//! Lines of unknown keys and signature types, cosignatures among them, are carried and ignored.
+//! Lines of unknown keys and signature types are carried and ignored; cosignatures are, where signatures are asked for.
 
 mod checkpoint;
+mod cosignature;
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::{Checkpoint, LogProof};
+pub use checkpoint::{Checkpoint, LogProof, parse_hashes};
+pub use cosignature::{Cosigner, WitnessRequest, cosignatures};
 
 use crate::ids::{Digest, hex, unhex};
 use crate::key::{self, PublicKey};
@@ -60,6 +63,22 @@ pub enum NoteError {
         /// The log that the checkpoint is of.
         found: String,
     },
+    /// Signed by a key of the aggregator that had ended before.
+    #[error("signed by a key that had ended: {why}")]
+    Ended {
+        /// The key and what ended it.
+        why: String,
+    },
+    /// Fewer cosignatures of witnesses than are needed.
+    #[error("cosignatures of {found} of {known} known witnesses, {needed} are needed")]
+    Witnesses {
+        /// Known witnesses that cosigned.
+        found: usize,
+        /// Known witnesses.
+        known: usize,
+        /// How many must have cosigned.
+        needed: usize,
+    },
     /// An inclusion proof that does not hold.
     #[error(transparent)]
     Proof(#[from] ProofError),
@@ -80,34 +99,13 @@ impl VerifierKey {
     /// # Errors
     /// Any other form, an id that does not belong to the key, a type other than Ed25519, an unusable key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let form = || malformed("a verifier key `name+id+base64`, the id of 8 lowercase hexadecimal digits", text);
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(form());
-        };
-        check_name(name)?;
-        let id = unhex(id).filter(|id| id.len() == 4).ok_or_else(form)?;
-        let data = from_base64(data)?;
-        let key = match data.split_first() {
-            Some((&ED25519, key)) => <&[u8; 32]>::try_from(key).ok().and_then(PublicKey::from_bytes),
-            _ => None,
-        };
-        let key = key.ok_or_else(|| malformed("an Ed25519 key (type byte 1 and 32 bytes, a usable point)", text))?;
-        let key = VerifierKey { name: name.to_owned(), key };
-        if key.key_id()[..] == id[..] {
-            return Ok(key);
-        }
-        Err(malformed("a verifier key with the id that belongs to it", text))
+        let key = parse_key(text, ED25519, "an Ed25519 key (type byte 1 and 32 bytes, a usable point)");
+        key.map(|(name, key)| VerifierKey { name, key })
     }
 
     /// First 4 bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key) (signed-note, "Ed25519 signatures").
     pub fn key_id(&self) -> [u8; 4] {
-        let mut bytes = Vec::with_capacity(self.name.len() + 34);
-        bytes.extend_from_slice(self.name.as_bytes());
-        bytes.extend_from_slice(&[b'\n', ED25519]);
-        bytes.extend_from_slice(self.key.as_bytes());
-        let [a, b, c, d, ..] = Digest::of(&bytes).0;
-        [a, b, c, d]
+        key_id(&self.name, ED25519, &self.key)
     }
 
     /// `name+hex8`, for people.
@@ -118,10 +116,45 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut data = vec![ED25519];
-        data.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{}", self.label(), STANDARD.encode(data))
+        write_key(f, &self.label(), ED25519, &self.key)
     }
+}
+
+/// Name and key of `name+hex8+base64(type ‖ key)`; `expected` says what is wanted of the key itself.
+fn parse_key(text: &str, kind: u8, expected: &'static str) -> Result<(String, PublicKey), NoteError> {
+    let form = || malformed("a verifier key `name+id+base64`, the id of 8 lowercase hexadecimal digits", text);
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(form());
+    };
+    check_name(name)?;
+    let id = unhex(id).filter(|id| id.len() == 4).ok_or_else(form)?;
+    let data = from_base64(data)?;
+    let key = match data.split_first() {
+        Some((found, key)) if *found == kind => <&[u8; 32]>::try_from(key).ok().and_then(PublicKey::from_bytes),
+        _ => None,
+    };
+    let key = key.ok_or_else(|| malformed(expected, text))?;
+    if key_id(name, kind, &key)[..] == id[..] {
+        return Ok((name.to_owned(), key));
+    }
+    Err(malformed("a verifier key with the id that belongs to it", text))
+}
+
+/// First 4 bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key).
+fn key_id(name: &str, kind: u8, key: &PublicKey) -> [u8; 4] {
+    let mut bytes = Vec::with_capacity(name.len() + 34);
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(&[b'\n', kind]);
+    bytes.extend_from_slice(key.as_bytes());
+    let [a, b, c, d, ..] = Digest::of(&bytes).0;
+    [a, b, c, d]
+}
+
+fn write_key(f: &mut fmt::Formatter<'_>, label: &str, kind: u8, key: &PublicKey) -> fmt::Result {
+    let mut data = vec![kind];
+    data.extend_from_slice(key.as_bytes());
+    write!(f, "{label}+{}", STANDARD.encode(data))
 }
 
 /// A note whose text at least one known key signed.
@@ -160,19 +193,10 @@ pub fn sign_note(text: &str, name: &str, key: &SigningKey) -> Result<String, Not
 /// A malformed note, one above [`limits::NOTE_BYTES`] or [`limits::NOTE_SIGNATURES`], a bad signature of a known key,
 /// no signature by a known key, or `keys` that cannot be told apart.
 pub fn open_note(bytes: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> {
-    check_size(bytes.len())?;
-    let note = std::str::from_utf8(bytes).map_err(|e| Malformation::Utf8.at(e.valid_up_to()))?;
-    check_characters(note)?;
-    let (text, lines) = split(note)?;
+    let (text, lines) = read(bytes)?;
     let mut signers: Vec<VerifierKey> = Vec::new();
-    let mut count = 0;
-    for line in lines.split_inclusive('\n') {
-        count += 1;
-        if count > limits::NOTE_SIGNATURES {
-            return Err(Malformation::Signatures.at(count));
-        }
-        let line = SignatureLine::parse(line)?;
-        let Some(key) = known(keys, &line)? else { continue };
+    for line in &lines {
+        let Some(key) = known(keys, line)? else { continue };
         if !key.key.verifies(text.as_bytes(), &line.signature) {
             return Err(NoteError::BadSignature { key: key.label() });
         }
@@ -182,7 +206,7 @@ pub fn open_note(bytes: &[u8], keys: &[VerifierKey]) -> Result<Note, NoteError> 
     }
     if signers.is_empty() {
         let labels: Vec<_> = keys.iter().map(VerifierKey::label).collect();
-        return Err(NoteError::UnknownSigner { expected: labels.join(" or "), found: count });
+        return Err(NoteError::UnknownSigner { expected: labels.join(" or "), found: lines.len() });
     }
     Ok(Note { text: text.to_owned(), signers })
 }
@@ -209,6 +233,22 @@ impl<'a> SignatureLine<'a> {
             _ => Err(malformed("a key id of 4 bytes and a signature", line)),
         }
     }
+}
+
+/// The text of a note and its signature lines, of which nothing is checked but their form.
+fn read(bytes: &[u8]) -> Result<(&str, Vec<SignatureLine<'_>>), NoteError> {
+    check_size(bytes.len())?;
+    let note = std::str::from_utf8(bytes).map_err(|e| Malformation::Utf8.at(e.valid_up_to()))?;
+    check_characters(note)?;
+    let (text, lines) = split(note)?;
+    let mut parsed = Vec::new();
+    for line in lines.split_inclusive('\n') {
+        if parsed.len() == limits::NOTE_SIGNATURES {
+            return Err(Malformation::Signatures.at(parsed.len()));
+        }
+        parsed.push(SignatureLine::parse(line)?);
+    }
+    Ok((text, parsed))
 }
 
 /// The key among `keys` that a line names.

@@ -5,15 +5,15 @@
 
 mod conflict;
 
-pub use conflict::{check_conflict, contradictions};
+pub use conflict::check_conflict;
 
 use crate::codec::{self, Rules, Valid};
 use crate::fault::{Blame, Refusal};
 use crate::ids::{Digest, Name};
 use crate::limits;
-use crate::merkle::{Frontier, leaf_hash};
-use crate::note::{Checkpoint, VerifierKey};
-use crate::roster::{Registry, Trust, registry_origin};
+use crate::merkle::empty_root;
+use crate::note::{Checkpoint, NoteError};
+use crate::roster::{LogSize, Registry, Trust, heartbeats_origin, plan_origin, registry_origin};
 use crate::time::Time;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -52,6 +52,11 @@ impl Rules for ParcelText {
             }
         }
         match &self.content {
+            Content::Join(join) if join.request.0.len() > limits::UNKNOWN_PEER_FRAME_BYTES => Err(format!(
+                "`request` has {} bytes; at most {}",
+                join.request.0.len(),
+                limits::UNKNOWN_PEER_FRAME_BYTES
+            )),
             Content::Registry(registry) if registry.trust.federation != self.federation => Err(format!(
                 "`federation` is {}; the registry is that of {}",
                 self.federation, registry.trust.federation
@@ -67,6 +72,8 @@ impl Rules for ParcelText {
 pub enum Content {
     /// A site asks to join: from the site to the aggregator, or straight to governance.
     Join(Join),
+    /// A site asks for other keys: likewise.
+    Rotation(Join),
     /// The registry: from the aggregator to sites and to governance.
     Registry(RegistryText),
     /// Documents that governance signed: to the aggregator, or to another signer.
@@ -83,10 +90,10 @@ impl Content {
     /// Every envelope with its artifact.
     fn documents(&self) -> Vec<&Document> {
         match self {
-            Content::Join(_) | Content::Receipts(_) => Vec::new(),
+            Content::Join(_) | Content::Rotation(_) | Content::Receipts(_) => Vec::new(),
             Content::Registry(registry) => registry.entries.iter().collect(),
             Content::Governance(governance) => governance.documents.iter().collect(),
-            Content::Outbox(outbox) => outbox.releases.iter().collect(),
+            Content::Outbox(outbox) => outbox.releases.iter().chain(&outbox.heartbeat).collect(),
             Content::Conflict(conflict) => {
                 let registry = conflict.registry.iter().flat_map(|registry| &registry.entries);
                 [Some(&conflict.refused), conflict.logged.as_ref()].into_iter().flatten().chain(registry).collect()
@@ -98,6 +105,7 @@ impl Content {
     pub fn meant_for(&self) -> &'static str {
         match self {
             Content::Join(_) => "a request to join; it is for: fedaudit-aggregator import FILE",
+            Content::Rotation(_) => "a request for other keys; it is for: fedaudit-aggregator import FILE",
             Content::Registry(_) => {
                 "a registry; it is for a site (fedaudit-agent outbox import FILE) or governance (--from)"
             }
@@ -143,11 +151,11 @@ impl Document {
     }
 }
 
-/// A request to join.
+/// A request to join, or for other keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
-    /// The join request as it would cross the wire.
+    /// The request as it would cross the wire.
     pub request: Bytes,
 }
 
@@ -165,6 +173,12 @@ pub struct RegistryText {
     pub entries: Vec<Document>,
     /// Join requests that wait for governance, as they would cross the wire.
     pub joins: Vec<Bytes>,
+    /// Signed checkpoints of all of the aggregator's logs that have entries: where a key ends, governance says so by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
+    /// Requests for other keys that wait for governance, as they would cross the wire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<Bytes>,
 }
 
 impl RegistryText {
@@ -174,22 +188,47 @@ impl RegistryText {
     /// Which check it did not pass.
     pub fn open(&self, trust: &Valid<Trust>) -> Result<(Registry, Checkpoint), Refusal> {
         let origin = registry_origin(&trust.federation);
-        let bad = |e: crate::note::NoteError| {
-            let check = if matches!(e, crate::note::NoteError::UnknownSigner { .. }) { "signer" } else { "checkpoint" };
+        let bad = |e: NoteError| {
+            let check = match e {
+                NoteError::UnknownSigner { .. } => "signer",
+                NoteError::Witnesses { .. } => "witnesses",
+                _ => "checkpoint",
+            };
             Refusal::new(check, format!("the signed checkpoint of {origin}"), e)
         };
-        let key = VerifierKey::parse(&trust.registry).map_err(bad)?.key;
-        let checkpoint = Checkpoint::open(self.checkpoint.as_bytes(), &origin, &key).map_err(bad)?;
-        let (mut registry, mut tree) = (Registry::new(trust.clone()), Frontier::new());
+        let mut registry = Registry::new(trust.clone());
         for Document { envelope, artifact } in &self.entries {
             registry.apply(&envelope.0, &artifact.0)?;
-            tree.push(leaf_hash(&envelope.0));
         }
-        if (tree.size(), tree.root()) != (checkpoint.size, checkpoint.root) {
+        let checkpoint = registry.open_checkpoint(self.checkpoint.as_bytes(), &origin).map_err(bad)?;
+        trust.check_quorum(self.checkpoint.as_bytes()).map_err(bad)?;
+        let root = registry.root_at(registry.size()).unwrap_or_else(empty_root);
+        if (registry.size(), root) != (checkpoint.size, checkpoint.root) {
             let expected = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
-            return Err(Refusal::new("checkpoint", expected, format!("{}, root {}", tree.size(), tree.root())));
+            return Err(Refusal::new("checkpoint", expected, format!("{}, root {root}", registry.size())));
         }
         Ok((registry, checkpoint))
+    }
+
+    /// The sizes of the aggregator's logs, by origin, which `registry` holds the keys of; one without entries is not named.
+    ///
+    /// # Errors
+    /// `checkpoint`: one that no log key signed, or of no log of this federation.
+    pub fn sizes(&self, registry: &Registry) -> Result<Vec<LogSize>, Refusal> {
+        let federation = &registry.trust().federation;
+        let plans = registry.plans().map(|(digest, _)| plan_origin(federation, digest));
+        let known: Vec<_> = plans.chain([registry_origin(federation), heartbeats_origin(federation)]).collect();
+        let read = |note: &String| {
+            let origin = note.lines().next().unwrap_or_default();
+            let bad =
+                |e: String| Refusal::new("checkpoint", format!("a signed checkpoint of a log of {federation}"), e);
+            if !known.iter().any(|known| known == origin) {
+                return Err(bad(origin.to_owned()));
+            }
+            let checkpoint = registry.open_checkpoint(note.as_bytes(), origin).map_err(|e| bad(e.to_string()))?;
+            Ok(LogSize { origin: checkpoint.origin, size: checkpoint.size })
+        };
+        self.logs.iter().map(read).collect()
     }
 }
 
@@ -201,7 +240,7 @@ pub struct Governance {
     pub documents: Vec<Document>,
 }
 
-/// A site's releases that it has no receipt for.
+/// What a site signed and has no receipt for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outbox {
@@ -211,8 +250,11 @@ pub struct Outbox {
     pub seen: Vec<String>,
     /// The releases, in the order in which they are to be taken in.
     pub releases: Vec<Document>,
-    /// Proofs between all journal checkpoints that the aggregator may hold and those that the releases name.
+    /// Proofs between all journal checkpoints that the aggregator may hold and those that releases and heartbeat name.
     pub proofs: Vec<Proof>,
+    /// The heartbeat that waits for its receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Document>,
 }
 
 /// An RFC 6962 consistency proof between two sizes of one of the site's journal logs.
@@ -237,15 +279,15 @@ pub struct Receipts {
     pub site: Name,
     /// The last signed checkpoint of each of the site's journal logs that the aggregator verified.
     pub seen: Vec<String>,
-    /// An answer for each release that was decided about; behind a refused one the rest of its plan is not looked at.
+    /// An answer for each release that was decided about, and for the heartbeat; behind a refused one the rest of its plan is not looked at.
     pub answers: Vec<Answer>,
 }
 
-/// The answer to one release.
+/// The answer to one release, or to the heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// SHA-256 of the release's envelope.
+    /// SHA-256 of its envelope.
     pub envelope: Digest,
     /// Received or refused.
     pub result: Outcome,
@@ -261,13 +303,13 @@ pub enum Outcome {
     Refused(Refused),
 }
 
-/// Proof that a release is in its plan's log.
+/// Proof that a release is in its plan's log, or a heartbeat in theirs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// C2SP tlog-proof.
     pub proof: String,
-    /// Size of the plan's log from which `consistency` leads to the proof's checkpoint: the one that the site had seen.
+    /// Size of that log from which `consistency` leads to the proof's checkpoint: the one that the site had seen.
     pub from: u64,
     /// The consistency proof.
     pub consistency: Vec<Digest>,

@@ -1,8 +1,10 @@
 //! What is measured over a contract, when, and what may leave. Written in TOML, published as JSON, named by its digest.
 
+mod identity;
 mod privacy;
 mod reference;
 
+pub use identity::ModelDigest;
 pub use privacy::{Fraction, Mechanism, Privacy};
 pub use reference::{Reference, ReferenceFeature, ReferenceSlice};
 
@@ -34,6 +36,9 @@ pub struct PlanText {
     pub contract_digest: Digest,
     /// Model versions measured, each on its own; events of others are not counted.
     pub model_versions: Vec<String>,
+    /// Which models these are; of a version that is not named, events are not compared.
+    #[serde(default, rename = "model_digest", skip_serializing_if = "Vec::is_empty")]
+    pub model_digests: Vec<ModelDigest>,
     /// Sites whose release a report needs.
     pub required_sites: Vec<Name>,
     /// Sites with fewer events than this in either group are named and left out of pooled effects.
@@ -274,6 +279,7 @@ impl Rules for PlanText {
         for version in &self.model_versions {
             text("model_versions", version)?;
         }
+        self.check_model_digests()?;
         unique("required_sites", &self.required_sites)?;
         if self.min_site_n == 0 {
             return Err("`min_site_n` is 0; at least 1".to_owned());

@@ -76,6 +76,7 @@ fn verdict(report: &Report, title: &str) -> Markup {
             p.scope {
                 (complete) " of " (plural(report.sites.len(), "site")) (absent_sites(report))
                 @if report.retrospective { " \u{b7} retrospective: the plan was logged after its window began" }
+                @if !report.plan_changed_inside.is_empty() { " \u{b7} a later version of the plan was signed inside a window" }
             }
             dl.facts {
                 dt { "Model" }

@@ -9,12 +9,14 @@ mod calibration;
 mod classification;
 mod compile;
 mod contrast;
+mod disputed;
 mod drift;
 mod fairness;
 mod figure;
 mod group;
 mod histogram;
 mod identified;
+mod identity;
 mod impact;
 mod median;
 mod multiclass;
@@ -41,11 +43,13 @@ pub use calibration::CalibrationFigures;
 pub use classification::ClassificationFigures;
 pub use compile::{Input, compile};
 pub use contrast::{DistanceFigures, OutcomeContrast};
+pub use disputed::{DisputeRow, LoggedReport, Receipted, unfaithful};
 pub use drift::{Distribution, FeatureDrift, ReferenceRef, ScopeDrift};
 pub use fairness::{FairnessFigures, FourFifths, FourFifthsRow, OutcomeFairness};
 pub use figure::{Below, DeviationsFigure, Estimate, Figure, TestFigure};
 pub use group::{GroupFigures, Measures, OutcomeFigures, ReliabilityBin, ScoreFigures};
 pub use identified::{Identified, IdentifiedContrast};
+pub use identity::{Different, IdentityRow};
 pub use impact::{ImpactRow, ImpactTable, Kind, PackFigures};
 pub use multiclass::{
     Averages, ClassFigures, ClassGap, ClassOutcomes, MulticlassFigures, MulticlassOutcomes, MulticlassParity,
@@ -66,6 +70,7 @@ pub use story::story;
 pub use tables::tables;
 
 use crate::codec;
+use crate::continuity::KeptLog;
 use crate::disclosure::Quality;
 use crate::envelope::{Attestation, Claim, Head, ReportClaim, seal};
 use crate::event::{IntakeCounts, Tier};
@@ -105,6 +110,9 @@ pub struct Report {
     pub positive_label: Option<String>,
     /// Whether governance signed the plan after its first window began.
     pub retrospective: bool,
+    /// Windows of the report during which governance signed a later version of the plan, by the times that it claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan_changed_inside: Vec<Window>,
     /// The windows added, in order.
     pub windows: Vec<Window>,
     /// Windows that the plan has in all.
@@ -127,6 +135,8 @@ pub struct Report {
     pub abstentions: Vec<AbstentionRow>,
     /// Every waiver about the plan in the registry.
     pub waivers: Vec<WaiverRow>,
+    /// Every dispute in the log: a site says that an earlier report does not name what it logged.
+    pub disputes: Vec<DisputeRow>,
     /// Figures, a model version and sampling tier each: counts are of journaled events. Within a tier all events have one
     /// weight, which no rate, interval or effect depends on.
     pub scopes: Vec<Scope>,
@@ -142,6 +152,9 @@ pub struct Report {
     pub operations: Option<OperationFigures>,
     /// The policy packs that the plan names.
     pub packs: Vec<PackFigures>,
+    /// Whether events named the model that the plan names, of versions of which it names one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<IdentityRow>,
     /// Figures from counts with noise, which are then all there are; absent where counts are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<PrivateFigures>,
@@ -221,6 +234,21 @@ pub struct SiteRow {
     pub quality: Option<Quality>,
     /// Sampled tiers, by model version.
     pub sampled: Vec<SampledRow>,
+    /// Later epochs of its journal, which was lost or is older than what it signed; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<EpochRow>,
+}
+
+/// An epoch of a site's journal that governance let begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRow {
+    /// Its number, from 2.
+    pub epoch: u32,
+    /// How many records governance says are kept of each log; logs that are not named are lost.
+    pub kept: Vec<KeptLog>,
+    /// What happened, as governance says.
+    pub reason: String,
 }
 
 /// A release in the plan's log.

@@ -1,27 +1,31 @@
 //! Who is who, and which contracts and plans hold: what follows from the registry, entry by entry.
 
+mod entry;
 mod governed;
+mod members;
 mod trust;
 mod waivers;
 
+pub use entry::{EndedKey, Ending, LastNumber, LogSize, Party, RosterEntry, RosterKey, RosterText, attest_entry};
 pub use governed::describe;
+pub use members::{Member, Position};
 pub use trust::{Governance, Trust, Witnesses};
 pub use waivers::PublishedWaiver;
 
-use crate::codec::{Rules, Valid};
+use crate::codec::{self, Valid};
+use crate::continuity::{Epoch, TransportKey};
 use crate::contract::Contract;
-use crate::envelope::{Attestation, Claim, Claimed, Head, Published, Statement, json, seal};
+use crate::envelope::{Claim, Claimed, Seen, Statement};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::key::{KeyUse, PublicKey};
-use crate::limits;
-use crate::note::VerifierKey;
+use crate::merkle::{Frontier, empty_root, leaf_hash};
+use crate::note::{Checkpoint, NoteError, VerifierKey};
 use crate::plan::Plan;
 use crate::time::Time;
-use ed25519_dalek::SigningKey;
 use governed::Governed;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use members::Members;
+use std::collections::BTreeMap;
 
 /// Format of `roster-entry.json` and `trust.json`.
 pub const FORMAT: u32 = 1;
@@ -36,117 +40,40 @@ pub fn plan_origin(federation: &Name, plan: &Digest) -> String {
     format!("{federation}/plan/{plan}")
 }
 
+/// Origin of the checkpoints of the log of heartbeats.
+pub fn heartbeats_origin(federation: &Name) -> String {
+    format!("{federation}/heartbeats")
+}
+
 /// Origin of a checkpoint of a site's journal.
 pub fn journal_origin(federation: &Name, site: &Name, epoch: u32, log: &str) -> String {
     format!("{federation}/{site}/{epoch}/{log}")
-}
-
-/// A party with keys.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Party {
-    /// The centre.
-    Aggregator,
-    /// A site.
-    Site(Name),
-}
-
-/// The aggregator's name in claims and file names; no site may have it.
-const AGGREGATOR: &str = "aggregator";
-
-impl Party {
-    /// The party's name in claims and file names.
-    ///
-    /// # Errors
-    /// Never.
-    pub fn name(&self) -> Result<Name, Refusal> {
-        match self {
-            Party::Site(site) => Ok(site.clone()),
-            Party::Aggregator => Name::new(AGGREGATOR).map_err(|e| Refusal::new("roster", "a name", e)),
-        }
-    }
-}
-
-/// A roster entry that keeps its rules.
-pub type RosterEntry = Valid<RosterText>;
-
-/// Who a party is (`roster-entry.json`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RosterText {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// The party.
-    pub party: Party,
-    /// Its keys, one for each use.
-    pub keys: Vec<RosterKey>,
-}
-
-/// A key and what it is for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RosterKey {
-    /// What it is for.
-    #[serde(rename = "use")]
-    pub usage: KeyUse,
-    /// The key.
-    pub key: PublicKey,
-}
-
-impl Rules for RosterText {
-    fn check(&self) -> Result<(), String> {
-        if self.format != FORMAT {
-            return Err(format!("`format` is {}; this program knows {FORMAT}", self.format));
-        }
-        if matches!(&self.party, Party::Site(site) if site.as_str() == AGGREGATOR) {
-            return Err(format!("`party` is a site called {AGGREGATOR}; choose another name"));
-        }
-        let wanted: BTreeSet<_> = match self.party {
-            Party::Aggregator => [KeyUse::Attest, KeyUse::Log, KeyUse::Transport],
-            Party::Site(_) => [KeyUse::Attest, KeyUse::Note, KeyUse::Transport],
-        }
-        .into();
-        let uses: BTreeSet<_> = self.keys.iter().map(|key| key.usage).collect();
-        let different: BTreeSet<_> = self.keys.iter().map(|key| key.key.id()).collect();
-        if uses != wanted || self.keys.len() != wanted.len() || different.len() != wanted.len() {
-            return Err(format!("`keys` must hold one key, different from the others, for each of {wanted:?}"));
-        }
-        Ok(())
-    }
-}
-
-impl RosterText {
-    /// The key for `usage`.
-    ///
-    /// # Errors
-    /// `signer`: the entry has none.
-    pub fn key(&self, usage: KeyUse) -> Result<PublicKey, Refusal> {
-        let found = self.keys.iter().find(|key| key.usage == usage);
-        found
-            .map(|key| key.key)
-            .ok_or_else(|| Refusal::new("signer", format!("a {usage} key of {:?}", self.party), "none"))
-    }
-}
-
-/// Attests a roster entry.
-///
-/// # Errors
-/// An envelope over [`limits::ENTRY_BYTES`].
-pub fn attest_entry(entry: &RosterEntry, head: Head, keys: &[&SigningKey]) -> Result<Attestation, Refusal> {
-    let claim = Published { name: entry.party.name()?, version: 1, replaces: head.replaces };
-    seal(head.predicate(Claim::Roster(claim)), vec![json(entry)?], keys)
 }
 
 /// What follows from the first `size` entries of the registry.
 #[derive(Clone, Debug)]
 pub struct Registry {
     trust: Valid<Trust>,
-    size: u64,
-    parties: BTreeMap<Party, RosterEntry>,
-    keys: BTreeMap<Digest, (Party, KeyUse)>,
+    governance: Governance,
+    tree: Frontier,
+    /// Roots at all sizes, from 0 on.
+    roots: Vec<Digest>,
+    members: Members,
     contracts: BTreeMap<Digest, Contract>,
     plans: BTreeMap<Digest, PublishedPlan>,
     waivers: Vec<PublishedWaiver>,
+    epochs: Vec<PublishedEpoch>,
+}
+
+/// A new epoch and where it stands.
+#[derive(Clone, Debug)]
+pub struct PublishedEpoch {
+    /// Its index in the registry.
+    pub index: u64,
+    /// SHA-256 of `epoch.json`.
+    pub artifact: Digest,
+    /// The epoch.
+    pub epoch: Epoch,
 }
 
 /// A plan and when governance says it was published.
@@ -156,13 +83,18 @@ pub struct PublishedPlan {
     pub plan: Plan,
     /// When governance signed it.
     pub issued_at: Time,
+    /// Its index in the registry.
+    pub index: u64,
 }
 
 impl Registry {
     /// No entries yet; `trust` says whose signature counts.
     pub fn new(trust: Valid<Trust>) -> Self {
-        let (parties, keys, contracts, plans, waivers) = Default::default();
-        Registry { trust, size: 0, parties, keys, contracts, plans, waivers }
+        let (contracts, plans, waivers, epochs) = Default::default();
+        let governance = trust.governance.clone();
+        let members = Members::new(&governance.keys);
+        let (tree, roots) = (Frontier::new(), vec![empty_root()]);
+        Registry { trust, governance, tree, roots, members, contracts, plans, waivers, epochs }
     }
 
     /// Checks and takes the next entry. On an error nothing has changed.
@@ -170,57 +102,83 @@ impl Registry {
     /// # Errors
     /// Which check the entry did not pass.
     pub fn apply(&mut self, envelope: &[u8], artifact: &[u8]) -> Result<(), Refusal> {
-        let governance = &self.trust.governance;
-        let statement = Claimed::parse(envelope)?.verify(&governance.keys, governance.threshold)?;
+        let claimed = Claimed::parse(envelope)?;
+        match claimed.claimed_statement()?.predicate.claim {
+            // The only thing that somebody else than governance says here.
+            Claim::Transport(_) => self.apply_transport(&claimed, artifact)?,
+            _ => self.apply_governed(&claimed, artifact)?,
+        }
+        self.tree.push(leaf_hash(envelope));
+        self.roots.push(self.tree.root());
+        Ok(())
+    }
+
+    fn apply_governed(&mut self, claimed: &Claimed, artifact: &[u8]) -> Result<(), Refusal> {
+        let statement = claimed.verify(&self.governance.keys, self.governance.threshold)?;
+        self.check_seen(statement.predicate.seen.as_ref())?;
         let governed = Governed::open(&statement, &self.trust.federation, artifact)?;
         let digest = statement.only_subject()?;
         match governed {
-            Governed::Entry(entry) => self.apply_entry(entry)?,
+            Governed::Entry(entry, replaces) => self.apply_entry(digest, entry, replaces)?,
             Governed::Contract(contract, replaces) => {
                 self.next_version("contract", self.contract(&contract.contract), contract.version, replaces)?;
-                self.contracts.insert(digest, contract);
+                self.contracts.insert(digest, *contract);
             }
             Governed::Plan(plan, replaces) => {
                 let contract = self.contract_of(&plan)?;
                 plan.check_against(contract).map_err(|e| Refusal::new("plan", "a plan that fits its contract", e))?;
                 self.next_version("plan", self.plan_named(&plan.plan), plan.version, replaces)?;
-                self.plans.insert(digest, PublishedPlan { plan, issued_at: statement.predicate.issued_at });
+                let (issued_at, index) = (statement.predicate.issued_at, self.size());
+                self.plans.insert(digest, PublishedPlan { plan: *plan, issued_at, index });
             }
             Governed::Waiver(waiver) => {
                 self.check_waiver(&waiver)?;
-                self.waivers.push(PublishedWaiver { index: self.size, artifact: digest, waiver });
+                self.waivers.push(PublishedWaiver { index: self.size(), artifact: digest, waiver });
+            }
+            Governed::Epoch(epoch) => {
+                self.party(&Party::Site(epoch.site.clone()))?;
+                same("epoch", &(self.epoch(&epoch.site) + 1), &epoch.epoch)?;
+                self.epochs.push(PublishedEpoch { index: self.size(), artifact: digest, epoch });
             }
         }
-        self.size += 1;
         Ok(())
     }
 
-    fn apply_entry(&mut self, entry: RosterEntry) -> Result<(), Refusal> {
-        if self.parties.contains_key(&entry.party) {
-            return Err(Refusal::new(
-                "roster",
-                "a party that is not yet in the roster",
-                format!("{:?} again", entry.party),
-            ));
-        }
-        if entry.keys.iter().any(|key| self.keys.contains_key(&key.key.id())) {
-            return Err(Refusal::new(
-                "roster",
-                "keys that no other party has",
-                format!("a shared key of {:?}", entry.party),
-            ));
-        }
-        if self.parties.len() >= limits::SITES {
-            return Err(Refusal::new("roster", format!("at most {} parties", limits::SITES), "one more"));
-        }
-        if entry.party == Party::Aggregator {
+    fn apply_transport(&mut self, claimed: &Claimed, artifact: &[u8]) -> Result<(), Refusal> {
+        let attest = |id: &Digest| self.member(id).filter(|of| of.usage == KeyUse::Attest && of.ended.is_none());
+        let Some(signer) = claimed.signers().find_map(|id| attest(&id)) else {
+            let found: Vec<_> = claimed.signers().map(|id| id.short()).collect();
+            let expected = "an attest key in the roster that holds";
+            return Err(Refusal::new("signer", expected, format!("[{}]", found.join(", "))));
+        };
+        let (party, statement) = (signer.party.clone(), claimed.verify(&[signer.key], 1)?);
+        check_federation(&statement, &self.trust.federation)?;
+        self.check_seen(statement.predicate.seen.as_ref())?;
+        statement.check_artifacts(&[artifact])?;
+        let Claim::Transport(claim) = &statement.predicate.claim else {
+            return Err(Refusal::new("statement", "a transport key", statement.predicate.claim.predicate_type()));
+        };
+        let text: TransportKey =
+            codec::from_json(artifact).map_err(|e| Refusal::new("artifact", "a valid document", e))?;
+        same("signer", &party, &Party::Site(text.site.clone()))?;
+        same("roster", &text.site, &claim.name)?;
+        let (digest, change) = (statement.only_subject()?, (claim.version, claim.replaces));
+        self.members.replace_transport(self.size(), digest, &text.site, text.key, change)
+    }
+
+    fn apply_entry(&mut self, digest: Digest, entry: RosterEntry, replaces: Option<Digest>) -> Result<(), Refusal> {
+        if entry.party == Party::Aggregator && entry.version == 1 {
             let log = entry.key(KeyUse::Log)?;
             let registry =
                 VerifierKey::parse(&self.trust.registry).map_err(|e| Refusal::new("roster", "a registry key", e))?;
             same("roster", &log.id(), &registry.key.id())?;
         }
-        self.keys.extend(entry.keys.iter().map(|key| (key.key.id(), (entry.party.clone(), key.usage))));
-        self.parties.insert(entry.party.clone(), entry);
+        let governance = (entry.party == Party::Governance).then(|| Governance {
+            threshold: entry.threshold.unwrap_or(usize::MAX),
+            keys: entry.keys.iter().map(|key| key.key).collect(),
+        });
+        self.members.apply(self.size(), digest, entry, replaces)?;
+        self.governance = governance.unwrap_or_else(|| self.governance.clone());
         Ok(())
     }
 
@@ -240,7 +198,38 @@ impl Registry {
 
     /// Entries taken so far.
     pub fn size(&self) -> u64 {
-        self.size
+        self.tree.size()
+    }
+
+    /// The root over the first `size` entries; none if there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Digest> {
+        self.roots.get(usize::try_from(size).ok()?).copied()
+    }
+
+    /// Whether an origin is that of this registry.
+    pub fn is_origin(&self, origin: &str) -> bool {
+        registry_origin(&self.trust.federation) == origin
+    }
+
+    /// Who must sign the next entry.
+    pub fn governance(&self) -> &Governance {
+        &self.governance
+    }
+
+    /// Whether a checkpoint that a signer names as seen is one of this registry: of another one, somebody was shown a fork.
+    /// Checkpoints of other logs are not looked at.
+    ///
+    /// # Errors
+    /// `seen`: another root at that size. `missing`: more entries than there are here.
+    pub fn check_seen(&self, seen: Option<&Seen>) -> Result<(), Refusal> {
+        let Some(seen) = seen.filter(|seen| self.is_origin(&seen.origin)) else { return Ok(()) };
+        match self.root_at(seen.size) {
+            Some(root) => same("seen", &root, &seen.root),
+            None => {
+                let expected = format!("{} entries of the registry, which the signer had seen", seen.size);
+                Err(Refusal::new("missing", expected, self.size()))
+            }
+        }
     }
 
     /// The trust that this registry is checked against.
@@ -289,33 +278,101 @@ impl Registry {
         found.ok_or_else(|| Refusal::new("contract", "the digest of a contract in the registry", plan.contract_digest))
     }
 
-    /// The roster entry of `party`.
+    /// The latest roster entry of `party`.
     ///
     /// # Errors
     /// `signer`: it is not in the roster.
     pub fn party(&self, party: &Party) -> Result<&RosterEntry, Refusal> {
-        self.parties.get(party).ok_or_else(|| Refusal::new("signer", "a party in the roster", format!("{party:?}")))
+        let found = self.members.party(party).map(|(_, entry)| entry);
+        found.ok_or_else(|| Refusal::new("signer", "a party in the roster", format!("{party:?}")))
     }
 
-    /// The enrolled sites, by name.
+    /// The digest of the latest roster entry of `party`, which the next one replaces.
+    pub fn party_digest(&self, party: &Party) -> Option<Digest> {
+        self.members.party(party).map(|(digest, _)| *digest)
+    }
+
+    /// The enrolled sites, by name; those that left too.
     pub fn sites(&self) -> impl Iterator<Item = &Name> {
-        self.parties.keys().filter_map(|party| match party {
-            Party::Site(site) => Some(site),
-            Party::Aggregator => None,
-        })
+        self.members.sites()
     }
 
-    /// The party whose key, and for what use, has this id.
-    pub fn owner(&self, keyid: &Digest) -> Option<&(Party, KeyUse)> {
-        self.keys.get(keyid)
+    /// Whether a site has keys: it is enrolled, and was not revoked.
+    pub fn is_member(&self, site: &Name) -> bool {
+        self.party(&Party::Site(site.clone())).is_ok_and(|entry| !entry.keys.is_empty())
     }
 
-    /// The site whose transport key this is.
+    /// A key that stands in the roster, or stood there.
+    pub fn member(&self, keyid: &Digest) -> Option<&Member> {
+        self.members.key(keyid)
+    }
+
+    /// Every key that a party has or had for a use, those that hold first.
+    pub fn keys_of(&self, party: &Party, usage: KeyUse) -> Vec<PublicKey> {
+        self.members.keys_of(party, usage)
+    }
+
+    /// Whether a key held where a document stands that it signed.
+    ///
+    /// # Errors
+    /// `key`: it had ended. `signer`: it was never in the roster.
+    pub fn holds(&self, keyid: &Digest, at: Position) -> Result<(), Refusal> {
+        self.members.holds(keyid, at)
+    }
+
+    /// The epochs of a site that governance let begin, in order.
+    pub fn epochs_of(&self, site: &Name) -> impl Iterator<Item = &PublishedEpoch> {
+        self.epochs.iter().filter(move |published| published.epoch.site == *site)
+    }
+
+    /// The epoch of a site's journal.
+    pub fn epoch(&self, site: &Name) -> u32 {
+        self.epoch_at(site, self.size())
+    }
+
+    /// The epoch of a site's journal as of the first `size` entries.
+    pub fn epoch_at(&self, site: &Name, size: u64) -> u32 {
+        self.epochs_of(site).filter(|of| of.index < size).last().map_or(1, |of| of.epoch.epoch)
+    }
+
+    /// The site whose transport key this is; of a key that ended, none.
     pub fn site_of(&self, transport: &PublicKey) -> Option<&Name> {
-        match self.owner(&transport.id()) {
-            Some((Party::Site(site), KeyUse::Transport)) => Some(site),
+        match self.member(&transport.id()) {
+            Some(Member { party: Party::Site(site), usage: KeyUse::Transport, ended: None, .. }) => Some(site),
             _ => None,
         }
+    }
+
+    /// The keys that sign, or signed, checkpoints of the aggregator's logs: before its roster entry the one of `trust.json`.
+    ///
+    /// # Errors
+    /// Never: `trust.json` holds a key.
+    pub fn log_keys(&self) -> Result<Vec<PublicKey>, NoteError> {
+        let keys = self.keys_of(&Party::Aggregator, KeyUse::Log);
+        if keys.is_empty() { Ok(vec![VerifierKey::parse(&self.trust.registry)?.key]) } else { Ok(keys) }
+    }
+
+    /// Sizes of this registry at which another log key took over, in order: its checkpoint over each is signed by both keys.
+    pub fn handovers(&self) -> Vec<u64> {
+        let since = self.members.since(&Party::Aggregator, KeyUse::Log);
+        since.into_iter().skip(1).map(|entry| entry + 1).collect()
+    }
+
+    /// Opens a checkpoint of one of the aggregator's logs: signed by a log key that holds, or held up to that size.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`]; a checkpoint of another origin, or signed by a key that had ended.
+    pub fn open_checkpoint(&self, note: &[u8], origin: &str) -> Result<Checkpoint, NoteError> {
+        let (checkpoint, signers) = Checkpoint::open_by(note, origin, &self.log_keys()?)?;
+        let at = Position { origin, index: checkpoint.size.saturating_sub(1), number: None };
+        let mut ended = None;
+        for id in signers.iter().map(PublicKey::id) {
+            match self.member(&id).map_or(Ok(()), |_| self.holds(&id, at)) {
+                Ok(()) => return Ok(checkpoint),
+                Err(refusal) => ended = Some(refusal),
+            }
+        }
+        Err(NoteError::Ended { why: ended.map_or(String::new(), |refusal| refusal.to_string()) })
     }
 }
 

@@ -1,27 +1,32 @@
 //! One document at a time: from claimed bytes to a verified release. Only verified ones enter a report.
 
+mod beats;
 mod blocks;
 mod detail;
+mod dispute;
+mod identity;
 mod numbered;
 mod numbers;
 mod order;
 mod private;
 mod zeros;
 
+pub use beats::{BeatState, SiteBeats};
+pub use dispute::{VerifiedDispute, claimed_subjects, dispute, report_json};
 pub use numbered::{Numbered, numbered};
-pub use order::{Conflict, PlanState};
+pub use order::{At, Conflict, PlanState};
 
 use crate::absence::Abstention;
 use crate::codec;
-use crate::contract::ContractText;
+use crate::continuity::Heartbeat;
 use crate::disclosure::ReleaseText;
-use crate::envelope::{AbstentionClaim, Claim, Claimed, ReleaseClaim, ReportClaim, Statement};
+use crate::envelope::{AbstentionClaim, Claim, Claimed, HeartbeatClaim, ReleaseClaim, ReportClaim, Statement};
 use crate::fault::Refusal;
-use crate::ids::Digest;
-use crate::key::KeyUse;
+use crate::ids::{Digest, Name};
+use crate::key::{KeyUse, PublicKey};
 use crate::limits;
 use crate::note::{Checkpoint, NoteError};
-use crate::roster::{Party, Registry, check_federation, journal_origin, same};
+use crate::roster::{Member, Party, Registry, check_federation, journal_origin, same};
 use crate::time::Time;
 
 /// A release whose signature, signer, plan, window, journal checkpoints and sums were checked. Only [`release`] makes one.
@@ -33,6 +38,9 @@ pub struct VerifiedRelease {
     claim: ReleaseClaim,
     text: ReleaseText,
     journal: Vec<Checkpoint>,
+    /// Key ids: who signed it, and who signed each of the journal's checkpoints.
+    signer: Digest,
+    notes: Vec<Digest>,
 }
 
 impl VerifiedRelease {
@@ -67,11 +75,11 @@ impl VerifiedRelease {
 /// # Errors
 /// Which check it did not pass.
 pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedRelease, Refusal> {
-    let (statement, party) = statement(envelope, registry)?;
+    let (statement, signer) = statement(envelope, registry)?;
     let Claim::Release(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a release", statement.predicate.claim.predicate_type()));
     };
-    same("signer", &party, &Party::Site(claim.site.clone()))?;
+    same("signer", &signer.party, &Party::Site(claim.site.clone()))?;
     statement.check_artifacts(&[artifact])?;
     let plan = &registry.plan(&claim.plan)?.plan;
     let contract = registry.contract_of(plan)?;
@@ -80,13 +88,16 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
         return Err(Refusal::new("window", format!("a window of plan {}", plan.plan), claim.window));
     }
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
+    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
+    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
     private::check_once(plan, claim.amends.is_some())?;
     if let Some(amends) = &claim.amends {
         amends.check().map_err(|e| Refusal::new("release", "a reason to amend", e))?;
     }
-    let journal = journal(claim, contract, registry)?;
+    let logs = contract.journal_logs().to_vec();
+    let (journal, notes) = journal(&claim.site, claim.epoch, &logs, &claim.journal, registry)?.into_iter().unzip();
     Ok(VerifiedRelease {
         envelope: Digest::of(envelope),
         artifact: Digest::of(artifact),
@@ -94,6 +105,8 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
         claim: claim.clone(),
         text,
         journal,
+        signer: signer.key.id(),
+        notes,
     })
 }
 
@@ -104,6 +117,7 @@ pub struct VerifiedAbstention {
     artifact: Digest,
     claim: AbstentionClaim,
     text: Abstention,
+    signer: Digest,
 }
 
 impl VerifiedAbstention {
@@ -130,11 +144,11 @@ impl VerifiedAbstention {
 /// # Errors
 /// Which check it did not pass.
 pub fn abstention(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedAbstention, Refusal> {
-    let (statement, party) = statement(envelope, registry)?;
+    let (statement, signer) = statement(envelope, registry)?;
     let Claim::Abstention(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "an abstention", statement.predicate.claim.predicate_type()));
     };
-    same("signer", &party, &Party::Site(claim.site.clone()))?;
+    same("signer", &signer.party, &Party::Site(claim.site.clone()))?;
     statement.check_artifacts(&[artifact])?;
     let plan = &registry.plan(&claim.plan)?.plan;
     if !plan.has_window(&claim.window) {
@@ -144,19 +158,70 @@ pub fn abstention(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resu
         codec::from_json(artifact).map_err(|e| Refusal::new("abstention", "an abstention document", e))?;
     same("abstention", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     let (envelope, artifact) = (Digest::of(envelope), Digest::of(artifact));
-    Ok(VerifiedAbstention { envelope, artifact, claim: claim.clone(), text })
+    Ok(VerifiedAbstention { envelope, artifact, claim: claim.clone(), text, signer: signer.key.id() })
 }
 
-/// Checks who signed a report, over which files, and reads its claim.
+/// A heartbeat whose signature, signer and journal checkpoints were checked. Only [`heartbeat`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedHeartbeat {
+    /// SHA-256 of the envelope.
+    pub envelope: Digest,
+    /// When the site says it signed.
+    pub issued_at: Time,
+    /// What the site claims.
+    pub claim: HeartbeatClaim,
+    /// The signed notes.
+    pub notes: Vec<String>,
+    /// What they say.
+    pub journal: Vec<Checkpoint>,
+    /// Ids of the keys that signed it and its notes.
+    pub signers: Vec<Digest>,
+}
+
+/// Checks everything about a heartbeat that the registry and the heartbeat itself can tell.
+///
+/// # Errors
+/// Which check it did not pass.
+pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedHeartbeat, Refusal> {
+    let (statement, signer) = statement(envelope, registry)?;
+    let Claim::Heartbeat(claim) = &statement.predicate.claim else {
+        return Err(Refusal::new("statement", "a heartbeat", statement.predicate.claim.predicate_type()));
+    };
+    same("signer", &signer.party, &Party::Site(claim.site.clone()))?;
+    statement.check_artifacts(&[artifact])?;
+    let text: Heartbeat =
+        codec::from_json(artifact).map_err(|e| Refusal::new("heartbeat", "a heartbeat document", e))?;
+    same("heartbeat", &(&claim.site, claim.epoch), &(&text.site, text.epoch))?;
+    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
+    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
+    let base = journal_origin(&registry.trust().federation, &claim.site, claim.epoch, "");
+    let log = |note: &String| note.lines().next().and_then(|origin| origin.strip_prefix(&base)).map(str::to_owned);
+    let logs: Option<Vec<String>> = text.journal.iter().map(log).collect();
+    let logs = logs.ok_or_else(|| Refusal::new("journal", format!("checkpoints of logs of {base}"), "of others"))?;
+    let (journal, mut signers): (_, Vec<Digest>) =
+        journal(&claim.site, claim.epoch, &logs, &text.journal, registry)?.into_iter().unzip();
+    signers.push(signer.key.id());
+    Ok(VerifiedHeartbeat {
+        envelope: Digest::of(envelope),
+        issued_at: statement.predicate.issued_at,
+        claim: claim.clone(),
+        notes: text.journal.clone(),
+        journal,
+        signers,
+    })
+}
+
+/// Checks who signed a report, over which files, and reads its claim. Whether the key held where the report stands is for
+/// [`entry`] to say, and [`PlanState::admit_report`].
 ///
 /// # Errors
 /// Which check it did not pass.
 pub fn report(envelope: &[u8], files: &[&[u8]], registry: &Registry) -> Result<ReportClaim, Refusal> {
-    let (statement, party) = statement(envelope, registry)?;
+    let (statement, signer) = statement(envelope, registry)?;
     let Claim::Report(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a report", statement.predicate.claim.predicate_type()));
     };
-    same("signer", &party, &Party::Aggregator)?;
+    same("signer", &signer.party, &Party::Aggregator)?;
     statement.check_artifacts(files)?;
     Ok(claim.clone())
 }
@@ -168,8 +233,10 @@ pub enum Entry {
     Release,
     /// An abstention; [`abstention`] checks it.
     Abstention,
-    /// A report by the aggregator.
-    Report(ReportClaim),
+    /// A report by the aggregator, and the id of the key that signed it.
+    Report(ReportClaim, Digest),
+    /// A dispute; [`dispute`] checks it.
+    Dispute,
 }
 
 /// Checks who signed an entry of a plan's log, and of what kind it is.
@@ -177,15 +244,18 @@ pub enum Entry {
 /// # Errors
 /// Which check it did not pass.
 pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
-    let (statement, party) = statement(envelope, registry)?;
+    let (statement, signer) = statement(envelope, registry)?;
     match statement.predicate.claim {
         Claim::Release(_) => Ok(Entry::Release),
         Claim::Abstention(_) => Ok(Entry::Abstention),
+        Claim::Dispute(_) => Ok(Entry::Dispute),
         Claim::Report(claim) => {
-            same("signer", &Party::Aggregator, &party)?;
-            Ok(Entry::Report(claim))
+            same("signer", &Party::Aggregator, &signer.party)?;
+            Ok(Entry::Report(claim, signer.key.id()))
         }
-        other => Err(Refusal::new("statement", "a release, an abstention or a report", other.predicate_type())),
+        other => {
+            Err(Refusal::new("statement", "a release, an abstention, a dispute or a report", other.predicate_type()))
+        }
     }
 }
 
@@ -196,6 +266,10 @@ pub enum Kind {
     Release,
     /// An abstention.
     Abstention,
+    /// A dispute.
+    Dispute,
+    /// A heartbeat.
+    Heartbeat,
     /// Something else.
     Other,
 }
@@ -208,6 +282,8 @@ pub fn claimed_kind(envelope: &[u8]) -> Result<Kind, Refusal> {
     Ok(match Claimed::parse(envelope)?.claimed_statement()?.predicate.claim {
         Claim::Release(_) => Kind::Release,
         Claim::Abstention(_) => Kind::Abstention,
+        Claim::Dispute(_) => Kind::Dispute,
+        Claim::Heartbeat(_) => Kind::Heartbeat,
         _ => Kind::Other,
     })
 }
@@ -220,33 +296,45 @@ pub fn claimed_subject(envelope: &[u8]) -> Result<Digest, Refusal> {
     Claimed::parse(envelope)?.claimed_statement()?.only_subject()
 }
 
-fn statement(envelope: &[u8], registry: &Registry) -> Result<(Statement, Party), Refusal> {
+/// Who signed, by any key that party ever had to attest with; whether it held where the document stands is another question.
+fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<(Statement, &'a Member), Refusal> {
     let claimed = Claimed::parse(envelope)?;
-    let owner = claimed.signers().find_map(|id| match registry.owner(&id) {
-        Some((party, KeyUse::Attest)) => Some(party.clone()),
-        _ => None,
-    });
-    let Some(party) = owner else {
+    let attest = |id: &Digest| registry.member(id).filter(|member| member.usage == KeyUse::Attest);
+    let Some(signer) = claimed.signers().find_map(|id| attest(&id)) else {
         let found: Vec<_> = claimed.signers().map(|id| id.short()).collect();
         return Err(Refusal::new("signer", "an attest key in the roster", format!("[{}]", found.join(", "))));
     };
-    let statement = claimed.verify(&[registry.party(&party)?.key(KeyUse::Attest)?], 1)?;
+    let statement = claimed.verify(&[signer.key], 1)?;
     check_federation(&statement, &registry.trust().federation)?;
-    Ok((statement, party))
+    let seen = statement.predicate.seen.as_ref();
+    registry.check_seen(seen)?;
+    // Whoever had not seen its own key in the roster signed before it stood there: it was put in later.
+    if let Some(seen) = seen.filter(|seen| registry.is_origin(&seen.origin) && seen.size <= signer.since) {
+        let expected = format!("a signer that had seen entry {} of the registry, which names its key", signer.since);
+        return Err(Refusal::new("seen", expected, format!("one that had seen {} entries", seen.size)));
+    }
+    Ok((statement, signer))
 }
 
-fn journal(claim: &ReleaseClaim, contract: &ContractText, registry: &Registry) -> Result<Vec<Checkpoint>, Refusal> {
-    let key = registry.party(&Party::Site(claim.site.clone()))?.key(KeyUse::Note)?;
+/// The signed checkpoints of some of a site's journal logs, and who signed each.
+fn journal(
+    site: &Name,
+    epoch: u32,
+    logs: &[String],
+    notes: &[String],
+    registry: &Registry,
+) -> Result<Vec<(Checkpoint, Digest)>, Refusal> {
+    let keys: Vec<PublicKey> = registry.keys_of(&Party::Site(site.clone()), KeyUse::Note);
     let federation = &registry.trust().federation;
-    let wanted = contract.journal_logs().map(|log| journal_origin(federation, &claim.site, claim.epoch, &log));
-    if claim.journal.len() != wanted.len() {
-        return Err(Refusal::new("journal", format!("checkpoints of {}", wanted.join(", ")), claim.journal.len()));
+    let wanted: Vec<_> = logs.iter().map(|log| journal_origin(federation, site, epoch, log)).collect();
+    if notes.len() != wanted.len() {
+        return Err(Refusal::new("journal", format!("checkpoints of {}", wanted.join(", ")), notes.len()));
     }
-    let opened = wanted.iter().zip(&claim.journal).map(|(origin, note)| {
+    let opened = wanted.iter().zip(notes).map(|(origin, note)| {
         let bad = |e: NoteError| {
             Refusal::new("journal", format!("a checkpoint of {origin} signed by the site's note key"), e)
         };
-        let checkpoint = Checkpoint::open(note.as_bytes(), origin, &key).map_err(bad)?;
+        let (checkpoint, signers) = Checkpoint::open_by(note.as_bytes(), origin, &keys).map_err(bad)?;
         if !checkpoint.size.is_multiple_of(limits::BLOCK_RECORDS) {
             return Err(Refusal::new(
                 "journal",
@@ -254,7 +342,9 @@ fn journal(claim: &ReleaseClaim, contract: &ContractText, registry: &Registry) -
                 checkpoint.size,
             ));
         }
-        Ok(checkpoint)
+        // The keys are in the order in which they hold.
+        let signer = keys.iter().find(|key| signers.contains(key)).map_or(Digest([0; 32]), PublicKey::id);
+        Ok((checkpoint, signer))
     });
     opened.collect()
 }

@@ -12,10 +12,11 @@
 #![forbid(unsafe_code)]
 
 pub mod frame;
-pub mod home;
 pub mod parcel;
 pub mod protocol;
 pub mod quic;
 pub mod say;
 mod refusal;
 mod tls;
+
+pub use fedaudit_home as home;

@@ -1,13 +1,15 @@
 //! What agents and the aggregator say to each other: one request and one response a stream, each a strict postcard frame.
 
+mod ask;
+
+pub use ask::{JoinRequest, RotateRequest, join_bytes};
+
 use fedaudit_core::codec::{self, CodecError};
+use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Blame, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::{PublicKey, sign};
-use fedaudit_core::roster::RosterKey;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use fedaudit_core::roster::Trust;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 /// Version of this protocol. The hello refuses others by name.
 pub const PROTOCOL: u32 = 1;
@@ -26,6 +28,23 @@ pub enum Request {
     },
     /// Take a release.
     Submit(Box<Submission>),
+    /// The first report in a plan's log from an index on.
+    Reports {
+        /// Digest of the plan.
+        plan: Digest,
+        /// First index wanted.
+        from: u64,
+        /// Size of the plan's log at the last checkpoint that the agent verified; 0 for none.
+        seen: u64,
+    },
+    /// Take a heartbeat; `plan_seen` is the size of the log of heartbeats then.
+    Heartbeat(Box<Submission>),
+    /// The next document of this site that stands in a log and that this home does not have.
+    Mine(Have),
+    /// Take this site's next transport key into the registry: under its attest key.
+    Transport(Document),
+    /// Keep a request for other keys until governance signs it, in the place of an earlier one; without one, forget that.
+    Rotate(Option<Box<RotateRequest>>),
 }
 
 /// The aggregator answers.
@@ -44,82 +63,17 @@ pub enum Response {
     Receipt(Receipt),
     /// The request is refused.
     Refused(Refused),
-}
-
-/// A request to be enrolled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JoinRequest {
-    /// The federation of the token.
-    pub federation: Name,
-    /// The site of the token.
-    pub site: Name,
-    /// The site's keys.
-    pub keys: Vec<RosterKey>,
-    /// A signature by each key over [`join_bytes`]: proofs of possession.
-    pub proofs: Vec<Vec<u8>>,
-    /// HMAC-SHA-256 of [`join_bytes`] and the proofs under the token's secret.
-    pub mac: [u8; 32],
-}
-
-/// The bytes that each of `keys` signs to join.
-///
-/// # Errors
-/// Never for plain values.
-pub fn join_bytes(federation: &Name, site: &Name, keys: &[RosterKey]) -> Result<Vec<u8>, CodecError> {
-    codec::encode(&("fedaudit join v1", federation, site, keys))
-}
-
-impl JoinRequest {
-    /// Signs with every key and authenticates all of it with the token's secret.
-    ///
-    /// # Errors
-    /// Never for plain values.
-    pub fn new(
-        federation: Name,
-        site: Name,
-        keys: Vec<RosterKey>,
-        signing: &[&ed25519_dalek::SigningKey],
-        secret: &[u8; 16],
-    ) -> Result<Self, CodecError> {
-        let bytes = join_bytes(&federation, &site, &keys)?;
-        let proofs: Vec<Vec<u8>> = signing.iter().map(|key| sign(key, &bytes).to_vec()).collect();
-        let mac = join_mac(secret, &bytes, &proofs)?.finalize().into_bytes().into();
-        Ok(JoinRequest { federation, site, keys, proofs, mac })
-    }
-
-    /// Whether every key signed.
-    ///
-    /// # Errors
-    /// `possession`: a key that did not.
-    pub fn check_possession(&self) -> Result<(), Refusal> {
-        let bad = |found: String| Refusal::new("possession", "a signature by each key", found);
-        let bytes = join_bytes(&self.federation, &self.site, &self.keys).map_err(|e| bad(e.to_string()))?;
-        if self.proofs.len() != self.keys.len() {
-            return Err(bad(format!("{} for {} keys", self.proofs.len(), self.keys.len())));
-        }
-        for (key, proof) in self.keys.iter().zip(&self.proofs) {
-            if !key.key.verifies(&bytes, proof) {
-                return Err(bad(format!("a bad one for the {} key", key.usage)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether whoever made this request knew the token's secret; compared in constant time.
-    ///
-    /// # Errors
-    /// `secret`: it did not.
-    pub fn check_secret(&self, secret: &[u8; 16]) -> Result<(), Refusal> {
-        let bad = || Refusal::new("secret", "an HMAC under the token's secret", "another");
-        let bytes = join_bytes(&self.federation, &self.site, &self.keys).map_err(|_| bad())?;
-        let mac = join_mac(secret, &bytes, &self.proofs).map_err(|_| bad())?;
-        mac.verify_slice(&self.mac).map_err(|_| bad())
-    }
-}
-
-fn join_mac(secret: &[u8; 16], bytes: &[u8], proofs: &[Vec<u8>]) -> Result<Hmac<Sha256>, CodecError> {
-    let mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|e| CodecError::Encode(e.to_string()))?;
-    Ok(mac.chain_update(codec::encode(&(bytes, proofs))?))
+    /// A report; none if the log has no more.
+    Reported(Option<Box<Reported>>),
+    /// A document of this site, from the log in which it stands; none if this home has them all.
+    Mine(Option<Box<Logged>>),
+    /// The document stands in the registry.
+    Published {
+        /// Its index.
+        index: u64,
+    },
+    /// The request for other keys is kept, or forgotten.
+    Kept,
 }
 
 /// An agent's first words: what it has, and what it has seen of the aggregator.
@@ -175,6 +129,13 @@ pub struct Submission {
     pub plan_seen: u64,
 }
 
+impl Submission {
+    /// What is sent to be logged, as it was signed.
+    pub fn attestation(&self) -> Attestation {
+        Attestation { envelope: self.envelope.clone(), artifacts: vec![self.artifact.clone()] }
+    }
+}
+
 /// An RFC 6962 consistency proof.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Consistency {
@@ -195,6 +156,48 @@ pub struct Receipt {
     pub proof: String,
     /// From the size that the agent had seen to the proof's checkpoint.
     pub consistency: Vec<Digest>,
+}
+
+/// A report in a plan's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// `report.json`; empty if it is longer than a response may be.
+    pub json: Vec<u8>,
+    /// That it is in the log, which continues what the agent had seen.
+    pub receipt: Receipt,
+}
+
+/// What a home has of what its site signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Have {
+    /// By plan; of one that is not named, nothing.
+    pub plans: Vec<(Digest, HaveOf)>,
+    /// The heartbeats.
+    pub heartbeats: HaveOf,
+}
+
+/// What a home has of what its site signed for one log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HaveOf {
+    /// The number that comes next.
+    pub next: u64,
+    /// Size of the log at the last checkpoint that the agent verified; 0 for none.
+    pub seen: u64,
+}
+
+/// A document of a site in the log in which it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The plan in whose log it stands; none for a heartbeat.
+    pub plan: Option<Digest>,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// The artifact.
+    pub artifact: Vec<u8>,
+    /// Proof of it.
+    pub receipt: Receipt,
 }
 
 /// A refusal: whose fault, which check, what next. Details that help an attacker stay in the aggregator's own log.
@@ -261,18 +264,22 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// SHA-256 over the threshold and the ids of the governance keys, in the order of `trust.json`.
-pub fn governance_fingerprint(threshold: usize, keys: &[PublicKey]) -> Digest {
-    let mut text = format!("fedaudit governance v1\n{threshold}\n");
-    keys.iter().for_each(|key| text += &format!("{}\n", key.id()));
+/// SHA-256 over the threshold and the ids of the governance keys, in the order of `trust.json`; then, where witnesses are
+/// asked for, over their threshold and keys: whoever carries the trust file cannot leave them out.
+pub fn governance_fingerprint(trust: &Trust) -> Digest {
+    let (governance, witnesses) = (&trust.governance, &trust.witnesses);
+    let mut text = format!("fedaudit governance v1\n{}\n", governance.threshold);
+    governance.keys.iter().for_each(|key| text += &format!("{}\n", key.id()));
+    if witnesses.threshold > 0 {
+        text += &format!("witnesses\n{}\n", witnesses.threshold);
+        witnesses.keys.iter().for_each(|key| text += &format!("{key}\n"));
+    }
     Digest::of(text.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ed25519_dalek::SigningKey;
-    use fedaudit_core::key::KeyUse;
 
     fn name(text: &str) -> Name {
         Name::new(text).expect("a name")
@@ -301,24 +308,5 @@ mod tests {
             assert!(Token::parse(&String::from_utf8(bad).expect("ascii")).is_err());
         }
         assert!(!format!("{:?}", token()).contains("7, 7"), "a secret is never printed");
-    }
-
-    #[test]
-    fn a_join_request_proves_possession_and_the_secret() {
-        let keys = [1, 2, 3].map(|seed| SigningKey::from_bytes(&[seed; 32]));
-        let uses = [KeyUse::Attest, KeyUse::Note, KeyUse::Transport];
-        let public = uses.iter().zip(&keys).map(|(usage, key)| RosterKey { usage: *usage, key: PublicKey::of(key) });
-        let signing: Vec<_> = keys.iter().collect();
-        let request = JoinRequest::new(name("f"), name("s"), public.collect(), &signing, &[7; 16]).expect("encodes");
-        assert_eq!(request.check_possession(), Ok(()));
-        assert_eq!(request.check_secret(&[7; 16]), Ok(()));
-        assert_eq!(request.check_secret(&[8; 16]).expect_err("wrong secret").check, "secret");
-        let mut other = request.clone();
-        other.site = name("t");
-        assert_eq!(other.check_possession().expect_err("other site").check, "possession");
-        assert!(other.check_secret(&[7; 16]).is_err());
-        let mut swapped = request.clone();
-        swapped.proofs.swap(0, 1);
-        assert!(swapped.check_possession().is_err() && swapped.check_secret(&[7; 16]).is_err());
     }
 }

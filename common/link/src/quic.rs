@@ -5,7 +5,7 @@
 
 use crate::frame::{FrameError, UNANSWERED, read_frame, refusal_code, write_frame};
 pub use crate::refusal::CloseReason;
-use crate::refusal::{connection_fault, no_answer, request_fault};
+use crate::refusal::{connection_fault, no_answer, request_fault, wrong_key};
 use crate::tls::{PinnedKey, client_config, raw_key, server_config};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::fault::{Blame, Fault};
@@ -233,6 +233,8 @@ impl Reply {
     pub async fn send(mut self, body: &[u8], time: Duration) -> Result<(), FrameError> {
         timeout(time, write_frame(&mut self.send, body)).await.unwrap_or(Err(FrameError::TimedOut))?;
         self.answered = true;
+        // Acknowledged, so that an end of the server does not overtake it. A peer that is gone by now may have it or not.
+        let _ = timeout(time, self.send.stopped()).await;
         Ok(())
     }
 }
@@ -259,7 +261,15 @@ pub struct Connection {
 /// # Errors
 /// No usable address, no answer within [`HANDSHAKE`], or another key than expected.
 pub async fn connect(address: &str, key: &SigningKey, server_key_id: Digest) -> Result<Connection, Fault> {
-    let pinned = Arc::new(PinnedKey::new(server_key_id));
+    connect_any(address, key, &[server_key_id]).await
+}
+
+/// The same to a server that shows any of the keys named.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_any(address: &str, key: &SigningKey, server_key_ids: &[Digest]) -> Result<Connection, Fault> {
+    let pinned = Arc::new(PinnedKey::new(server_key_ids));
     let mut config = quinn::ClientConfig::new(client_config(key, &pinned)?);
     config.transport_config(transport(0, Some(KEEP_ALIVE)));
     let attempts = async {
@@ -279,7 +289,7 @@ pub async fn connect(address: &str, key: &SigningKey, server_key_id: Digest) -> 
     };
     let connected = timeout(HANDSHAKE, attempts).await.unwrap_or_else(|_| Err(no_answer(address)));
     connected.map_err(|fault| match pinned.other() {
-        Some(other) => wrong_key(address, server_key_id, other),
+        Some(other) => wrong_key(address, server_key_ids, other),
         None => fault,
     })
 }
@@ -320,17 +330,6 @@ async fn attempt(
     let connecting = endpoint.connect_with(config, to, SERVER_NAME).map_err(|error| unreachable(&error))?;
     let connection = connecting.await.map_err(|error| connection_fault(&address, &error))?;
     Ok(Connection { endpoint, connection, address })
-}
-
-fn wrong_key(address: &str, expected: Digest, other: Digest) -> Fault {
-    Fault::new(
-        Blame::Aggregator,
-        format!(
-            "the aggregator at {address} holds a different key than the join token or roster says: \
-             {other} instead of {expected}"
-        ),
-        "do not go on; check the address, and ask the aggregator's operator whether its transport key was rotated",
-    )
 }
 
 impl Connection {

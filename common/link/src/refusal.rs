@@ -2,6 +2,7 @@
 
 use crate::frame::{FrameError, REFUSED_TIMED_OUT, REFUSED_TOO_LARGE, UNANSWERED};
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use quinn::{ConnectionClose, ConnectionError, TransportErrorCode, VarInt};
 
 /// Why one side closes a connection; the code travels.
@@ -178,6 +179,20 @@ const ALERT_UNKNOWN_CA: u64 = 48;
 const ALERT_DECRYPT_ERROR: u64 = 51;
 const ALERT_CERTIFICATE_REQUIRED: u64 = 116;
 const ALERT_NO_APPLICATION_PROTOCOL: u64 = 120;
+
+/// A server that shows none of the keys that were wanted.
+pub(crate) fn wrong_key(address: &str, expected: &[Digest], other: Digest) -> Fault {
+    let expected = expected.iter().map(Digest::to_string).collect::<Vec<_>>().join(" or ");
+    Fault::new(
+        Blame::Aggregator,
+        format!(
+            "the aggregator at {address} holds a different key than the join token or roster says: \
+             {other} instead of {expected}"
+        ),
+        "do not go on; check the address, and ask the aggregator's operator whether its transport key was rotated: then take the \
+         registry in by file",
+    )
+}
 
 #[cfg(test)]
 mod tests {

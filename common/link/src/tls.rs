@@ -76,17 +76,17 @@ fn own_fault(error: impl std::fmt::Display) -> Fault {
     Fault::new(Blame::Operator, what, "check the transport key file; if it is sound, report this")
 }
 
-/// Accepts the one server key whose SPKI has the pinned SHA-256.
+/// Accepts a server key whose SPKI has a pinned SHA-256.
 #[derive(Debug)]
 pub(crate) struct PinnedKey {
-    pin: Digest,
+    pins: Vec<Digest>,
     provider: Arc<CryptoProvider>,
     other: OnceLock<Digest>,
 }
 
 impl PinnedKey {
-    pub(crate) fn new(pin: Digest) -> Self {
-        PinnedKey { pin, provider: Arc::new(ring::default_provider()), other: OnceLock::new() }
+    pub(crate) fn new(pins: &[Digest]) -> Self {
+        PinnedKey { pins: pins.to_vec(), provider: Arc::new(ring::default_provider()), other: OnceLock::new() }
     }
 
     /// The key that a server presented instead of the pinned one.
@@ -105,7 +105,7 @@ impl ServerCertVerifier for PinnedKey {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let presented = only_key(end_entity, intermediates)?.id();
-        if bool::from(presented.0.ct_eq(&self.pin.0)) {
+        if self.pins.iter().any(|pin| bool::from(presented.0.ct_eq(&pin.0))) {
             return Ok(ServerCertVerified::assertion());
         }
         // Only the first is kept: a second can come from another address of the same name.

@@ -140,9 +140,9 @@ def waivers():
     signed = {**stray, "envelope": seal(statement({"abstention": ABSTENTION_CLAIM}, [
         ("abstention.json", stray["artifact"])]), KEYS["governance"])}
     yield vector("registry-abstention", "an abstention does not belong here", "registry-entry", signed,
-                 "registry: expected a contract, plan, roster entry or waiver")
+                 "registry: expected a contract, plan, roster entry, waiver or epoch")
     for name, about, log in [("entry-abstention", "an abstention", stray["envelope"])]:
         yield vector(name, about, "log-entry", {"envelope": log})
     waiver = published("waiver", "site-a", document(WAIVER), "waiver.json", KEYS["aggregator-attest"])
     yield vector("entry-waiver", "a waiver does not belong here", "log-entry", {"envelope": waiver["envelope"]},
-                 "statement: expected a release, an abstention or a report")
+                 "statement: expected a release, an abstention, a dispute or a report")

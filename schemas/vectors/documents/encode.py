@@ -88,6 +88,13 @@ def verifier_key(name, key):
     return f"{name}+{note_key_id(name, key).hex()}+{b64(bytes([1]) + key.raw)}"
 
 
+def cosigner_key(name, key):
+    """A witness's verifier key (tlog-cosignature: type 4)."""
+    kind = bytes([4])
+    id = hashlib.sha256(name.encode() + b"\n" + kind + key.raw).digest()[:4]
+    return f"{name}+{id.hex()}+{b64(kind + key.raw)}"
+
+
 def checkpoint(origin, size, key, root=None):
     """A signed checkpoint; the root of a log that nobody looks into is any digest."""
     root = root or hashlib.sha256(b"" if size == 0 else origin.encode()).digest()

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import absences
 import bundles
+import continuity
+import disputes
 import features
 import governance
 import parcels
 import private
 import releases
+import succession
 import wire
 from world import WORLD
 
@@ -24,7 +27,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, features, releases, private, absences, bundles, wire, parcels):
+    for module in (governance, features, releases, private, absences, continuity, succession, disputes, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from encode import b64, document, seal, statement
+from encode import b64, cosigner_key, document, seal, statement, verifier_key
 from world import (
     AGGREGATOR,
     CONTRACT,
@@ -119,6 +119,14 @@ PLANS = [
     ("unknown-key", "a key that nobody reads", ["owner"], "me", "unknown field `owner`"),
     ("no-disclosure", "a key is missing", ["disclosure"], DELETE, "missing field `disclosure`"),
     ("version-zero", "versions count from 1", ["version"], 0, "`version` is 0"),
+    ("model-digest", "the model that a version is", ["model_digest"],
+     [{"version": "v1", "subject": "0" * 64, "manifest": "1" * 64}], None),
+    ("model-digest-unlisted", "a version that is not measured", ["model_digest"],
+     [{"version": "v2", "subject": "0" * 64}], "`model_versions` does not list it"),
+    ("model-digest-twice", "a version twice", ["model_digest"],
+     [{"version": "v1", "subject": "0" * 64}, {"version": "v1", "subject": "1" * 64}], "names version `v1` twice"),
+    ("model-digest-prefix", "a digest with the name of its function", ["model_digest"],
+     [{"version": "v1", "subject": "sha256:" + "0" * 64}], "malformed: "),
     ("no-model-version", "nothing is measured", ["model_versions"], [], "`model_versions` is empty"),
     ("model-version-twice", "one version twice", ["model_versions"], ["v1", "v1"], "lists `v1` twice"),
     ("no-site", "nobody is required", ["required_sites"], [], "`required_sites` is empty"),
@@ -237,8 +245,16 @@ ROSTERS = [
     ("key-long", "a byte after the key", ["keys", 0, "key"], b64(KEYS["site-a-attest"].spki + b"\0"),
      "not an Ed25519 public key"),
     ("party-unknown", "a party of a later version", ["party"], "witness", "unknown variant `witness`"),
+    ("reason-alone", "why keys ended, and none did", ["reason"], "stolen", "`reason` says why keys ended"),
     ("site-uppercase", "no name", ["party", "site"], "Site-A", "is not a name"),
 ]
+
+W1, W2 = cosigner_key("w1.example", KEYS["stranger"]), cosigner_key("w2.example", KEYS["governance-2"])
+
+
+def witnesses(threshold, *keys):
+    return {"threshold": threshold, "keys": list(keys)}
+
 
 TRUSTS = [
     ("two-of-two", "two signatures are needed", ["governance"],
@@ -254,7 +270,19 @@ TRUSTS = [
      TRUST["registry"].replace("fed/", "alien/"), "`registry`"),
     ("registry-id", "an id that is not the key's", ["registry"],
      "+".join([TRUST["registry"].split("+")[0], "00000000", TRUST["registry"].split("+", 2)[2]]), "`registry`"),
-    ("witness-needed", "what this version cannot check", ["witnesses", "threshold"], 1, "cannot check cosignatures"),
+    ("witness-needed", "more than there are witnesses", ["witnesses", "threshold"], 1, "`witnesses.threshold` is 1 of 0 keys"),
+    ("witnesses", "one of two witnesses", ["witnesses"], witnesses(1, W1, W2), None),
+    ("witnesses-all", "all of them", ["witnesses"], witnesses(2, W1, W2), None),
+    ("witnesses-known", "witnesses that nobody asks for", ["witnesses"], witnesses(0, W1), None),
+    ("witnesses-high", "more than there are", ["witnesses"], witnesses(3, W1, W2), "`witnesses.threshold` is 3 of 2 keys"),
+    ("witness-twice", "one key counts once, whatever its name", ["witnesses"],
+     witnesses(2, W1, cosigner_key("w9.example", KEYS["stranger"])), "stands twice"),
+    ("witness-is-log", "the log is no witness of itself", ["witnesses"],
+     witnesses(1, cosigner_key("w1.example", KEYS["aggregator-log"])), "stands twice"),
+    ("witness-is-governance", "nor is governance", ["witnesses"], witnesses(1, cosigner_key("w1.example", GOVERNANCE)), "stands twice"),
+    ("witness-note-key", "a key of type 1", ["witnesses"], witnesses(1, verifier_key("w1.example", KEYS["stranger"])), "type byte 4"),
+    ("witness-id", "an id that is not the key's", ["witnesses"],
+     witnesses(1, "+".join(["w1.example", "00000000", W1.split("+", 2)[2]])), "the id that belongs to it"),
     ("no-witnesses", "a key is missing", ["witnesses"], DELETE, "missing field `witnesses`"),
 ]
 
@@ -379,6 +407,9 @@ def payloads():
         yield vector(f"statement-{name}", about, "envelope", source, reject)
 
 
+WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+
+
 def registry():
     """The next entry of the world's registry."""
 
@@ -412,7 +443,7 @@ def registry():
     yield case("plan-next", "a later plan", published(
         "plan", "parity", document({**PLAN, "version": 2}), "plan.json", version=2, replaces=digest_of(PLAN_ENTRY)))
     yield case("site-again", "a site is enrolled twice", published(
-        "roster", "site-a", document(SITE_A), "roster-entry.json"), "roster: expected a party that is not yet in the roster")
+        "roster", "site-a", document(SITE_A), "roster-entry.json"), "roster: expected version 2, found Site(site-a) again, as version 1")
     shared = changed(SITE_B, ["keys", 1, "key"], KEYS["site-a-note"].text)
     yield case("shared-key", "a key that another party has", published(
         "roster", "site-b", document(shared), "roster-entry.json"), "roster: expected keys that no other party has")
@@ -429,7 +460,8 @@ def registry():
     yield case("no-subject", "a statement about nothing", {"envelope": none, "artifact": site_b}, "statement: expected subjects")
     two = seal(statement(claim, [("roster-entry.json", site_b), ("b.json", site_b)]), GOVERNANCE)
     yield case("two-subjects", "a statement about two files", {"envelope": two, "artifact": site_b}, "statement: expected subjects")
-    report = {"report": {"plan": "0" * 64, "windows": [], "log_size": 0, "registry_size": 0, "method": "1"}}
+    report = {"report": {"plan": "0" * 64, "windows": [WINDOW], "log_size": 0, "registry_size": 0, "method": "1",
+                         "number": 0, "supersedes": None}}
     stray = seal(statement(report, [("report.json", "{}"), ("report.html", "{}")]), GOVERNANCE)
     yield case("report", "a report does not belong here", {"envelope": stray, "artifact": "{}"}, "artifact: expected 2 files")
     for name, about, claim in [

@@ -3,6 +3,8 @@
 import hashlib
 
 from absences import ABSTENTION, ABSTENTION_CLAIM, abstained
+from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat
+from disputes import disputed
 from encode import b64, checkpoint, digest, document, join_request
 from releases import CLAIM, NEXT, RELEASE, attested
 from wire import SECRET, SITE_B
@@ -68,6 +70,8 @@ def parcels():
     yield case("join", "a site asks to join", parcel({"join": {"request": JOIN}}))
     yield case("governance", "signed documents", parcel({"governance": {"documents": WHOLE["entries"][1:3]}}))
     yield case("outbox", "a release on its way", parcel({"outbox": OUTBOX}))
+    with_beat = {**OUTBOX, "heartbeat": signed(beat())}
+    yield case("heartbeat", "a heartbeat on its way beside it", parcel({"outbox": with_beat}))
     yield case("receipt", "it is received", parcel(answers(RECEIPT)))
     yield case("refusal", "it is refused", parcel(answers({"refused": REASON})))
     yield case("both", "received and refused at once", parcel(answers({**RECEIPT, "refused": REASON})), "parcel: ")
@@ -87,6 +91,37 @@ def parcels():
     yield case("unpadded", "base64 without its padding", unpadded, "not base64")
     url = changed(parcel({"join": {}}), ["content", "join", "request"], "__8=")
     yield case("url", "the other alphabet of base64", url, "not base64")
+    logs = {**WHOLE, "logs": [WHOLE["checkpoint"], checkpoint("fed/heartbeats", 3, KEYS["aggregator-log"])]}
+    yield case("registry-logs", "with the checkpoints of all logs", parcel({"registry": logs}))
+    ended = {"registry": {**logs, "entries": []}}
+    yield case("registry-empty", "nobody is enrolled yet", parcel(ended))
+    for name, about, path, new, reject in [
+        ("logs-text", "a text where a list stands", ["registry", "logs"], WHOLE["checkpoint"], "parcel: "),
+        ("logs-number", "a size and no checkpoint", ["registry", "logs", 0], 5, "parcel: "),
+        ("trust-format", "a trust file of a later format", ["registry", "trust", "format"], 2, "parcel: "),
+        ("trust-threshold", "more signatures than keys", ["registry", "trust", "governance", "threshold"], 2, "parcel: "),
+        ("trust-other", "the trust file of another log", ["registry", "trust", "registry"],
+         TRUST["registry"].replace("fed/", "alien/"), "parcel: "),
+        ("entry-key", "a key that nobody reads, in an entry", ["registry", "entries", 0, "index"], 0, "unknown field `index`"),
+        ("entry-bare", "an entry without its file", ["registry", "entries", 0, "artifact"], DELETE, "missing field `artifact`"),
+        ("entry-large", "more than an entry holds", ["registry", "entries", 0, "envelope"], b64(bytes(65_536)), "parcel: "),
+    ]:
+        yield case(name, about, changed(parcel({"registry": logs}), ["content", *path], new), reject)
+    received = parcel(answers(RECEIPT))
+    for name, about, path, new, reject in [
+        ("receipt-negative", "a size below 0", ["from"], -1, "parcel: "),
+        ("receipt-digest", "a hash of 31 bytes", ["consistency", 0], "0" * 62, "parcel: "),
+        ("receipt-none", "no proof", ["proof"], DELETE, "missing field `proof`"),
+        ("receipt-key", "a key that nobody reads", ["index"], 3, "unknown field `index`"),
+    ]:
+        place = ["content", "receipts", "answers", 0, "result", "receipt", *path]
+        yield case(name, about, changed(received, place, new), reject)
+    yield case("join-large", "more than a stranger may send", parcel({"join": {"request": b64(bytes(16_385))}}), "parcel: ")
+    both = {**RECEIPT, "refused": REASON}
+    yield case("receipt-and-refusal", "two answers to one release", parcel(answers(both)), "parcel: ")
+    yield case("refusal-blame", "a blame of a later version", parcel(answers({"refused": {**REASON, "blame": "fate"}})), "parcel: ")
+    yield case("outbox-site", "a site without a name", parcel({"outbox": {**OUTBOX, "site": ""}}), "parcel: ")
+    yield case("outbox-hash", "a hash in base64", parcel({"outbox": changed(OUTBOX, ["proofs", 0, "hashes", 0], b64(bytes(32)))}), "parcel: ")
     negative = changed(parcel({"outbox": OUTBOX}), ["content", "outbox", "proofs", 0, "old"], -1)
     yield case("negative", "a size below 0", negative, "parcel: ")
     absent = changed(good, ["content", "registry", "trust"], DELETE)
@@ -158,6 +193,19 @@ def conflicts():
     tampered = {**late, "artifact": late["artifact"] + " "}
     yield case("abstention-altered", "another reason than was signed", conflict(tampered), 1, "abstention: artifact")
     yield case("abstention-accused", "another site is accused", conflict(late, site="site-b"), 1, "abstention: abstention")
+    said = disputed()
+    yield case("dispute-sequence", "a release and a dispute with one number", conflict(said, release(sequence=1, previous=first)))
+    disputed_other = {**said, "artifact": said["artifact"] + " "}
+    yield case("dispute-altered", "another dispute than was signed", conflict(disputed_other), 1, "dispute: artifact")
+    yield case("dispute-accused", "another site is accused", conflict(said, site="site-b"), 1, "dispute: dispute")
+    grown = {**HEARTBEAT, "journal": journal(2048, logs=("ledger", "predictions/loan/1"))}
+    yield case("heartbeat-sequence", "two heartbeats with one number", conflict(beat(grown), beat()))
+    behind = beat(grown, {**HEARTBEAT_CLAIM, "sequence": 1, "previous": "2" * 64})
+    yield case("heartbeat-previous", "the next number, and not behind the first", conflict(behind, beat()))
+    yield case("heartbeat-same", "one heartbeat, twice", conflict(beat(), beat()), 2, undecidable)
+    altered = {**beat(), "artifact": beat()["artifact"] + " "}
+    yield case("heartbeat-altered", "another heartbeat than was signed", conflict(altered, beat()), 1, "heartbeat: artifact")
+    yield case("heartbeat-accused", "another site is accused", conflict(beat(grown), beat(), site="site-b"), 1, "heartbeat: heartbeat")
     forged = attested(claim={**CLAIM, "raw": "1" * 64}, key=KEYS["stranger"])
     yield case("stranger", "signed by nobody that is known", conflict(forged), 2, "release: signer")
     altered = {**good, "artifact": good["artifact"] + " "}

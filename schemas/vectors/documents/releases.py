@@ -312,6 +312,8 @@ TEXTS = [
     ("intake-negative", "fewer than none", ["intake", "late"], -1, "invalid value: integer `-1`, expected u64"),
     ("intake-huge", "beyond what a release may hold", ["intake", "late"], (1 << 32) + 1, "release: expected counts up to"),
     ("intake-list", "a list where an object stands", ["intake"], [], "expected counts by name"),
+    ("identity", "the plan names no model", ["strata", 0, "identity"],
+     {"value": {"equal": 5, "different": 0, "absent": 0}}, "release: expected false, found true"),
     ("quality-none", "the contract has features", ["quality"], DELETE, "release: expected the quality of features"),
     ("quality-hidden", "all of it withheld", ["quality"],
      {"events": "suppressed", "features": [
@@ -460,7 +462,10 @@ def sequences():
 def entries():
     """What may stand in a plan's log."""
     report = {
-        "report": {"plan": digest_of(PLAN_ENTRY), "windows": [WINDOW], "log_size": 1, "registry_size": 4, "method": "1"}
+        "report": {
+            "plan": digest_of(PLAN_ENTRY), "windows": [WINDOW], "log_size": 1, "registry_size": 4, "method": "1",
+            "number": 0, "supersedes": None,
+        }
     }
     files = [("report.json", "{}"), ("report.html", "<p>")]
 
@@ -475,6 +480,6 @@ def entries():
                 seal(statement(report, files), KEYS["aggregator-log"]), "signer: ")
     yield entry("contract", "a contract does not belong here", seal(
         statement({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
-        "statement: expected a release, an abstention or a report")
+        "statement: expected a release, an abstention, a dispute or a report")
     yield entry("other-federation", "of another federation",
                 seal(statement(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")

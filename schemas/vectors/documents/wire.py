@@ -24,8 +24,8 @@ from encode import (
 from world import KEYS, vector
 
 PAD, PREDICTION, OUTCOME, LEDGER, TALLY = range(5)
-JOIN, HELLO, REGISTRY, SUBMIT = range(4)
-JOINED, WELCOME, PART, RECEIPT, REFUSED = range(5)
+JOIN, HELLO, REGISTRY, SUBMIT, REPORTS, HEARTBEAT, MINE, TRANSPORT = range(8)
+JOINED, WELCOME, PART, RECEIPT, REFUSED, REPORTED, FOUND, PUBLISHED = range(8)
 SECRET = bytes(range(16))
 SITE_B = [(use, KEYS[f"site-b-{use}"]) for use in ["attest", "note", "transport"]]
 ABSENT = 255
@@ -126,6 +126,9 @@ def records():
         ("spent", digest + window + string("scorecard") + b"\0" + string("0.5") + varint(7) + sequence([signed(3), signed(-12), signed(0)])),
         ("hid", digest + sequence([b"".join(map(varint, [0, 1, 3, 0])), b"".join(map(varint, [0, 1, 5, 1]))])),
         ("abstains", digest + window + string("steward-1") + signed(NOON)),
+        ("disputed", digest + window + varint(6) + digest),
+        ("epoch", varint(2) + digest + sequence([string("ledger") + varint(40)])),
+        ("lost", digest),
     ]
     for number, (name, body) in enumerate(entries):
         yield case(f"ledger-{name}", f"ledger entry {number}", record(LEDGER, bytes([number]) + body))
@@ -152,7 +155,10 @@ def records():
                record(LEDGER, b"\x18" + digest + window + string("scorecard") + b"\0" + varint(1) + varint(7) + sequence([])), "malformed: ")
     yield case("ledger-hid-4", "a rule of a later version",
                record(LEDGER, b"\x19" + digest + sequence([b"".join(map(varint, [0, 1, 3, 4]))])), "malformed: ")
-    yield case("ledger-kind-27", "a ledger entry of a later version", record(LEDGER, b"\x1b"), "malformed: ")
+    yield case("ledger-kind-30", "a ledger entry of a later version", record(LEDGER, b"\x1e"), "malformed: ")
+    yield case("ledger-epoch-cut", "a log without its size", record(LEDGER, b"\x1c" + varint(2) + digest + sequence([string("ledger")])), "malformed: ")
+    yield case("ledger-epoch-wide", "more epochs than 32 bits", record(LEDGER, b"\x1c" + varint(1 << 32) + digest + sequence([])), "malformed: ")
+    yield case("ledger-lost-short", "31 bytes", record(LEDGER, b"\x1d" + digest[:31]), "malformed: ")
     yield case("name", "a name that is none", record(LEDGER, b"\0" + string("Fed") + string("a") + b"\1"), "malformed: ")
 
 
@@ -191,6 +197,11 @@ def frames():
     yield case("cut", "the last byte is missing", good[:-1], 16_384, "cut off")
     yield case("header-cut", "three bytes", good[:3], 16_384, "cut off")
     yield case("trailing", "a byte after the frame", good + b"\0", 16_384, "bytes follow the frame")
+    yield case("nothing", "no bytes", b"", 16_384, "cut off")
+    yield case("header-only", "a length and nothing behind it", good[:4], 16_384, "cut off")
+    yield case("limit-zero", "no byte is allowed", frame(b"x"), 0, "of which 0 are allowed")
+    yield case("two", "two frames", good + good, 16_384, "bytes follow the frame")
+    yield case("unknown-peer", "a byte more than a stranger may send", (16_385).to_bytes(4, "big"), 16_384, "16385 bytes")
     yield case("little-endian", "the length the wrong way round", good[3::-1] + good[4:], 16_384, "of which 16384 are allowed")
 
 
@@ -214,7 +225,22 @@ def requests():
     yield case("registry", "entries from 300 on", varint(REGISTRY) + varint(300))
     yield case("submit", "a release", varint(SUBMIT) + submission())
     yield case("empty", "nothing", b"", "malformed: ")
-    yield case("unknown", "a request of a later version", b"\4", "malformed: ")
+    yield case("unknown", "a request of a later version", b"\x63", "malformed: ")
+    yield case("heartbeat", "where the journal stands", varint(HEARTBEAT) + submission())
+    yield case("heartbeat-cut", "without the size seen", varint(HEARTBEAT) + submission()[:-1], "malformed: ")
+    known = bytes(32) + varint(4) + varint(9)
+    yield case("mine", "what the aggregator has of this site", varint(MINE) + sequence([known]) + varint(2) + varint(5))
+    yield case("mine-none", "of no plan", varint(MINE) + sequence([]) + varint(0) + varint(0))
+    yield case("mine-cut", "heartbeats without the size seen", varint(MINE) + sequence([known]) + varint(2), "malformed: ")
+    yield case("mine-digest", "a plan of 31 bytes", varint(MINE) + sequence([known[1:]]) + varint(2) + varint(5), "malformed: ")
+    yield case("transport", "the next transport key", varint(TRANSPORT) + blob(b"{}") + blob(b"{}"))
+    yield case("transport-bare", "without its file", varint(TRANSPORT) + blob(b"{}"), "malformed: ")
+    yield case("transport-length", "a file longer than the frame", varint(TRANSPORT) + blob(b"{}") + varint(1 << 40), "malformed: ")
+    yield case("use", "a use of a later version", varint(JOIN) + string("fed") + string("site-b") + sequence([varint(5) + bytes(32)])
+               + sequence([]) + bytes(32), "malformed: ")
+    yield case("protocol-wide", "a version beyond 32 bits", varint(HELLO) + varint(1 << 32) + hello()[1:], "malformed: ")
+    yield case("reports", "reports from entry 7 of a plan's log on", varint(REPORTS) + bytes(32) + varint(7) + varint(300))
+    yield case("reports-cut", "without the size seen", varint(REPORTS) + bytes(32) + varint(7), "malformed: ")
     yield case("trailing", "a byte after the request", varint(REGISTRY) + b"\0\0", "malformed: 1 bytes after the end")
     yield case("cut", "the last byte is missing", (varint(HELLO) + hello())[:-1], "malformed: ")
     yield case("kind-long", "the kind as an over-long integer", b"\x82\0\0", "malformed: not the canonical encoding")
@@ -243,7 +269,21 @@ def responses():
     yield case("refused", "a release outside the plan", varint(REFUSED) + refused)
     yield case("blame", "a blame of a later version", varint(REFUSED) + b"\5" + refused[1:], "malformed: ")
     yield case("trailing", "a byte after the response", varint(JOINED) + blob(b"{}") + b"\0", "malformed: 1 bytes after the end")
-    yield case("unknown", "a response of a later version", b"\5", "malformed: ")
+    yield case("unknown", "a response of a later version", b"\x63", "malformed: ")
+    logged = blob(b"{}") + blob(b"a") + string("c2sp.org/tlog-proof@v1\n") + sequence([bytes(32)])
+    yield case("mine", "a document of the site", varint(FOUND) + b"\1" + option(bytes(32)) + logged)
+    yield case("mine-heartbeat", "a heartbeat, which is of no plan", varint(FOUND) + b"\1" + option(None) + logged)
+    yield case("mine-none", "it has them all", varint(FOUND) + b"\0")
+    yield case("mine-cut", "without consistency", varint(FOUND) + b"\1" + option(None) + logged[:-33], "malformed: ")
+    yield case("mine-option", "neither there nor absent", varint(FOUND) + b"\2", "malformed: ")
+    yield case("published", "it stands in the registry", varint(PUBLISHED) + varint(300))
+    yield case("published-long", "300 in three bytes", varint(PUBLISHED) + b"\xac\x82\0", "malformed: not the canonical encoding")
+    yield case("published-bare", "at no index", varint(PUBLISHED), "malformed: ")
+    yield case("receipt-cut", "a digest cut short", varint(RECEIPT) + string("") + sequence([bytes(32)])[:-1], "malformed: ")
+    yield case("registry-count", "more entries announced than there are", varint(PART) + registry + varint(2) + varint(3), "malformed: ")
+    yield case("reported", "a report", varint(REPORTED) + b"\1" + blob(b"{}") + blob(b"{}")
+               + string("c2sp.org/tlog-proof@v1\n") + sequence([]))
+    yield case("reported-none", "there are no more", varint(REPORTED) + b"\0")
     yield case("option", "a hash of 31 bytes", varint(RECEIPT) + string("") + sequence([bytes(31)]), "malformed: ")
 
 

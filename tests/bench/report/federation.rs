@@ -108,12 +108,9 @@ pub fn trust() -> Valid<Trust> {
 }
 
 fn entry(party: Party, number: usize) -> Valid<RosterText> {
-    let uses = match party {
-        Party::Aggregator => [KeyUse::Attest, KeyUse::Log, KeyUse::Transport],
-        Party::Site(_) => [KeyUse::Attest, KeyUse::Note, KeyUse::Transport],
-    };
-    let keys = uses.map(|usage| RosterKey { usage, key: PublicKey::of(&key(number, usage)) });
-    Valid::new(RosterText { format: FORMAT, party, keys: keys.to_vec() }).expect("an entry")
+    let keys = party.uses().iter().map(|usage| RosterKey { usage: *usage, key: PublicKey::of(&key(number, *usage)) });
+    let keys = keys.collect();
+    Valid::new(RosterText::of(party, keys)).expect("an entry")
 }
 
 /// The keys of party `number`; 0 is the aggregator.

@@ -93,6 +93,8 @@ pub fn bundle(federation: &Federation, releases: &[Attestation], json: Vec<u8>, 
         log_size: releases.len() as u64,
         registry_size: federation.registry.size(),
         method: report::METHOD.to_owned(),
+        number: 0,
+        supersedes: None,
     };
     let attested = report::attest(json.clone(), html.clone(), claim, head(), &key(0, KeyUse::Attest)).expect("attests");
     let mut plan = LogPart::default();

@@ -58,7 +58,8 @@ pub fn disclose_noisy(
             folds: Vec::new(),
         });
         let slices = released.collect();
-        strata.push(ReleasedStratum { model_version: model_version.clone(), tier: Tier::Full, slices });
+        let model_version = model_version.clone();
+        strata.push(ReleasedStratum { model_version, tier: Tier::Full, identity: None, slices });
     }
     let [events, outcomes] = noisy_totals(&strata);
     Ok(Release(ReleaseText {

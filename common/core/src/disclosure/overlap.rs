@@ -9,7 +9,7 @@
 //! other plans ([`Release::hide_beside_others`]).
 
 use super::amend::{ANY, Place, Seen, Shown, block_told, label_told, seen_of};
-use super::{Cell, Release, ReleaseText, SliceNames, detail};
+use super::{Cell, Release, ReleaseText, SliceNames, detail, identity};
 use crate::aggregate::{Aggregate, Stratum};
 use crate::contract::ContractText;
 use crate::event::Prediction;
@@ -145,10 +145,11 @@ impl Side {
 }
 
 impl Release {
-    /// Withholds what is neither a count nor a histogram of scores: details, quality and operations. Beside a release of
+    /// Withholds what is neither a count nor a histogram of scores: details, model identity, quality and operations. Beside a release of
     /// another plan over some of the same events, nothing bounds what they would tell by subtraction.
     pub fn hide_beside_others(&mut self) {
         detail::hide_all(&mut self.0);
+        identity::hide_all(&mut self.0);
         if let Some(quality) = &mut self.0.quality {
             quality.events = Cell::Suppressed;
             for feature in &mut quality.features {

@@ -46,12 +46,20 @@ pub enum Claim {
     Roster(Published),
     /// Governance does without the releases of a site.
     Waiver(Published),
+    /// Governance lets a site begin a new epoch of its journal.
+    Epoch(Published),
+    /// A site replaces its transport key.
+    Transport(Published),
     /// A site answers a plan.
     Release(ReleaseClaim),
     /// A site says that it will not answer.
     Abstention(AbstentionClaim),
+    /// A site says how far its journal has come.
+    Heartbeat(HeartbeatClaim),
     /// The aggregator reports on a plan.
     Report(ReportClaim),
+    /// A site says that a report does not name what it logged.
+    Dispute(DisputeClaim),
 }
 
 impl Claim {
@@ -62,9 +70,13 @@ impl Claim {
             Claim::Plan(_) => "urn:fedaudit:plan:v1",
             Claim::Roster(_) => "urn:fedaudit:roster-entry:v1",
             Claim::Waiver(_) => "urn:fedaudit:waiver:v1",
+            Claim::Epoch(_) => "urn:fedaudit:epoch:v1",
+            Claim::Transport(_) => "urn:fedaudit:transport-key:v1",
+            Claim::Heartbeat(_) => "urn:fedaudit:heartbeat:v1",
             Claim::Release(_) => "urn:fedaudit:release:v1",
             Claim::Abstention(_) => "urn:fedaudit:abstention:v1",
             Claim::Report(_) => "urn:fedaudit:report:v1",
+            Claim::Dispute(_) => "urn:fedaudit:dispute:v1",
         }
     }
 
@@ -75,9 +87,13 @@ impl Claim {
             Claim::Plan(_) => &["plan.json"],
             Claim::Roster(_) => &["roster-entry.json"],
             Claim::Waiver(_) => &["waiver.json"],
+            Claim::Epoch(_) => &["epoch.json"],
+            Claim::Transport(_) => &["transport-key.json"],
+            Claim::Heartbeat(_) => &["heartbeat.json"],
             Claim::Release(_) => &["release.json"],
             Claim::Abstention(_) => &["abstention.json"],
             Claim::Report(_) => &["report.json", "report.html"],
+            Claim::Dispute(_) => &["dispute.json"],
         }
     }
 }
@@ -138,6 +154,20 @@ pub struct AbstentionClaim {
     pub previous: Option<Digest>,
 }
 
+/// How far a site's journal has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeartbeatClaim {
+    /// The site.
+    pub site: Name,
+    /// The journal's epoch.
+    pub epoch: u32,
+    /// Number within the site's heartbeats, from 0.
+    pub sequence: u64,
+    /// SHA-256 of the envelope before it, within the site's heartbeats.
+    pub previous: Option<Digest>,
+}
+
 /// An amendment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +202,24 @@ pub struct ReportClaim {
     pub registry_size: u64,
     /// Method version of the figures.
     pub method: String,
+    /// Number among the plan's reports over these very windows, from 0.
+    pub number: u64,
+    /// SHA-256 of the envelope of the report before it over these windows.
+    pub supersedes: Option<Digest>,
+}
+
+/// A site disputes a report. It takes a number among the site's releases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisputeClaim {
+    /// The site.
+    pub site: Name,
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// Number within site and plan, from 0.
+    pub sequence: u64,
+    /// SHA-256 of the envelope before it, within site and plan.
+    pub previous: Option<Digest>,
 }
 
 /// in-toto Statement v1.

@@ -286,6 +286,31 @@ pub enum LedgerEntry {
         /// When.
         at: Time,
     },
+    /// A dispute of a report was signed.
+    Disputed {
+        /// The plan.
+        plan: Digest,
+        /// The window of what it is about.
+        window: Window,
+        /// Its number within site and plan.
+        sequence: u64,
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
+    /// A new epoch begins, as governance said: the journal was lost, or is older than what it signed.
+    Epoch {
+        /// Its number.
+        epoch: u32,
+        /// SHA-256 of `epoch.json`.
+        document: Digest,
+        /// Names of the logs, and how many records each really has.
+        sizes: Vec<(String, u64)>,
+    },
+    /// A document that was signed in an earlier epoch and never received: it is void, and its number free again.
+    Lost {
+        /// SHA-256 of its envelope.
+        envelope: Digest,
+    },
 }
 
 /// Why less than everything of a group is shown. It never leaves the site: beside a release it would say too much.

@@ -1,8 +1,6 @@
 use super::*;
-use crate::ids::{hex, unhex};
 use crate::merkle::{Frontier, leaf_hash, verify_consistency, verify_inclusion};
 use proptest::prelude::*;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The files of a log, as a directory would hold them.
@@ -220,54 +218,4 @@ proptest! {
             prop_assert_eq!(node, Err(Failure::Log(LogError::Node { level, index, size })));
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, tag = "check", rename_all = "lowercase")]
-enum Vector {
-    Path { about: String, level: u32, index: u64, width: Option<u16>, tile: String, entries: String },
-    Bundle { about: String, bytes_hex: String, expect: Expect },
-    Files { about: String, size: u64, root: Digest, count: usize, sha256: BTreeMap<String, Digest> },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, tag = "verdict", rename_all = "lowercase")]
-enum Expect {
-    Accept { entries_hex: Vec<String> },
-    Reject,
-}
-
-#[test]
-fn vectors() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/vectors/log");
-    let mut count = 0;
-    for file in std::fs::read_dir(folder).expect("the folder of vectors") {
-        let path = file.expect("an entry").path();
-        let text = std::fs::read_to_string(&path).expect("a file");
-        let vector: Vector = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        match vector {
-            Vector::Path { about, level, index, width, tile, entries } => {
-                assert_eq!((tile_path(level, index, width), entries_path(index, width)), (tile, entries), "{about}");
-            }
-            Vector::Bundle { about, bytes_hex, expect } => {
-                let found = decode_entries(&unhex(&bytes_hex).expect("hexadecimal"));
-                match expect {
-                    Expect::Accept { entries_hex } => {
-                        let found: Vec<_> = found.expect(&about).iter().map(|entry| hex(entry)).collect();
-                        assert_eq!(found, entries_hex, "{about}");
-                    }
-                    Expect::Reject => assert!(found.is_err(), "{about}"),
-                }
-            }
-            Vector::Files { about, size, root, count, sha256 } => {
-                let (log, files) = grown(size);
-                assert_eq!((log.root(), files.0.len()), (root, count), "{about}");
-                for (path, digest) in sha256 {
-                    assert_eq!(files.0.get(&path).map(|bytes| Digest::of(bytes)), Some(digest), "{path}");
-                }
-            }
-        }
-        count += 1;
-    }
-    assert!(count > 20, "{count} vectors");
 }

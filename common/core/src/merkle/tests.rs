@@ -1,6 +1,5 @@
 use super::*;
 use proptest::prelude::*;
-use serde::Deserialize;
 use std::convert::Infallible;
 
 /// A tree of leaf hashes, with the definitions of RFC 6962, section 2.1, written down as they stand there.
@@ -293,69 +292,4 @@ proptest! {
         }
         prop_assert_eq!(frontier.root(), tree.root(size));
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, tag = "check", rename_all = "lowercase")]
-enum Vector {
-    Root {
-        about: String,
-        leaves: Vec<String>,
-        root: Digest,
-        expect: Expect,
-    },
-    Inclusion {
-        about: String,
-        leaf: Digest,
-        index: u64,
-        size: u64,
-        proof: Vec<Digest>,
-        root: Digest,
-        expect: Expect,
-    },
-    Consistency {
-        about: String,
-        old_size: u64,
-        old_root: Digest,
-        new_size: u64,
-        new_root: Digest,
-        proof: Vec<Digest>,
-        expect: Expect,
-    },
-}
-
-#[derive(Deserialize, PartialEq, Debug)]
-#[serde(rename_all = "lowercase")]
-enum Expect {
-    Accept,
-    Reject,
-}
-
-#[test]
-fn vectors() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/vectors/merkle");
-    let mut count = 0;
-    for file in std::fs::read_dir(folder).expect("the folder of vectors") {
-        let path = file.expect("an entry").path();
-        let text = std::fs::read_to_string(&path).expect("a file");
-        let vector: Vector = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let (about, result, expect) = match vector {
-            Vector::Root { about, leaves, root, expect } => {
-                let leaves: Vec<_> = leaves.iter().map(|leaf| crate::ids::unhex(leaf).expect("hexadecimal")).collect();
-                let found = frontier(&leaves.iter().map(|leaf| leaf_hash(leaf)).collect::<Vec<_>>()).root();
-                let result = if found == root { Ok(()) } else { Err(ProofError::Root { expected: root, found }) };
-                (about, result, expect)
-            }
-            Vector::Inclusion { about, leaf, index, size, proof, root, expect } => {
-                (about, verify_inclusion(&leaf, index, size, &proof, &root), expect)
-            }
-            Vector::Consistency { about, old_size, old_root, new_size, new_root, proof, expect } => {
-                (about, verify_consistency(old_size, &old_root, new_size, &new_root, &proof), expect)
-            }
-        };
-        let found = if result.is_ok() { Expect::Accept } else { Expect::Reject };
-        assert_eq!(found, expect, "{}: {about}: {result:?}", path.display());
-        count += 1;
-    }
-    assert!(count > 20, "{count} vectors");
 }

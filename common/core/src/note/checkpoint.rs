@@ -57,15 +57,37 @@ impl Checkpoint {
         sign_note(&text, &self.origin, key)
     }
 
+    /// The same by several keys, a line each.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::sign`]; no key.
+    pub fn sign_by(&self, keys: &[&SigningKey]) -> Result<String, NoteError> {
+        let Some((first, more)) = keys.split_first() else { return Err(malformed("a key to sign with", "none")) };
+        let mut note = self.sign(first)?;
+        for key in more {
+            note += self.sign(key)?.rsplit_once("\n\n").map_or("", |(_, line)| line);
+        }
+        Ok(note)
+    }
+
     /// Opens a checkpoint of the log `origin`, signed under that name by `key`.
     ///
     /// # Errors
     /// What [`open_note`] and [`Self::parse_text`] refuse, and a checkpoint of another origin.
     pub fn open(note: &[u8], origin: &str, key: &PublicKey) -> Result<Self, NoteError> {
-        let note = open_note(note, &[VerifierKey { name: origin.to_owned(), key: *key }])?;
+        Checkpoint::open_by(note, origin, &[*key]).map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The same by at least one of `keys`, and those that signed.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_by(note: &[u8], origin: &str, keys: &[PublicKey]) -> Result<(Self, Vec<PublicKey>), NoteError> {
+        let keys: Vec<_> = keys.iter().map(|key| VerifierKey { name: origin.to_owned(), key: *key }).collect();
+        let note = open_note(note, &keys)?;
         let checkpoint = Checkpoint::parse_text(&note.text)?;
         if checkpoint.origin == origin {
-            return Ok(checkpoint);
+            return Ok((checkpoint, note.signers.into_iter().map(|signer| signer.key).collect()));
         }
         Err(NoteError::Origin { expected: origin.to_owned(), found: checkpoint.origin })
     }
@@ -135,14 +157,36 @@ impl LogProof {
     /// What [`Checkpoint::open`] refuses, and an entry that does not reach the checkpoint's root.
     pub fn verify(&self, entry: &[u8], origin: &str, key: &PublicKey) -> Result<Checkpoint, NoteError> {
         let checkpoint = Checkpoint::open(self.checkpoint.as_bytes(), origin, key)?;
+        self.verify_in(entry, &checkpoint).map(|()| checkpoint)
+    }
+
+    /// Checks that `entry` is in the log at this index, by the proof's checkpoint once it was opened.
+    ///
+    /// # Errors
+    /// An entry that does not reach the checkpoint's root.
+    pub fn verify_in(&self, entry: &[u8], checkpoint: &Checkpoint) -> Result<(), NoteError> {
         let leaf = merkle::leaf_hash(entry);
-        merkle::verify_inclusion(&leaf, self.index, checkpoint.size, &self.hashes, &checkpoint.root)?;
-        Ok(checkpoint)
+        Ok(merkle::verify_inclusion(&leaf, self.index, checkpoint.size, &self.hashes, &checkpoint.root)?)
     }
 }
 
+/// The hashes of a proof, one a line in base64, each line with its LF.
+///
+/// # Errors
+/// Any other form, or more than [`limits::CONSISTENCY_HASHES`].
+pub fn parse_hashes(text: &str) -> Result<Vec<Digest>, NoteError> {
+    let lines = || text.split_inclusive('\n');
+    if lines().count() > limits::CONSISTENCY_HASHES {
+        return Err(malformed("at most 63 hashes", text));
+    }
+    let hash = |line: &str| {
+        line.strip_suffix('\n').ok_or_else(|| malformed("a newline after each hash", line)).and_then(parse_hash)
+    };
+    lines().map(hash).collect()
+}
+
 /// Base64 of 32 bytes.
-fn parse_hash(text: &str) -> Result<Digest, NoteError> {
+pub(super) fn parse_hash(text: &str) -> Result<Digest, NoteError> {
     let bytes: Result<[u8; 32], _> = from_base64(text)?.try_into();
     bytes.map(Digest).map_err(|_| malformed("base64 of a hash of 32 bytes", text))
 }

@@ -1,7 +1,6 @@
 use super::*;
 use crate::merkle::{Frontier, consistency_proof, inclusion_proof, leaf_hash};
 use proptest::prelude::*;
-use serde::Deserialize;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -144,93 +143,4 @@ proptest! {
             prop_assert!(held.extra != proof.extra);
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, tag = "check", rename_all = "lowercase")]
-enum Vector {
-    Note { about: String, keys: Vec<String>, note: Option<String>, note_base64: Option<String>, expect: Expect },
-    Key { about: String, key: String, expect: Expect },
-    Checkpoint { about: String, origin: String, key: String, note: String, expect: Expect },
-    Proof { about: String, origin: String, key: String, entry_hex: String, proof: String, expect: Expect },
-}
-
-#[derive(Deserialize, PartialEq, Debug, Default)]
-#[serde(deny_unknown_fields, default)]
-struct Expect {
-    verdict: String,
-    error: Option<String>,
-    text: Option<String>,
-    signers: Option<Vec<String>>,
-    size: Option<u64>,
-    root: Option<Digest>,
-}
-
-impl Expect {
-    fn of(result: Result<Expect, NoteError>) -> Self {
-        let error = match result {
-            Ok(found) => return Expect { verdict: "accept".to_owned(), ..found },
-            Err(NoteError::Malformed { .. }) => "malformed",
-            Err(NoteError::BadSignature { .. }) => "bad_signature",
-            Err(NoteError::UnknownSigner { .. }) => "unknown_signer",
-            Err(NoteError::AmbiguousKey { .. }) => "ambiguous_key",
-            Err(NoteError::Origin { .. }) => "origin",
-            Err(NoteError::Proof(_)) => "proof",
-        };
-        Expect { verdict: "reject".to_owned(), error: Some(error.to_owned()), ..Expect::default() }
-    }
-}
-
-impl Vector {
-    fn run(self) -> (String, Result<Expect, NoteError>, Expect) {
-        let public = |key: &str| {
-            let bytes = STANDARD.decode(key).ok().and_then(|key| PublicKey::from_bytes(key[..].try_into().ok()?));
-            bytes.expect("base64 of a key")
-        };
-        let state = |found: Checkpoint| Expect { size: Some(found.size), root: Some(found.root), ..Expect::default() };
-        match self {
-            Vector::Note { about, keys, note, note_base64, expect } => {
-                let keys: Vec<_> = keys.iter().map(|key| VerifierKey::parse(key).expect("a key")).collect();
-                let note = note.map(String::into_bytes);
-                let note = note.or_else(|| STANDARD.decode(note_base64?).ok()).expect("a note");
-                let found = open_note(&note, &keys).map(|note| Expect {
-                    text: Some(note.text),
-                    signers: Some(note.signers.iter().map(VerifierKey::to_string).collect()),
-                    ..Expect::default()
-                });
-                (about, found, expect)
-            }
-            Vector::Key { about, key, expect } => {
-                let found = VerifierKey::parse(&key);
-                if let Ok(found) = &found {
-                    assert_eq!(found.to_string(), key);
-                }
-                (about, found.map(|_| Expect::default()), expect)
-            }
-            Vector::Checkpoint { about, origin, key, note, expect } => {
-                (about, Checkpoint::open(note.as_bytes(), &origin, &public(&key)).map(state), expect)
-            }
-            Vector::Proof { about, origin, key, entry_hex, proof, expect } => {
-                let entry = unhex(&entry_hex).expect("hexadecimal");
-                let found = LogProof::parse(&proof).and_then(|proof| proof.verify(&entry, &origin, &public(&key)));
-                (about, found.map(state), expect)
-            }
-        }
-    }
-}
-
-#[test]
-fn vectors() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/vectors/note");
-    let mut count = 0;
-    for file in std::fs::read_dir(folder).expect("the folder of vectors") {
-        let path = file.expect("an entry").path();
-        let text = std::fs::read_to_string(&path).expect("a file");
-        let vector: Vector = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let (about, result, expect) = vector.run();
-        let shown = format!("{}: {about}: {result:?}", path.display());
-        assert_eq!(Expect::of(result), expect, "{shown}");
-        count += 1;
-    }
-    assert!(count > 100, "{count} vectors");
 }

@@ -1,17 +1,72 @@
-//! Whether two numbered documents of one site, releases or abstentions, contradict each other: a pure function of both,
-//! which anybody can compute.
+//! Whether two numbered documents of one site, releases, abstentions or disputes of a plan, or heartbeats, contradict each
+//! other: a pure function of both, which anybody can compute.
 
 use super::{Conflict, Content, Document, read};
-use crate::bundle::{Check, Outcome, Verdict};
+use crate::bundle::{Check, Outcome, Verdict, signer_of};
 use crate::codec::Valid;
 use crate::fault::Refusal;
+use crate::ids::{Digest, Name};
+use crate::note::Checkpoint;
 use crate::roster::{Registry, Trust};
-use crate::verify::{self, Numbered};
+use crate::verify::{self, Numbered, VerifiedHeartbeat};
+
+/// What a site signed with a number, and the one before it.
+enum Signed {
+    /// Of a plan.
+    OfPlan(Numbered),
+    /// Of the site's heartbeats.
+    Heartbeat(Box<VerifiedHeartbeat>),
+}
+
+impl Signed {
+    /// As `release 3`.
+    fn name(&self) -> String {
+        match self {
+            Signed::OfPlan(it) => named(it),
+            Signed::Heartbeat(it) => format!("heartbeat {}", it.claim.sequence),
+        }
+    }
+
+    fn envelope(&self) -> Digest {
+        match self {
+            Signed::OfPlan(it) => it.envelope(),
+            Signed::Heartbeat(it) => it.envelope,
+        }
+    }
+
+    fn site(&self) -> &Name {
+        match self {
+            Signed::OfPlan(it) => it.site(),
+            Signed::Heartbeat(it) => &it.claim.site,
+        }
+    }
+
+    fn sequence(&self) -> u64 {
+        match self {
+            Signed::OfPlan(it) => it.sequence(),
+            Signed::Heartbeat(it) => it.claim.sequence,
+        }
+    }
+
+    fn previous(&self) -> Option<Digest> {
+        match self {
+            Signed::OfPlan(it) => it.previous(),
+            Signed::Heartbeat(it) => it.claim.previous,
+        }
+    }
+
+    fn journal(&self) -> &[Checkpoint] {
+        match self {
+            Signed::OfPlan(it) => it.journal(),
+            Signed::Heartbeat(it) => &it.journal,
+        }
+    }
+}
 
 /// Checks exported evidence against `trust`, offline: both documents are signed by the site, and they contradict each
 /// other. The verdict is 0 if that is proven.
 pub fn check_conflict(bytes: &[u8], trust: &Valid<Trust>) -> Verdict {
-    let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
+    let mut verdict = Verdict::empty();
     let malformed = |verdict: &mut Verdict, expected: &str, found: String| {
         verdict.checks.push(unmet("parcel", "conflict", Outcome::Malformed, expected, found));
     };
@@ -40,11 +95,12 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
             return None;
         }
     };
-    let refused = numbered("refused", &conflict.refused, conflict, &registry, verdict)?;
+    let refused = numbered("refused", &conflict.refused, conflict, &registry, verdict);
     let logged = match &conflict.logged {
         Some(document) => Some(numbered("logged", document, conflict, &registry, verdict)?),
         None => None,
     };
+    let refused = refused?;
     let found = contradictions(&refused, logged.as_ref());
     if found.is_empty() {
         let expected = "two signed documents that cannot both hold";
@@ -60,7 +116,7 @@ fn check(conflict: &Conflict, trust: &Valid<Trust>, verdict: &mut Verdict) -> Op
 
 fn unmet(check: &str, subject: &str, outcome: Outcome, expected: &str, found: String) -> Check {
     let [check, subject, expected] = [check, subject, expected].map(str::to_owned);
-    Check { check, subject, outcome, expected, found }
+    Check { check, subject, outcome, expected, found, signer: None }
 }
 
 fn numbered(
@@ -69,62 +125,59 @@ fn numbered(
     conflict: &Conflict,
     registry: &Registry,
     verdict: &mut Verdict,
-) -> Option<Numbered> {
+) -> Option<Signed> {
     let (envelope, artifact) = (&document.envelope.0, &document.artifact.0);
     // Of any other kind: the release's checks say what is wrong with it.
     let check = match verify::claimed_kind(envelope) {
         Ok(verify::Kind::Abstention) => "abstention",
+        Ok(verify::Kind::Dispute) => "dispute",
+        Ok(verify::Kind::Heartbeat) => "heartbeat",
         _ => "release",
     };
-    let document = verify::numbered(envelope, artifact, registry)
-        .and_then(|document| crate::roster::same(check, &conflict.site, document.site()).map(|()| document));
-    match document {
-        Ok(document) => {
-            let found = format!(
-                "{}, {} on {}, signed by {}",
-                document.envelope(),
-                named(&document),
-                document.window(),
-                document.site()
-            );
-            verdict.pass(check, subject, found);
-            Some(document)
-        }
-        Err(refusal) => {
-            verdict.refuse(check, subject, &refusal);
-            None
-        }
+    let document = match check {
+        "heartbeat" => verify::heartbeat(envelope, artifact, registry).map(Box::new).map(Signed::Heartbeat),
+        _ => verify::numbered(envelope, artifact, registry).map(Signed::OfPlan),
+    };
+    let document = document
+        .and_then(|document| crate::roster::same(check, &conflict.site, document.site()).map(|()| document))
+        .map_err(|refusal| verdict.refuse(check, subject, &refusal));
+    if let Ok(document) = &document {
+        let window = match document {
+            Signed::OfPlan(it) => format!(" on {}", it.window()),
+            Signed::Heartbeat(_) => String::new(),
+        };
+        let (name, site) = (document.name(), document.site());
+        verdict.pass(check, subject, format!("{}, {name}{window}, signed by {site}", document.envelope()));
     }
-}
-
-/// As `release 3`.
-fn named(document: &Numbered) -> String {
-    format!("{} {}", document.word(), document.sequence())
+    verdict.by(signer_of(envelope, registry));
+    document.ok()
 }
 
 /// Everything in which `refused`, by itself or together with `logged`, cannot be true.
 ///
 /// A number that is left out, journals of different sizes, and a release that comes after an abstention are no
 /// contradiction: something may stand in between, and the site may have changed its mind.
-pub fn contradictions(refused: &Numbered, logged: Option<&Numbered>) -> Vec<String> {
+fn contradictions(refused: &Signed, logged: Option<&Signed>) -> Vec<String> {
     let mut found = Vec::new();
     for document in [Some(refused), logged].into_iter().flatten() {
         if (document.sequence() == 0) != document.previous().is_none() {
             let previous = if document.previous().is_none() { "none" } else { "one" };
-            found.push(format!(
-                "{} is {} and names {previous} before it",
-                document.envelope().short(),
-                named(document)
-            ));
+            let (envelope, name) = (document.envelope().short(), document.name());
+            found.push(format!("{envelope} is {name} and names {previous} before it"));
         }
     }
     let Some(logged) = logged.filter(|logged| logged.envelope() != refused.envelope()) else { return found };
     if refused.site() != logged.site() {
         return found;
     }
-    if refused.plan() == logged.plan() {
-        found.extend(answers(refused, logged));
-        found.extend(numbers(refused, logged));
+    match (refused, logged) {
+        (Signed::OfPlan(a), Signed::OfPlan(b)) if a.plan() == b.plan() => {
+            found.extend(answers(a, b));
+            found.extend(numbers(refused, logged));
+        }
+        (Signed::Heartbeat(_), Signed::Heartbeat(_)) => found.extend(numbers(refused, logged)),
+        // Numbered apart.
+        _ => {}
     }
     for x in refused.journal() {
         for y in logged.journal().iter().filter(|y| (&y.origin, y.size) == (&x.origin, x.size) && y.root != x.root) {
@@ -147,6 +200,8 @@ fn answers(a: &Numbered, b: &Numbered) -> Option<String> {
         (Numbered::Abstention(_), Numbered::Abstention(_)) => Some(format!("two abstentions for {window}")),
         (Numbered::Release(_), Numbered::Abstention(_)) => unsaid(a, b),
         (Numbered::Abstention(_), Numbered::Release(_)) => unsaid(b, a),
+        // A dispute answers no window.
+        (Numbered::Dispute(_), _) | (_, Numbered::Dispute(_)) => None,
     }
 }
 
@@ -156,10 +211,15 @@ fn unsaid(release: &Numbered, abstention: &Numbered) -> Option<String> {
         .then(|| format!("{} for {}, behind {} for it", named(abstention), release.window(), named(release)))
 }
 
+/// As `release 3`.
+fn named(document: &Numbered) -> String {
+    format!("{} {}", document.word(), document.sequence())
+}
+
 /// Numbers and envelopes before that do not fit one sequence.
-fn numbers(refused: &Numbered, logged: &Numbered) -> Vec<String> {
+fn numbers(refused: &Signed, logged: &Signed) -> Vec<String> {
     let mut found = Vec::new();
-    let (a, b) = (named(refused), named(logged));
+    let (a, b) = (refused.name(), logged.name());
     if refused.sequence() == logged.sequence() {
         found.push(format!("two documents with one number: {a} and {b}"));
     } else if refused.previous().is_some() && refused.previous() == logged.previous() {
@@ -170,12 +230,12 @@ fn numbers(refused: &Numbered, logged: &Numbered) -> Vec<String> {
         let next = earlier.sequence().checked_add(1) == Some(later.sequence());
         if follows != next {
             let word = if follows { "names" } else { "does not name" };
-            found.push(format!("{} {word} {} as the one before it", named(later), named(earlier)));
+            found.push(format!("{} {word} {} as the one before it", later.name(), earlier.name()));
         }
     }
     found
 }
 
-fn amended(release: &verify::VerifiedRelease) -> Option<crate::ids::Digest> {
+fn amended(release: &verify::VerifiedRelease) -> Option<Digest> {
     release.claim().amends.as_ref().map(|amends| amends.envelope)
 }

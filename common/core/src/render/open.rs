@@ -2,7 +2,7 @@
 
 use super::format::{no_interval, no_test, not_estimable, plain, plural, state};
 use crate::report::{
-    DeviationsFigure, Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures,
+    DeviationsFigure, EpochRow, Figure, Gap, GroupFigures, OutcomeFigures, PairFigures, Report, Scope, ScoreFigures,
     SimpsonFigures, SiteRow, SiteState, SliceFigures, State, TestFigure,
 };
 use maud::{Markup, html};
@@ -67,13 +67,22 @@ pub(super) fn attributes(attributes: &[String]) -> String {
 fn sites(report: &Report) -> Vec<String> {
     let all = report.windows.len() as u64;
     let open = report.sites.iter().filter(|site| site.windows_released < all);
-    open.map(|site| {
+    let epochs = report.sites.iter().flat_map(|site| site.epochs.iter().map(move |of| lost(site, of)));
+    let open = open.map(|site| {
         let required = if site.required { " (required)" } else { "" };
         let without = all - site.windows_released;
         let windows = plural(report.windows.len(), "window");
         format!("{}{required}: no release for {without} of {windows}{}.", site.site, because(site))
-    })
-    .collect()
+    });
+    open.chain(epochs).collect()
+}
+
+/// What a site lost of its journal.
+fn lost(site: &SiteRow, of: &EpochRow) -> String {
+    let kept: Vec<_> = of.kept.iter().map(|kept| format!("{} of {}", kept.size, plain(&kept.log))).collect();
+    let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+    let reason = plain(&of.reason);
+    format!("{}: records of its journal were lost; epoch {} began. Records kept: {kept}. {reason}", site.site, of.epoch)
 }
 
 /// ` (1 abstained, 2 waived, 1 missing)`, each in windows; empty where all are missing.

@@ -1,6 +1,7 @@
 //! Where the figures come from, how to recompute them, and what they do not say.
 
 use super::format::{count, fixed, plain, window};
+use crate::event::Tier;
 use crate::ids::Name;
 use crate::report::{AbstentionRow, LEVEL, LogRef, Report, Use, WaiverRow};
 use maud::{Markup, html};
@@ -33,6 +34,10 @@ pub(super) fn provenance(report: &Report) -> Markup {
                 dt { "Least label coverage" }
                 dd { "min_coverage = " (fixed(report.min_coverage * 100.0, 0)) " %: below it, figures that need labels are immature" }
             }
+            @if !report.plan_changed_inside.is_empty() {
+                dt { "A later version of the plan, by the time that governance claims, was signed in" }
+                dd { @for (at, one) in report.plan_changed_inside.iter().enumerate() { @if at > 0 { "; " } (window(one)) } }
+            }
             dt { "Method version" } dd { (plain(&report.method)) ", report format " (report.format) }
             @if report.windows.len() > 1 {
                 dt { "Windows (UTC)" }
@@ -41,6 +46,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
         }
         p { "To check every signature, the completeness of the log and every number on this page, recomputed from the sites' signed releases:" }
         p { code { "fedaudit-verify bundle.zip --trust trust.json" } }
+        @if !report.identity.is_empty() { (identity(report)) }
         h3 { "Releases in the plan's log" }
         @if report.releases.is_empty() { p.state { "no release" } } @else { (releases(report)) }
         @if !report.abstentions.is_empty() {
@@ -51,6 +57,7 @@ pub(super) fn provenance(report: &Report) -> Markup {
             h3 { "Waivers in the registry" }
             (absences(report.waivers.iter().map(waiver)))
         }
+        @if !report.disputes.is_empty() { (disputes(report)) }
     }
 }
 
@@ -84,6 +91,79 @@ fn releases(report: &Report) -> Markup {
                             }
                             td { code title=(row.envelope) { (row.envelope.short()) } }
                             td { code title=(row.artifact) { (row.artifact.short()) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which model events named.
+fn identity(report: &Report) -> Markup {
+    html! {
+        h3 { "Model identity" }
+        p { "Events by the digest of the model that they came with. The plan names the digest of each version; that an event names it does not prove that this model decided." }
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Site" }
+                        th scope="col" { "Version" }
+                        th scope="col" { "Digest in the plan" }
+                        th.n scope="col" { "Same digest" }
+                        th.n scope="col" { "Another" }
+                        th.n scope="col" { "None" }
+                        th.n scope="col" { "Windows hidden" }
+                        th scope="col" { "Another digest" }
+                    }
+                }
+                tbody {
+                    @for row in &report.identity {
+                        tr {
+                            th scope="row" { (row.site) }
+                            td { bdi { (plain(&row.model_version)) } @if let Tier::Sampled(events) = row.tier { ", one in " (events) } }
+                            td { code title=(row.subject) { (row.subject.short()) } }
+                            td.n { (count(row.events.equal)) }
+                            td.n { (count(row.events.different)) }
+                            td.n { (count(row.events.absent)) }
+                            td.n { (count(row.hidden)) }
+                            td { (row.different.word()) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn disputes(report: &Report) -> Markup {
+    html! {
+        h3 { "Disputes in the plan's log" }
+        p { "A site says, signed, that a report does not name what it had logged. A dispute is open until a later report over the same windows takes the place of that one; the verifier says whether the log bears it out." }
+        div.scroll tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th.n scope="col" { "Index" }
+                        th scope="col" { "Site" }
+                        th scope="col" { "Window (UTC)" }
+                        th scope="col" { "Report" }
+                        th scope="col" { "Release" }
+                        th scope="col" { "In that report" }
+                        th scope="col" { "State" }
+                    }
+                }
+                tbody {
+                    @for row in &report.disputes {
+                        tr {
+                            td.n { (count(row.index)) }
+                            th scope="row" { (row.site) }
+                            td { (window(&row.window)) }
+                            td { code title=(row.report) { (row.report.short()) } }
+                            td { code title=(row.release) { (row.release.short()) } }
+                            td { (row.what.word()) }
+                            td { (if row.superseded { "superseded" } else { "open" }) }
                         }
                     }
                 }

@@ -127,6 +127,16 @@ fn berkeley_shows_both_stories() {
 }
 
 #[test]
+fn a_plan_that_changed_inside_a_window_says_so() {
+    let mut world = berkeley();
+    assert_eq!(world.report().plan_changed_inside, []);
+    world.changed = true;
+    let report = world.report();
+    assert_eq!(report.plan_changed_inside, report.windows);
+    assert!(html(&report).contains("a later version of the plan was signed inside a window"));
+}
+
+#[test]
 fn each_site_has_a_row_whatever_it_gave() {
     let report = mixed().report();
     let page = html(&report);

@@ -1,8 +1,10 @@
 //! From verified releases to a report.
 
 use super::absent::{Absences, abstention_rows, waiver_rows};
+use super::disputed::{LoggedReport, dispute_rows};
 use super::drift::{Against, feature_drift, scope_drift};
 use super::group::Terms;
+use super::identity::identity_rows;
 use super::impact::pack_figures;
 use super::multiplicity::multiplicity;
 use super::operations::operation_figures;
@@ -10,8 +12,10 @@ use super::private::private_figures;
 use super::quality::{intake, quality};
 use super::sampled::{WeightedFigures, is_weighted, sampled_rows, weighted_figures};
 use super::slices::{slice_figures, window_figures};
-use super::{DecisionRef, DisclosureRef, DocumentRef, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use};
-use crate::contract::Task;
+use super::{
+    DecisionRef, DisclosureRef, DocumentRef, EpochRow, FORMAT, LogRef, METHOD, ReleaseRow, Report, Scope, SiteRow, Use,
+};
+use crate::contract::{ContractText, Task};
 use crate::disclosure::{
     Block, Cell, Decimal, Moments, NOISE_RULE, RULE, ReleaseText, ReleasedGroup, ReleasedSlice, Scores,
 };
@@ -20,9 +24,9 @@ use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::limits;
 use crate::plan::{Plan, Slice};
-use crate::roster::{Registry, plan_origin, registry_origin, same};
+use crate::roster::{PublishedEpoch, Registry, plan_origin, registry_origin, same};
 use crate::time::Window;
-use crate::verify::{VerifiedAbstention, VerifiedRelease};
+use crate::verify::{VerifiedAbstention, VerifiedDispute, VerifiedRelease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report is a function of.
@@ -39,6 +43,10 @@ pub struct Input<'a> {
     pub releases: &'a [(u64, VerifiedRelease)],
     /// Every abstention in the log below that size, likewise.
     pub abstentions: &'a [(u64, VerifiedAbstention)],
+    /// Every dispute in the log below that size, likewise.
+    pub disputes: &'a [(u64, VerifiedDispute)],
+    /// Every report in the log below that size, in order.
+    pub reports: &'a [LoggedReport],
 }
 
 /// Compiles a report.
@@ -87,12 +95,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         plan: document(&plan.plan, plan.version, &plan.title, input.plan),
         contract: document(&contract.contract, contract.version, &contract.title, plan.contract_digest),
         model: contract.model.clone(),
-        decision: DecisionRef {
-            selected: contract.selected().to_owned(),
-            favourable: contract.decision.favourable.clone(),
-        },
+        decision: decision(contract),
         positive_label: contract.label.as_ref().map(|label| label.positive.clone()),
         retrospective: published.issued_at > plan.windows.start,
+        plan_changed_inside: changed_inside(input, plan),
         windows: input.windows.to_vec(),
         plan_windows: plan.all_windows().len() as u64,
         disclosure: disclosure(rule, plan),
@@ -100,9 +106,10 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         min_coverage: plan.min_coverage,
         log: LogRef { origin: plan_origin(federation, &input.plan), size: input.log_size },
         registry: LogRef { origin: registry_origin(federation), size: input.registry.size() },
-        sites: sites.iter().map(|site| site_row(site, plan, input.windows, &used, &absences)).collect(),
+        sites: sites.iter().map(|site| site_row(site, plan, input, &used, &absences)).collect(),
         abstentions: abstention_rows(input),
         waivers: waiver_rows(input),
+        disputes: dispute_rows(input),
         scopes,
         weighted,
         feature_drift: against.map(|against| feature_drift(input.windows, against, contract, of)).unwrap_or_default(),
@@ -110,9 +117,23 @@ pub fn compile(input: &Input) -> Result<Report, Refusal> {
         reference: against.and_then(|against| against.given()),
         operations: operation_figures(&texts),
         packs,
+        identity: identity_rows(plan, &sites, input.windows, &used),
         private,
         releases: rows,
     })
+}
+
+fn decision(contract: &ContractText) -> DecisionRef {
+    DecisionRef { selected: contract.selected().to_owned(), favourable: contract.decision.favourable.clone() }
+}
+
+/// The windows in which a later version of the plan was signed. When, governance says; nobody else's clock was asked.
+fn changed_inside(input: &Input, plan: &Plan) -> Vec<Window> {
+    let later = input.registry.plans().map(|(_, published)| published);
+    let later = later.filter(|of| of.plan.plan == plan.plan && of.plan.version > plan.version);
+    let changes: Vec<_> = later.map(|published| published.issued_at).collect();
+    let inside = |window: &&Window| changes.iter().any(|at| window.start <= *at && *at < window.end);
+    input.windows.iter().filter(inside).copied().collect()
 }
 
 fn document(name: &Name, version: u32, title: &str, digest: Digest) -> DocumentRef {
@@ -224,7 +245,7 @@ fn check_roster(input: &Input) -> Result<(), Refusal> {
     }
 }
 
-type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
+pub(super) type Used<'a> = BTreeMap<(&'a Name, Window), &'a VerifiedRelease>;
 
 /// Every release with whether it is used; and those that are. The last one logged for a site and window counts.
 fn sort_releases<'a>(input: &Input<'a>) -> (Vec<ReleaseRow>, Used<'a>) {
@@ -260,7 +281,13 @@ fn sites(registry: &Registry, plan: &Plan) -> Vec<Name> {
     registry.sites().chain(&plan.required_sites).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences: &Absences) -> SiteRow {
+fn site_row(site: &Name, plan: &Plan, input: &Input, used: &Used, absences: &Absences) -> SiteRow {
+    let windows = input.windows;
+    let epoch = |of: &PublishedEpoch| EpochRow {
+        epoch: of.epoch.epoch,
+        kept: of.epoch.kept.clone(),
+        reason: of.epoch.reason.clone(),
+    };
     let releases: Vec<&ReleaseText> =
         windows.iter().filter_map(|window| Some(used.get(&(site, *window))?.text())).collect();
     let open = windows.iter().filter(|window| !used.contains_key(&(site, **window)));
@@ -278,6 +305,7 @@ fn site_row(site: &Name, plan: &Plan, windows: &[Window], used: &Used, absences:
         intake: intake(&releases),
         quality: quality(&releases),
         sampled: sampled_rows(&releases),
+        epochs: input.registry.epochs_of(site).map(epoch).collect(),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::statistics::{self as st, Interval, NotEstimable};
 
 /// Sentences about each slice with attributes, the most telling first.
 pub fn story(report: &Report) -> Vec<String> {
-    let mut lines = super::private::private_story(report);
+    let mut lines = super::identity::identity_story(report);
+    lines.extend(super::private::private_story(report));
     for scope in &report.scopes {
         lines.extend(whole_story(report, scope));
         for slice in scope.slices.iter().filter(|slice| !slice.attributes.is_empty()) {

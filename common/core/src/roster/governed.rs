@@ -3,6 +3,7 @@
 use super::{RosterEntry, check_federation, same};
 use crate::absence::Waiver;
 use crate::codec;
+use crate::continuity::Epoch;
 use crate::contract::Contract;
 use crate::envelope::{Claim, Claimed, Published, Statement};
 use crate::fault::Refusal;
@@ -12,10 +13,11 @@ use serde::de::DeserializeOwned;
 
 /// A governance document that says what its statement claims.
 pub(super) enum Governed {
-    Entry(RosterEntry),
-    Contract(Contract, Option<Digest>),
-    Plan(Plan, Option<Digest>),
+    Entry(RosterEntry, Option<Digest>),
+    Contract(Box<Contract>, Option<Digest>),
+    Plan(Box<Plan>, Option<Digest>),
     Waiver(Waiver),
+    Epoch(Epoch),
 }
 
 impl Governed {
@@ -26,26 +28,37 @@ impl Governed {
         match &statement.predicate.claim {
             Claim::Roster(claim) => {
                 let entry: RosterEntry = parse(artifact)?;
-                same("roster", &Published { name: entry.party.name()?, version: 1, replaces: None }, claim)?;
-                Ok(Governed::Entry(entry))
+                same("roster", &(&entry.party.name()?, entry.version), &(&claim.name, claim.version))?;
+                Ok(Governed::Entry(entry, claim.replaces))
             }
             Claim::Contract(claim) => {
                 let contract: Contract = parse(artifact)?;
                 same("contract", &(&contract.contract, contract.version), &(&claim.name, claim.version))?;
-                Ok(Governed::Contract(contract, claim.replaces))
+                Ok(Governed::Contract(Box::new(contract), claim.replaces))
             }
             Claim::Plan(claim) => {
                 let plan: Plan = parse(artifact)?;
                 same("plan", &(&plan.plan, plan.version), &(&claim.name, claim.version))?;
-                Ok(Governed::Plan(plan, claim.replaces))
+                Ok(Governed::Plan(Box::new(plan), claim.replaces))
             }
             Claim::Waiver(claim) => {
                 let waiver: Waiver = parse(artifact)?;
                 same("waiver", &Published { name: waiver.site.clone(), version: 1, replaces: None }, claim)?;
                 Ok(Governed::Waiver(waiver))
             }
-            other @ (Claim::Release(_) | Claim::Abstention(_) | Claim::Report(_)) => {
-                Err(Refusal::new("registry", "a contract, plan, roster entry or waiver", other.predicate_type()))
+            Claim::Epoch(claim) => {
+                let epoch: Epoch = parse(artifact)?;
+                same("epoch", &Published { name: epoch.site.clone(), version: epoch.epoch, replaces: None }, claim)?;
+                Ok(Governed::Epoch(epoch))
+            }
+            other @ (Claim::Transport(_)
+            | Claim::Heartbeat(_)
+            | Claim::Release(_)
+            | Claim::Abstention(_)
+            | Claim::Report(_)
+            | Claim::Dispute(_)) => {
+                let expected = "a contract, plan, roster entry, waiver or epoch";
+                Err(Refusal::new("registry", expected, other.predicate_type()))
             }
         }
     }
@@ -54,12 +67,16 @@ impl Governed {
     fn line(&self) -> String {
         let replacing = |old: &Option<Digest>| old.map_or(String::new(), |old| format!(" replacing {}", old.short()));
         match self {
-            Governed::Entry(entry) => match entry.party.name() {
-                Ok(name) => format!("roster entry {name}"),
-                Err(_) => "roster entry".to_owned(),
-            },
+            Governed::Entry(entry, _) => {
+                let name = entry.party.name().map_or("?".to_owned(), |name| name.to_string());
+                let version = if entry.version > 1 { format!(" v{}", entry.version) } else { String::new() };
+                let ended: Vec<_> = entry.ended.iter().map(|of| format!("{} {}", of.key.short(), of.why)).collect();
+                let ended = if ended.is_empty() { String::new() } else { format!(", ending {}", ended.join(", ")) };
+                format!("roster entry {name}{version}{ended}")
+            }
             Governed::Contract(it, old) => format!("contract {} v{}{}", it.contract, it.version, replacing(old)),
             Governed::Plan(it, old) => format!("plan {} v{}{}", it.plan, it.version, replacing(old)),
+            Governed::Epoch(epoch) => format!("epoch {} of {}", epoch.epoch, epoch.site),
             Governed::Waiver(waiver) => {
                 let windows: Vec<_> = waiver.windows.iter().map(ToString::to_string).collect();
                 format!("waiver of {} for plan {}, windows {}", waiver.site, waiver.plan, windows.join(" "))

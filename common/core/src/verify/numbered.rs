@@ -1,6 +1,6 @@
-//! What a site signs under a plan, numbered together: releases and abstentions.
+//! What a site signs under a plan, numbered together: releases, abstentions and disputes.
 
-use super::{Kind, VerifiedAbstention, VerifiedRelease, abstention, claimed_kind, release};
+use super::{Kind, VerifiedAbstention, VerifiedDispute, VerifiedRelease, abstention, claimed_kind, dispute, release};
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::note::Checkpoint;
@@ -14,25 +14,31 @@ pub enum Numbered {
     Release(Box<VerifiedRelease>),
     /// An abstention.
     Abstention(Box<VerifiedAbstention>),
+    /// A dispute.
+    Dispute(Box<VerifiedDispute>),
 }
 
-/// Checks a release, or an abstention, by the rules of its kind.
+/// Checks a release, an abstention or a dispute by the rules of its kind.
 ///
 /// # Errors
 /// Which check it did not pass.
 pub fn numbered(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<Numbered, Refusal> {
     match claimed_kind(envelope)? {
+        Kind::Dispute => dispute(envelope, artifact, registry).map(Box::new).map(Numbered::Dispute),
         Kind::Abstention => abstention(envelope, artifact, registry).map(Box::new).map(Numbered::Abstention),
-        Kind::Release | Kind::Other => release(envelope, artifact, registry).map(Box::new).map(Numbered::Release),
+        Kind::Release | Kind::Heartbeat | Kind::Other => {
+            release(envelope, artifact, registry).map(Box::new).map(Numbered::Release)
+        }
     }
 }
 
 impl Numbered {
-    /// `release` or `abstention`.
+    /// `release`, `abstention` or `dispute`.
     pub fn word(&self) -> &'static str {
         match self {
             Numbered::Release(_) => "release",
             Numbered::Abstention(_) => "abstention",
+            Numbered::Dispute(_) => "dispute",
         }
     }
     /// SHA-256 of the envelope.
@@ -40,6 +46,7 @@ impl Numbered {
         match self {
             Numbered::Release(it) => it.envelope(),
             Numbered::Abstention(it) => it.envelope(),
+            Numbered::Dispute(it) => it.envelope(),
         }
     }
     /// The site.
@@ -47,6 +54,7 @@ impl Numbered {
         match self {
             Numbered::Release(it) => &it.claim().site,
             Numbered::Abstention(it) => &it.claim().site,
+            Numbered::Dispute(it) => &it.claim().site,
         }
     }
     /// Digest of the plan.
@@ -54,13 +62,15 @@ impl Numbered {
         match self {
             Numbered::Release(it) => it.claim().plan,
             Numbered::Abstention(it) => it.claim().plan,
+            Numbered::Dispute(it) => it.claim().plan,
         }
     }
-    /// The window.
+    /// The window; of a dispute, that of what it is about.
     pub fn window(&self) -> Window {
         match self {
             Numbered::Release(it) => it.claim().window,
             Numbered::Abstention(it) => it.claim().window,
+            Numbered::Dispute(it) => it.text().window,
         }
     }
     /// Number within site and plan.
@@ -68,6 +78,7 @@ impl Numbered {
         match self {
             Numbered::Release(it) => it.claim().sequence,
             Numbered::Abstention(it) => it.claim().sequence,
+            Numbered::Dispute(it) => it.claim().sequence,
         }
     }
     /// SHA-256 of the envelope before it, within site and plan.
@@ -75,13 +86,14 @@ impl Numbered {
         match self {
             Numbered::Release(it) => it.claim().previous,
             Numbered::Abstention(it) => it.claim().previous,
+            Numbered::Dispute(it) => it.claim().previous,
         }
     }
-    /// The journal checkpoints that it names; an abstention names none.
+    /// The journal checkpoints that it names; others name none.
     pub fn journal(&self) -> &[Checkpoint] {
         match self {
             Numbered::Release(it) => it.journal(),
-            Numbered::Abstention(_) => &[],
+            Numbered::Abstention(_) | Numbered::Dispute(_) => &[],
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::blocks::{check_blocks, check_sums};
 use super::detail::check_detail;
+use super::identity::check_identity;
 use super::private::check_noisy;
 use super::zeros::check_zeros;
 use crate::contract::ContractText;
@@ -44,6 +45,7 @@ pub(super) fn check_numbers(text: &ReleaseText, plan: &PlanText, contract: &Cont
         if plan.disclosure.hide_zeros {
             check_zeros(&stratum.slices)?;
         }
+        check_identity(stratum, plan)?;
         let whole = whole(&stratum.slices);
         let labelled = whole.and_then(Block::margins).map(|totals| totals.labels[0].saturating_add(totals.labels[1]));
         events = events.zip(whole.and_then(Block::events)).map(|(sum, own)| sum.saturating_add(own));

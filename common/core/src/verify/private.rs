@@ -16,8 +16,9 @@ pub(super) fn check_noisy(text: &ReleaseText, plan: &PlanText, contract: &Contra
     same("release", &plan.disclosure.k, &text.k)?;
     let [wanted, found] = [Noise::of(plan), text.noise].map(|noise| noise.as_ref().map(described));
     same("noise", &wanted, &found)?;
-    let exact = [!text.intake.is_empty(), text.quality.is_some(), text.operations.is_some()];
-    same("noise", &[false; 3], &exact)?;
+    let identity = text.strata.iter().any(|stratum| stratum.identity.is_some());
+    let exact = [!text.intake.is_empty(), text.quality.is_some(), text.operations.is_some(), identity];
+    same("noise", &[false; 4], &exact)?;
     let strata: Vec<_> = text.strata.iter().map(|stratum| (&stratum.model_version, stratum.tier)).collect();
     same("release", &plan.model_versions.iter().map(|version| (version, Tier::Full)).collect::<Vec<_>>(), &strata)?;
     let mut wanted = vec![(Vec::new(), vec![Vec::new()])];

@@ -2,6 +2,7 @@
 
 use super::{Outcome, Verdict};
 use crate::report::{Report, SiteRow, State, Use, absent_sites};
+use std::collections::BTreeSet;
 
 /// A required site without a release leaves the question open, unless it abstained or governance waived it.
 pub(super) fn check(report: &Report, verdict: &mut Verdict) {
@@ -49,6 +50,10 @@ impl Verdict {
         let absent = absent_sites(report);
         let retrospective =
             if report.retrospective { "; retrospective: the plan was logged after its window began" } else { "" };
+        let changed = match report.plan_changed_inside.len() {
+            0 => "",
+            _ => "; a later version of the plan was signed inside a window",
+        };
         let windows = match report.windows.len() as u64 {
             added if added < report.plan_windows => format!("; {added} of the plan's {} windows", report.plan_windows),
             _ => String::new(),
@@ -72,10 +77,25 @@ impl Verdict {
             _ => format!("; {amended} releases amended"),
         };
         format!(
-            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{windows}{noise}{amended}{hidden}",
+            "{}: {} v{}, {known} of {all} sites{absent}{retrospective}{changed}{windows}{noise}{amended}{hidden}{}",
             self.word(),
             report.plan.name,
-            report.plan.version
+            report.plan.version,
+            self.disputed()
         )
+    }
+
+    /// Sites that say that this report, or an earlier one, does not name what they logged.
+    fn disputed(&self) -> String {
+        let sites = |name: &str| {
+            let lines = self.checks.iter().filter(|check| check.check == name);
+            lines.map(|check| &check.subject).collect::<BTreeSet<_>>().len()
+        };
+        let said = |what: &str, sites: usize| match sites {
+            0 => String::new(),
+            1 => format!("; {what}disputed by 1 site"),
+            _ => format!("; {what}disputed by {sites} sites"),
+        };
+        said("", sites("dispute")) + &said("an earlier report ", sites("dispute-before"))
     }
 }

@@ -1,25 +1,54 @@
 //! The entries of a plan's log.
 
-use super::{Verdict, artifact_of};
+use super::registry::artifact_of;
+use super::{Outcome, Verdict, signer_of};
 use crate::bundle::{Bundle, LogPart};
-use crate::envelope::ReportClaim;
+use crate::envelope::{Claim, Claimed, ReportClaim};
 use crate::fault::Refusal;
+use crate::ids::{Digest, Name};
+use crate::report::LoggedReport;
 use crate::roster::{Registry, same};
-use crate::verify::{self, Entry, Kind, PlanState, VerifiedAbstention, VerifiedRelease};
+use crate::verify::{self, At, Entry, Kind, PlanState, VerifiedAbstention, VerifiedDispute, VerifiedRelease};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-/// What sites said below the report's log size, each with its index.
+/// What stands in the plan's log, each with its index; behind the report as well.
 #[derive(Default)]
 pub(super) struct Logged {
     pub releases: Vec<(u64, VerifiedRelease)>,
     pub abstentions: Vec<(u64, VerifiedAbstention)>,
+    pub disputes: Vec<(u64, VerifiedDispute)>,
+    pub reports: Vec<LoggedReport>,
+}
+
+/// Those of them that stand below an index.
+pub(super) fn below<T>(all: &[(u64, T)], size: u64) -> &[(u64, T)] {
+    all.get(..all.partition_point(|(index, _)| *index < size)).unwrap_or_default()
+}
+
+impl Logged {
+    pub fn reports_below(&self, size: u64) -> &[LoggedReport] {
+        self.reports.get(..self.reports.partition_point(|report| report.index < size)).unwrap_or_default()
+    }
+}
+
+/// What the entries are held against.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    /// The plan whose log it is, where that is known.
+    pub plan: Option<Digest>,
+    /// The report's: what stands behind it is checked and does not count.
+    pub log_size: u64,
+    /// Whether these are all entries of the log, in its order; else each is looked at by itself.
+    pub whole: bool,
 }
 
 /// What an entry is, and whether it is good by itself; its place among the others is not looked at.
 enum Judged {
-    Report,
+    Report(ReportClaim, Digest),
     Release(Box<VerifiedRelease>),
     Abstention(Box<VerifiedAbstention>),
+    Dispute(Box<VerifiedDispute>),
     /// The heading of the check that it did not pass.
     Refused(&'static str, Refusal),
 }
@@ -28,38 +57,45 @@ enum Judged {
 pub(super) fn check(
     bundle: &Bundle,
     registry: &Registry,
-    claim: &ReportClaim,
+    scope: Scope,
     workers: NonZeroUsize,
     verdict: &mut Verdict,
 ) -> Option<Logged> {
-    let mut replay = Replay { claim, state: Some(PlanState::default()), logged: Logged::default() };
-    let mut good = true;
-    for (index, judged) in (0..).zip(judge_all(&bundle.plan, registry, workers)) {
+    let state = scope.whole.then(PlanState::default);
+    let mut replay = Replay { scope, state, lost: BTreeSet::new(), logged: Logged::default() };
+    let mut good = scope.whole;
+    let judged = judge_all(&bundle.plan, registry, workers);
+    for (index, (judged, envelope)) in (0..).zip(judged.into_iter().zip(&bundle.plan.entries)) {
         let (check, taken) = match judged {
-            Judged::Report => continue,
-            Judged::Release(release) => ("release", replay.release(index, *release)),
-            Judged::Abstention(abstention) => ("abstention", replay.abstention(index, *abstention)),
+            Judged::Report(report, signer) => {
+                let taken = replay.report(At { registry, index }, Digest::of(envelope), report, &signer);
+                let numbered = taken.as_ref().is_err_and(|refusal| refusal.check == "report-number");
+                (if numbered { "report-number" } else { "report" }, taken)
+            }
+            Judged::Release(release) => ("release", replay.release(At { registry, index }, *release)),
+            Judged::Abstention(abstention) => ("abstention", replay.abstention(At { registry, index }, *abstention)),
+            Judged::Dispute(dispute) => ("dispute-entry", replay.dispute(At { registry, index }, *dispute)),
             Judged::Refused(check, refusal) => (check, Err(refusal)),
         };
         if let Err(refusal) = taken {
             good = false;
             verdict.refuse(check, format!("plan/entries/{index}"), &refusal);
-            // Behind an entry that cannot be told, the order cannot be told either.
-            if verdict.checks.last().is_some_and(|check| check.outcome == super::Outcome::Undecidable) {
-                replay.state = None;
-            }
+            verdict.by(signer_of(envelope, registry));
+            let undecidable = verdict.checks.last().is_some_and(|check| check.outcome == Outcome::Undecidable);
+            replay.lose(envelope, undecidable);
         }
     }
     let logged = replay.logged;
     if good {
-        let found = format!("{} releases signed by their sites, in sequence", logged.releases.len());
+        let [releases, abstentions] =
+            [below(&logged.releases, scope.log_size).len(), below(&logged.abstentions, scope.log_size).len()];
+        let found = format!("{releases} releases signed by their sites, in sequence");
         verdict.pass("release", "plan/entries", found);
-        if !logged.abstentions.is_empty() {
-            let found = format!("{} abstentions signed by their sites, in sequence", logged.abstentions.len());
+        if abstentions > 0 {
+            let found = format!("{abstentions} abstentions signed by their sites, in sequence");
             verdict.pass("abstention", "plan/entries", found);
         }
     }
-    check_logged(bundle, claim, verdict);
     good.then_some(logged)
 }
 
@@ -96,55 +132,82 @@ fn judge(envelope: &[u8], part: &LogPart, registry: &Registry) -> Judged {
                 Err(refusal) => refused("abstention", refusal),
             }
         }
-        Ok(Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
-            Ok(Entry::Report(_)) => Judged::Report,
+        Ok(Kind::Dispute) => match artifact().and_then(|artifact| verify::dispute(envelope, artifact, registry)) {
+            Ok(dispute) => Judged::Dispute(Box::new(dispute)),
+            Err(refusal) => refused("dispute-entry", refusal),
+        },
+        Ok(Kind::Heartbeat | Kind::Other) | Err(_) => match verify::entry(envelope, registry) {
+            Ok(Entry::Report(claim, signer)) => Judged::Report(claim, signer),
             Ok(_) => Judged::Refused("release", Refusal::new("statement", "a report", "another kind")),
+            Err(refusal) if matches!(claimed(envelope), Ok(Claim::Report(_))) => Judged::Refused("report", refusal),
             Err(refusal) => Judged::Refused("release", refusal),
         },
     }
 }
 
-struct Replay<'a> {
-    claim: &'a ReportClaim,
+/// What an envelope claims; nobody has checked it.
+fn claimed(envelope: &[u8]) -> Result<Claim, Refusal> {
+    Ok(Claimed::parse(envelope)?.claimed_statement()?.predicate.claim)
+}
+
+struct Replay {
+    scope: Scope,
     /// None once the order cannot be told any more.
     state: Option<PlanState>,
+    /// Sites whose order cannot be told any more.
+    lost: BTreeSet<Name>,
     logged: Logged,
 }
 
-impl Replay<'_> {
-    fn release(&mut self, index: u64, release: VerifiedRelease) -> Result<(), Refusal> {
-        same("plan", &self.claim.plan, &release.claim().plan)?;
-        if let Some(state) = &mut self.state {
-            state.admit(&release).map_err(|conflict| conflict.refusal)?;
+impl Replay {
+    fn release(&mut self, at: At, release: VerifiedRelease) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(release.claim().plan), &release.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&release.claim().site)) {
+            state.admit(&release, at).map_err(|conflict| conflict.refusal)?;
         }
-        if index < self.claim.log_size {
-            self.logged.releases.push((index, release));
-        }
+        self.logged.releases.push((at.index, release));
         Ok(())
     }
 
-    fn abstention(&mut self, index: u64, abstention: VerifiedAbstention) -> Result<(), Refusal> {
-        same("plan", &self.claim.plan, &abstention.claim().plan)?;
-        if let Some(state) = &mut self.state {
-            state.admit_abstention(&abstention).map_err(|conflict| conflict.refusal)?;
+    fn abstention(&mut self, at: At, abstention: VerifiedAbstention) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(abstention.claim().plan), &abstention.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&abstention.claim().site)) {
+            state.admit_abstention(&abstention, at).map_err(|conflict| conflict.refusal)?;
         }
-        if index < self.claim.log_size {
-            self.logged.abstentions.push((index, abstention));
-        }
+        self.logged.abstentions.push((at.index, abstention));
         Ok(())
     }
-}
 
-/// The report's own place: neither earlier nor later, as a release logged in between would be left out and nowhere named.
-fn check_logged(bundle: &Bundle, claim: &ReportClaim, verdict: &mut Verdict) {
-    let logged = bundle.plan.entries.iter().position(|entry| *entry == bundle.report_envelope);
-    if let Some(index) = logged.filter(|index| *index as u64 == claim.log_size) {
-        verdict.pass("report-logged", "report.dsse.json", format!("entry {index} of the plan's log"));
-        return;
+    fn dispute(&mut self, at: At, dispute: VerifiedDispute) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(dispute.claim().plan), &dispute.claim().plan)?;
+        if let Some(state) = self.state.as_mut().filter(|_| !self.lost.contains(&dispute.claim().site)) {
+            state.admit_dispute(&dispute, at).map_err(|conflict| conflict.refusal)?;
+        }
+        self.logged.disputes.push((at.index, dispute));
+        Ok(())
     }
-    let expected = format!("the report at index {}", claim.log_size);
-    let found = logged.map_or("nowhere in the log".to_owned(), |index| format!("index {index}"));
-    verdict.push("report-logged", "report.dsse.json", super::Outcome::Fail, expected, found);
+
+    fn report(&mut self, at: At, envelope: Digest, claim: ReportClaim, signer: &Digest) -> Result<(), Refusal> {
+        same("plan", &self.scope.plan.unwrap_or(claim.plan), &claim.plan)?;
+        if let Some(state) = &mut self.state {
+            state.admit_report(envelope, &claim, signer, at)?;
+        }
+        self.logged.reports.push(LoggedReport { index: at.index, envelope, windows: claim.windows });
+        Ok(())
+    }
+
+    /// Behind an entry that did not pass, the order of what its site says cannot be told; behind one of which it cannot be told
+    /// whose it is, nobody's can.
+    fn lose(&mut self, envelope: &[u8], undecidable: bool) {
+        match claimed(envelope) {
+            _ if undecidable => self.state = None,
+            Ok(Claim::Report(_)) => {}
+            Ok(Claim::Release(claim)) => drop(self.lost.insert(claim.site)),
+            Ok(Claim::Abstention(claim)) => drop(self.lost.insert(claim.site)),
+            Ok(Claim::Dispute(claim)) => drop(self.lost.insert(claim.site)),
+            _ => self.state = None,
+        }
+    }
 }
 
 /// Entries below which a second thread is not worth its start.

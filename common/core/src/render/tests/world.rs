@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub categories: [String; 2],
     pub favourable: String,
     pub retrospective: bool,
+    /// Whether a second version of the plan is signed in the middle of its window.
+    pub changed: bool,
     pub k: u64,
     pub min_site_n: u64,
     pub min_coverage: f64,
@@ -72,6 +74,7 @@ impl World {
             categories: ["Female", "Male"].map(str::to_owned),
             favourable: "1".to_owned(),
             retrospective: false,
+            changed: false,
             k: 1,
             min_site_n: 10,
             min_coverage: 0.8,
@@ -99,6 +102,8 @@ impl World {
             .collect();
         let log_size = releases.len() as u64;
         compile(&Input {
+            disputes: &[],
+            reports: &[],
             registry: &registry,
             plan,
             windows: &windows,
@@ -172,6 +177,13 @@ impl World {
         let attested = attest_plan(&plan, head, &[&governance]).expect("attests");
         let digest = Digest::of(&attested.artifacts[0]);
         apply(attested);
+        if self.changed {
+            let mut next = (*plan).clone();
+            next.version = 2;
+            let issued_at = Time::parse("2026-01-15T00:00:00Z").expect("a time");
+            let head = Head { issued_at, replaces: Some(digest), ..self::head() };
+            apply(attest_plan(&Plan::new(next).expect("a plan"), head, &[&governance]).expect("attests"));
+        }
         (state, digest)
     }
 
@@ -192,7 +204,7 @@ impl World {
         let tiers = self.sampled.iter().filter(|(of, ..)| *of == site).map(|(_, n, gave)| (Tier::Sampled(*n), gave));
         let strata = [(Tier::Full, gave)].into_iter().chain(tiers).map(|(tier, gave)| {
             let slices = slices(gave, &groups);
-            ReleasedStratum { model_version: "v1".to_owned(), tier, slices }
+            ReleasedStratum { model_version: "v1".to_owned(), tier, identity: None, slices }
         });
         let strata: Vec<_> = strata.collect();
         let whole = || strata.iter().map(|stratum| &stratum.slices[0].groups[0].counts);
@@ -222,7 +234,7 @@ impl World {
             strata,
         };
         let journal = contract.journal_logs().map(|log| {
-            let origin = journal_origin(&federation(), &name(site), 0, &log);
+            let origin = journal_origin(&federation(), &name(site), 1, &log);
             Checkpoint { origin, size: 0, root: empty_root() }.sign(&key(seed(at), 1)).expect("a note")
         });
         let claim = ReleaseClaim {
@@ -230,7 +242,7 @@ impl World {
             plan,
             contract: published.contract_digest,
             window,
-            epoch: 0,
+            epoch: 1,
             sequence: 0,
             previous: None,
             amends: None,
@@ -286,7 +298,7 @@ fn key(party: u8, number: u8) -> SigningKey {
 
 fn entry(party: Party, seed: u8, uses: [KeyUse; 3]) -> Valid<RosterText> {
     let keys = uses.iter().zip(0..).map(|(usage, at)| RosterKey { usage: *usage, key: PublicKey::of(&key(seed, at)) });
-    Valid::new(RosterText { format: FORMAT, party, keys: keys.collect() }).expect("an entry")
+    Valid::new(RosterText::of(party, keys.collect())).expect("an entry")
 }
 
 /// What a site gave of one tier: the slice without attributes, and the one of both categories.

@@ -1,0 +1,86 @@
+//! A new epoch of the journal: governance lets a site go on whose journal was lost, or is older than what it signed.
+//!
+//! Crash order: (1) the ledger names epoch, document, and the sizes that the journal really has, (2) `enrolment.json` has
+//! the new epoch, and with it checkpoints carry its name. A crash before (1) leaves nothing; after (1), what is missing is
+//! done when the document is next looked at, and the ledger names the epoch once. The fence is of the epoch before, and so
+//! counts as absent: nothing is signed until the aggregator has shown what it has of this site.
+
+use crate::fence::{self, standing};
+use crate::outbox::Outgoing;
+use crate::site::Site;
+use fedaudit_core::event::LedgerEntry;
+use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::roster::PublishedEpoch;
+use fedaudit_link::home::Lock;
+
+/// Begins the last epoch that this home's copy of the registry holds, if its enrolment does not; whether there was one.
+///
+/// # Errors
+/// A journal that lacks records which the document says are kept: nothing begins. A disk that fails.
+pub fn begin(site: &mut Site) -> Result<bool, Fault> {
+    if site.mirror.registry().epoch(&site.enrolment.site) <= site.enrolment.epoch {
+        return Ok(false);
+    }
+    let _import = Lock::acquire(&site.home.import_lock())?;
+    // Another process of this home may have begun it.
+    site.enrolment = site.home.enrolment()?.0;
+    // One that never began, for it kept more than there is, is overtaken by the next.
+    let last: Option<PublishedEpoch> = site.mirror.registry().epochs_of(&site.enrolment.site).last().cloned();
+    if let Some(published) = last.filter(|of| of.epoch.epoch > site.enrolment.epoch) {
+        begin_one(site, &published)?;
+    }
+    site.standing = standing(&site.home, site.enrolment.epoch, &mut site.journal, &site.outbox)?;
+    Ok(true)
+}
+
+/// Gives up a release that an earlier epoch left without a receipt, and what was numbered after it: its window is answered
+/// anew. The aggregator said that it takes it no more; nobody signs that, so it counts only for what is of an earlier epoch.
+///
+/// Crash order: (1) the fence goes back, (2) the ledger says so, (3) the outbox forgets. Until (3) it is sent, and refused, again.
+///
+/// # Errors
+/// A home that cannot be written.
+pub fn give_up(site: &mut Site, release: &Outgoing) -> Result<(), Fault> {
+    let _import = Lock::acquire(&site.home.import_lock())?;
+    let listed = site.outbox.list()?;
+    let of_plan = || listed.iter().filter(|of| of.plan == release.plan);
+    let last = of_plan().rfind(|of| of.sequence < release.sequence).map(|of| (of.sequence, of.envelope));
+    fence::go_back(site, release.plan, last)?;
+    let lost = of_plan().filter(|of| of.sequence >= release.sequence);
+    let entries: Vec<_> = lost.map(|of| LedgerEntry::Lost { envelope: of.envelope }).collect();
+    site.journal.append(&entries, &mut site.rng)?;
+    site.outbox.forget(&release.plan, release.sequence)
+}
+
+fn begin_one(site: &mut Site, published: &PublishedEpoch) -> Result<(), Fault> {
+    let number = published.epoch.epoch;
+    for kept in &published.epoch.kept {
+        let size = site.journal.size(&kept.log)?;
+        if size < kept.size {
+            let what =
+                format!("epoch {number} says that {} keeps {} records; this journal has {size}", kept.log, kept.size);
+            let hint = "restore a newer copy of this home, or let governance sign an epoch that keeps less: \
+                        fedaudit-aggregator site epoch SITE --kept LOG=SIZE --reason TEXT";
+            return Err(Fault::new(Blame::Site, what, hint));
+        }
+    }
+    let mut said = false;
+    site.journal.ledger(|_, entry| {
+        said |= matches!(entry, LedgerEntry::Epoch { epoch, .. } if epoch == number);
+        Ok(())
+    })?;
+    if !said {
+        let mut sizes = Vec::new();
+        for log in site.journal.logs()? {
+            let size = site.journal.size(&log)?;
+            sizes.push((log, size));
+        }
+        let entry = LedgerEntry::Epoch { epoch: number, document: published.artifact, sizes };
+        site.journal.append(&[entry], &mut site.rng)?;
+    }
+    let mut enrolment = site.enrolment.clone();
+    enrolment.epoch = number;
+    site.home.keep_epoch(&enrolment)?;
+    site.enrolment = enrolment;
+    Ok(())
+}
