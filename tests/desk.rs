@@ -116,7 +116,6 @@ fn what_is_shown_and_approved_is_what_is_sent() {
     // Heartbeats go on.
     let logged = || world.logs().lines().filter(|log| !log.contains("/heartbeats: ")).collect::<Vec<_>>().join("\n");
     let before = logged();
-
     let draft = digest(&world, JANUARY);
     let (text, json) = show(&world, JANUARY);
     assert_eq!(json["digest"].as_str(), Some(draft.as_str()));

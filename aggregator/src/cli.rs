@@ -3,6 +3,7 @@
 mod carried;
 mod continuity;
 mod keys;
+mod logging;
 mod report;
 
 use crate::basis::Basis;
@@ -21,7 +22,6 @@ use fedaudit_link::protocol::governance_fingerprint;
 use fedaudit_link::say;
 use report::ReportCommand;
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -234,7 +234,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             Ok(())
         }
         Command::Run => {
-            logging();
+            logging::start();
             serve::run(open()?, |address| say!("ready: listening on {address}"))
         }
         Command::Site(command) => site(command, open, &cli.governance),
@@ -387,15 +387,4 @@ fn trust(centre: &Centre, out: Option<&Path>, for_witness: bool) -> Result<(), F
     eprintln!("governance fingerprint {}", governance_fingerprint(trust));
     eprintln!("registry log {}", trust.registry);
     Ok(())
-}
-
-/// Logs to standard error; `FEDAUDIT_LOG` chooses what, `warn` by default.
-fn logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let colour = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
-    // By default a line that cannot be written is a panic, and a disk may be full.
-    let log = log.log_internal_errors(false);
-    let _ = log.try_init();
 }
