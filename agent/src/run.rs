@@ -112,7 +112,10 @@ async fn stay_online(
             if close(site, until)? > 0 {
                 continue;
             }
-            if until == Until::Stopped && link.shipper.is_settled() && beat_if_due(site, now())? {
+            if until == Until::Stopped
+                && link.shipper.is_settled()
+                && unless_mended(beat_if_due(site, now()), until, "no heartbeat is signed")?
+            {
                 continue;
             }
         }
@@ -154,14 +157,19 @@ async fn stay_offline(
     }
 }
 
-/// Closes what is due. What the operator can mend, a full disk above all, does not end the daemon: it tries again.
+/// Closes what is due.
 fn close(site: &mut Site, until: Until) -> Result<usize, Fault> {
-    match close_due(site, now()) {
+    unless_mended(close_due(site, now()), until, "nothing is closed")
+}
+
+/// What the operator can mend, a full disk above all, does not end the daemon: it tries again.
+fn unless_mended<T: Default>(done: Result<T, Fault>, until: Until, undone: &str) -> Result<T, Fault> {
+    match done {
         Err(fault) if until == Until::Stopped && fault.blame == Blame::Operator => {
-            tracing::warn!(what = %fault.what, hint = %fault.hint, "nothing is closed");
-            Ok(0)
+            tracing::warn!(what = %fault.what, hint = %fault.hint, "{undone}");
+            Ok(T::default())
         }
-        closed => closed,
+        done => done,
     }
 }
 
@@ -223,7 +231,14 @@ impl Link {
                 }
             }
             step => {
-                let Some(ask) = ask(site, &self.shipper, step)? else { return Ok(()) };
+                let ask = match ask(site, &self.shipper, step) {
+                    Ok(Some(ask)) => ask,
+                    Ok(None) => return Ok(()),
+                    Err(fault) if until == Until::Stopped && fault.blame == Blame::Operator => {
+                        return self.lost(site, fault, until);
+                    }
+                    Err(fault) => return Err(fault),
+                };
                 match self.request(&ask.frame).await {
                     Ok(response) => {
                         let (jitter, other) = (jitter(site), self.shipper.is_other());
