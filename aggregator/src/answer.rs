@@ -130,6 +130,10 @@ impl Centre {
                 Response::Mine(logged.map_err(Halted)?.map(Box::new))
             }
             Decision::Conflict(refused, against) => {
+                // What it contradicts may have come in the same group, and evidence names what is logged.
+                if let Some(lock) = lock {
+                    self.commit(lock).map_err(Halted)?;
+                }
                 if let (Some(sent), Some(site)) = (sent, self.registry().site_of(peer)) {
                     let sent = sent.attestation();
                     self.keep_conflict(site, &refused, &sent, against, now).map_err(Halted)?;

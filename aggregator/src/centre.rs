@@ -364,6 +364,9 @@ impl Centre {
             files.extend(tiles);
             grown.push((log, after));
         }
+        if grown.is_empty() {
+            return Ok(());
+        }
         write_all(&files, 0o644)?;
         grown.into_iter().try_for_each(|(log, after)| log.seal(after, &[&self.log_key]))?;
         self.move_fence(lock)

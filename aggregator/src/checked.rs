@@ -4,7 +4,6 @@ use fedaudit_core::envelope::ReportClaim;
 use fedaudit_core::fault::Refusal;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-
 use fedaudit_core::roster::Registry;
 use fedaudit_core::verify::{
     self, Entry, Kind, VerifiedAbstention, VerifiedDispute, VerifiedHeartbeat, VerifiedRelease,
@@ -62,7 +61,7 @@ impl Checked {
 }
 
 /// Checks what a request sends to be logged; none for other requests.
-pub fn check(request: &Request, registry: &Registry) -> Option<Result<Checked, Refusal>> {
+fn check(request: &Request, registry: &Registry) -> Option<Result<Checked, Refusal>> {
     match request {
         Request::Submit(sent) => Some(Checked::of_site(&sent.envelope, &sent.artifact, registry)),
         Request::Heartbeat(sent) => Some(Checked::heartbeat(&sent.envelope, &sent.artifact, registry)),
