@@ -4,7 +4,7 @@ use fedaudit_core::fault::Blame;
 use fedaudit_core::key::PublicKey;
 use fedaudit_home::{
     Lock, Passphrase, create_dir_private, create_key, create_new, is_protected, key_files, load_key, now, os_random,
-    protect_keys, sync_dir, unprotect_keys, write_atomic,
+    protect_keys, sync_dir, unprotect_keys, write_all, write_atomic,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -201,4 +201,28 @@ fn randomness_differs_and_time_is_now() {
     assert_ne!(os_random::<32>(), os_random::<32>());
     let year_2020 = fedaudit_core::time::Time::parse("2020-01-01T00:00:00Z").expect("a time");
     assert!(now() > year_2020);
+}
+
+#[test]
+fn many_files_are_written_like_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folders = ["a", "b"].map(|name| dir.path().join(name));
+    folders.iter().for_each(|folder| std::fs::create_dir(folder).expect("makes"));
+    std::fs::write(folders[0].join("3"), "old").expect("writes");
+    let files: Vec<_> = (0..20).map(|nth| (folders[nth % 2].join(nth.to_string()), vec![nth as u8; nth])).collect();
+    for count in [0, 1, 6, 7, 20] {
+        write_all(&files[..count], 0o640).expect("writes");
+        for (path, bytes) in &files[..count] {
+            assert_eq!(std::fs::read(path).expect("reads"), *bytes);
+            assert_eq!(std::fs::metadata(path).expect("is there").permissions().mode() & 0o7777, 0o640);
+        }
+    }
+    // One that cannot be written: what was there stays, and no rest of it.
+    let listed = || folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("lists")).count();
+    let before = listed();
+    let mut bad: Vec<_> = files.iter().map(|(path, _)| (path.clone(), b"new".to_vec())).collect();
+    bad.push((dir.path().join("none/21"), Vec::new()));
+    assert!(write_all(&bad, 0o640).expect_err("no folder").what.contains("none/21"));
+    assert_eq!(listed(), before);
+    assert_eq!(std::fs::read(&files[19].0).expect("reads"), [19; 19]);
 }
