@@ -86,8 +86,9 @@ impl Centre {
 
     fn logged(&self, envelope: &Digest) -> Result<Option<Document>, Fault> {
         let plans = self.registry().plans().filter_map(|(digest, _)| self.plan(digest));
-        let found = plans.filter_map(|plan| Some((&plan.log, *plan.index.get(envelope)?))).next();
-        let Some((log, index)) = found.or(self.heartbeat_at(envelope)?) else { return Ok(None) };
+        let mut found = plans.filter_map(|plan| Some((&plan.log, *plan.index.get(envelope)?)));
+        let found = found.next().map_or_else(|| self.heartbeat_at(envelope), |of_plan| Ok(Some(of_plan)))?;
+        let Some((log, index)) = found else { return Ok(None) };
         let envelope = log.entry(index)?;
         let subject = fedaudit_core::verify::claimed_subject(&envelope).map_err(broken)?;
         Ok(Some(Document::new(envelope, self.artifact(&subject)?)))
