@@ -60,8 +60,9 @@ impl Checked {
     }
 }
 
-/// Checks what a request sends to be logged; none for other requests.
-fn check(request: &Request, registry: &Registry) -> Option<Result<Checked, Refusal>> {
+/// Checks what a request of a site sends to be logged; none for other requests, and for strangers, who get no work done.
+fn check(peer: &PublicKey, request: &Request, registry: &Registry) -> Option<Result<Checked, Refusal>> {
+    registry.site_of(peer)?;
     match request {
         Request::Submit(sent) => Some(Checked::of_site(&sent.envelope, &sent.artifact, registry)),
         Request::Heartbeat(sent) => Some(Checked::heartbeat(&sent.envelope, &sent.artifact, registry)),
@@ -72,7 +73,7 @@ fn check(request: &Request, registry: &Registry) -> Option<Result<Checked, Refus
 /// The same for many, in their order, on as many threads as there are processors.
 pub fn check_all(requests: &[(PublicKey, Request)], registry: &Registry) -> Vec<Option<Result<Checked, Refusal>>> {
     let check_part = |part: &[(PublicKey, Request)]| -> Vec<_> {
-        part.iter().map(|(_, request)| check(request, registry)).collect()
+        part.iter().map(|(peer, request)| check(peer, request, registry)).collect()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     if requests.len() <= 1 || threads == 1 {
