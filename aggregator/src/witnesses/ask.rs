@@ -132,7 +132,9 @@ impl Ask {
             404 => (Blame::Operator, "give the witness's operator this federation's trust.json"),
             403 => (Blame::Operator, "give the witness's operator the trust.json of now: it knows another log key"),
             422 => return self.forked(head, &format!("the proof does not lead on from it: {said}")),
-            400..=499 => (Blame::Aggregator, "report this; and check that `url` in config.toml is the witness's"),
+            400..=499 => {
+                (Blame::Operator, "check that `url` in config.toml is the witness's, and what stands in front of it")
+            }
             _ => (Blame::Network, "the witness's operator must look after it"),
         };
         Fault::new(blame, format!("witness {name} refused a checkpoint of {origin}: status {status}: {said}"), hint)
