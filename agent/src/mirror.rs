@@ -43,17 +43,21 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// Opens the registry's checkpoint and holds this copy against it: behind it, or the same.
+    /// Holds this copy against the registry's checkpoint; how many entries that says there are. If they are more than here, who
+    /// must have signed it is not known yet, for the entries say: it is to be checked again by the copy that has them.
     ///
     /// # Errors
-    /// A checkpoint that the registry's key did not sign; one with fewer entries than this copy, or with as many and
+    /// A checkpoint that the log key did not sign; one with fewer entries than this copy, or with as many and
     /// another root: the aggregator went back in time, or shows different registries. `witnesses`: too few cosigned it.
-    pub fn check(&self, note: &str) -> Result<Checkpoint, Refusal> {
+    pub fn check(&self, note: &str) -> Result<u64, Refusal> {
         let trust = self.registry.trust();
         let origin = registry_origin(&trust.federation);
         let bad = |e: NoteError| Refusal::new("checkpoint", format!("the signed checkpoint of {origin}"), e);
-        let checkpoint = self.registry.open_checkpoint(note.as_bytes(), &origin).map_err(bad)?;
         let (size, root) = (self.registry.size(), self.root());
+        let claimed = Checkpoint::claimed(note).map_err(bad)?;
+        let behind = claimed.origin == origin && claimed.size > size;
+        let opened = || self.registry.open_checkpoint(note.as_bytes(), &origin).map_err(bad);
+        let checkpoint = if behind { claimed } else { opened()? };
         if checkpoint.size < size || (checkpoint.size == size && checkpoint.root != root) {
             let found = format!("{} entries, root {}", checkpoint.size, checkpoint.root);
             return Err(Refusal::new("fork", format!("{origin} to continue {size} entries, root {root}"), found));
@@ -62,7 +66,7 @@ impl Mirror {
         let enough = trust.check_quorum(note.as_bytes());
         let few = |e| Refusal::new("witnesses", format!("a checkpoint of {origin} that enough witnesses cosigned"), e);
         enough.map_err(few)?;
-        Ok(checkpoint)
+        Ok(checkpoint.size)
     }
 
     /// The registry.

@@ -316,8 +316,7 @@ impl Shipper {
         let copy = copy.with(&part.entries).map_err(untrue)?;
         let empty = part.entries.is_empty();
         entries.extend(part.entries);
-        let checkpoint = copy.check(&part.checkpoint).map_err(went_back)?;
-        if checkpoint.size > copy.registry().size() {
+        if copy.check(&part.checkpoint).map_err(went_back)? > copy.registry().size() {
             if empty {
                 let what = "a registry checkpoint without the entries under it";
                 return Err(Judged::Later(Fault::new(Blame::Aggregator, what, "report it")));
@@ -325,9 +324,7 @@ impl Shipper {
             self.part = Some(Part { from, entries, copy });
             return Ok(Keep::Nothing);
         }
-        // Behind a change of the log key there may be more, which only the next key signs.
-        let more = copy.registry().handovers().last() == Some(&checkpoint.size) && !entries.is_empty();
-        self.state = State::Up { poll: if more { now } else { now.plus_ns(self.poll_ns) } };
+        self.state = State::Up { poll: now.plus_ns(self.poll_ns) };
         if entries.is_empty() {
             return Ok(Keep::Nothing);
         }

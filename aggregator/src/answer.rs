@@ -68,8 +68,21 @@ impl Centre {
     /// becomes durable together, before any of it is answered. What came by file goes this way too.
     ///
     /// # Errors
-    /// This home is damaged or went back in time: the daemon must stop, and nothing was answered.
+    /// This home is damaged or went back in time: the daemon must stop, nothing was answered, and nothing will be.
     pub fn take_all(
+        &mut self,
+        requests: Vec<(PublicKey, Request)>,
+        lock: Option<&Lock>,
+        now: Time,
+    ) -> Result<Vec<Response>, Halted> {
+        let answered = self.take_group(requests, lock, now);
+        if let Err(Halted(fault)) = &answered {
+            self.standing = Standing::Stopped(fault.clone());
+        }
+        answered
+    }
+
+    fn take_group(
         &mut self,
         requests: Vec<(PublicKey, Request)>,
         lock: Option<&Lock>,
@@ -151,7 +164,7 @@ impl Centre {
 
     fn registry_part(&self, from: u64) -> Result<Response, Fault> {
         let log = self.registry_log();
-        let (size, note) = self.shown_from(from)?;
+        let (size, note) = self.shown(log);
         let mut entries = Vec::new();
         let mut bytes = 0;
         for index in from..size {
@@ -165,7 +178,7 @@ impl Centre {
             }
             entries.push((envelope, artifact));
         }
-        Ok(Response::Registry(RegistryPart { checkpoint: note, from, entries }))
+        Ok(Response::Registry(RegistryPart { checkpoint: note.to_owned(), from, entries }))
     }
 
     fn keep_join(&self, peer: &PublicKey, request: &JoinRequest) -> Result<Response, Fault> {

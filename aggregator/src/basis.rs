@@ -41,7 +41,7 @@ impl Basis {
             joins.push(codec::decode(&bytes).map_err(|e| operator(format!("{}: {e}", path.display())))?);
         }
         let address = centre.home.config.address.clone();
-        let logs = centre.logs().chain([&centre.beats().log]).filter(|log| log.size() > 0);
+        let logs = centre.logs().filter(|log| log.size() > 0);
         let sizes = logs.map(|log| LogSize { origin: log.origin().to_owned(), size: log.size() }).collect();
         let rotations = centre.home.rotations()?.into_iter();
         let rotations = rotations.map(|bytes| codec::decode(&bytes).map_err(|e| operator(format!("a request: {e}"))));

@@ -44,7 +44,7 @@ impl Centre {
             joins.push(Bytes(std::fs::read(&path).map_err(|e| operator(format!("{}: {e}", path.display())))?));
         }
         let (trust, address) = (self.home.trust.clone(), self.home.config.address.clone());
-        let logs = self.logs().chain([&self.beats().log]).filter(|log| log.size() > 0);
+        let logs = self.logs().filter(|log| log.size() > 0);
         let logs = logs.map(|log| log.note().to_owned()).collect();
         let rotations = self.home.rotations()?.into_iter().map(Bytes).collect();
         Ok(RegistryText { trust, address, checkpoint: note.to_owned(), entries, joins, logs, rotations })

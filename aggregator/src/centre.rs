@@ -15,7 +15,6 @@ use ed25519_dalek::SigningKey;
 use fedaudit_core::envelope::{Attestation, Seen};
 use fedaudit_core::fault::{Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
-use fedaudit_core::key::KeyUse;
 use fedaudit_core::note::Checkpoint;
 use fedaudit_core::report::LoggedReport;
 use fedaudit_core::roster::{Registry, journal_origin, plan_origin, registry_origin};
@@ -27,7 +26,8 @@ use std::collections::BTreeMap;
 pub struct Centre {
     /// Its folder.
     pub home: Home,
-    pub(crate) log_key: SigningKey,
+    /// None where its file is missing, or holds another key than the registry names: until it is there, nothing is logged.
+    pub(crate) log_key: Option<SigningKey>,
     registry_log: LogDir,
     registry: Registry,
     plans: BTreeMap<Digest, PlanLog>,
@@ -145,6 +145,8 @@ impl Centre {
     /// A home that is damaged.
     pub fn open(home: Home) -> Result<Centre, Fault> {
         let registry = Registry::new(home.trust.clone());
+        // What is logged while all this is read could stand under a registry entry that was not there yet.
+        let _lock = Lock::acquire(&home.lock_path())?;
         Centre::open_with(home, registry)
     }
 
@@ -153,7 +155,7 @@ impl Centre {
     /// # Errors
     /// As [`Centre::open`].
     pub(crate) fn open_with(home: Home, registry: Registry) -> Result<Centre, Fault> {
-        let log_key = home.key(KeyUse::Log)?;
+        let log_key = home.log_key()?;
         let registry_log = LogDir::unread(&home.registry_dir(), &registry_origin(&home.trust.federation));
         let beats = Beats::of(&home);
         let (plans, journals) = Default::default();
@@ -170,19 +172,18 @@ impl Centre {
     /// # Errors
     /// A home that is damaged, or went back in time.
     pub fn refresh(&mut self) -> Result<(), Fault> {
-        self.registry_log.know(&keys::candidates(&self.home, &self.registry, &self.registry_log)?);
         let (home, registry) = (&self.home, &mut self.registry);
-        let read = self.registry_log.refresh_with(|log| {
+        self.registry_log.refresh_with(|log, grown| {
             while registry.size() < log.size() {
                 let envelope = log.entry(registry.size())?;
                 let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
                 registry.apply(&envelope, &artifact).map_err(refused)?;
             }
+            if grown {
+                keys::check_note(log, registry)?;
+            }
             registry.log_keys().map_err(|e| operator(e.to_string()))
-        });
-        if read? {
-            keys::check_note(&self.registry_log, &self.registry)?;
-        }
+        })?;
         self.take_keys()?;
         let digests: Vec<Digest> = self.registry.plans().map(|(digest, _)| *digest).collect();
         for digest in digests {
@@ -226,7 +227,8 @@ impl Centre {
 
     /// All logs.
     pub fn logs(&self) -> impl Iterator<Item = &LogDir> {
-        std::iter::once(&self.registry_log).chain(self.plans.values().map(|plan| &plan.log))
+        let plans = self.plans.values().map(|plan| &plan.log);
+        std::iter::once(&self.registry_log).chain(plans).chain([&self.beats.log])
     }
 
     /// Reads what witnesses cosigned since, and nothing else.
@@ -235,7 +237,8 @@ impl Centre {
     /// As [`Centre::refresh`].
     pub fn refresh_cosigned(&mut self) -> Result<(), Fault> {
         let plans = self.plans.values_mut().map(|plan| &mut plan.log);
-        std::iter::once(&mut self.registry_log).chain(plans).try_for_each(LogDir::refresh_cosigned)
+        let all = std::iter::once(&mut self.registry_log).chain(plans).chain([&mut self.beats.log]);
+        all.into_iter().try_for_each(LogDir::refresh_cosigned)
     }
 
     /// The checkpoint of a log as others are shown it, and its size: the last one that enough witnesses cosigned. There may
@@ -284,6 +287,7 @@ impl Centre {
     /// # Errors
     /// As [`Centre::refresh`].
     pub fn lock(&mut self) -> Result<Lock, Fault> {
+        self.standing.serve()?;
         let lock = Lock::acquire(&self.home.lock_path())?;
         self.refresh()?;
         self.standing = self.stand(fence::read(&self.home.dir)?)?;
@@ -306,14 +310,11 @@ impl Centre {
             };
             crate::home::operator_hint(refusal.to_string(), hint)
         })?;
-        self.may_publish()?;
-        let next = self.next_log_key(&after)?;
+        let key = self.next_log_key(&after)?.map_or_else(|| self.log_key(), Ok)?;
         self.stage_artifacts(attestation);
         write_all(&std::mem::take(&mut self.staged), 0o644)?;
-        let keys: Vec<_> = std::iter::once(&self.log_key).chain(&next).collect();
-        self.registry_log.append(&[&attestation.envelope], &keys)?;
+        self.registry_log.append(&[&attestation.envelope], &key)?;
         self.refresh()?;
-        self.keep_handover()?;
         self.drop_asked(attestation.artifacts.first().map(Vec::as_slice).unwrap_or_default())?;
         self.move_fence(lock)?;
         Ok(self.registry.size() - 1)
@@ -356,6 +357,7 @@ impl Centre {
     /// # Errors
     /// A disk that fails: this state is ahead of its logs then, and must not be used again.
     pub fn commit(&mut self, lock: &Lock) -> Result<(), Fault> {
+        let key = self.log_key()?;
         let mut files = std::mem::take(&mut self.staged);
         let logs = self.plans.values_mut().map(|plan| &mut plan.log).chain([&mut self.beats.log]);
         let mut grown = Vec::new();
@@ -368,7 +370,7 @@ impl Centre {
             return Ok(());
         }
         write_all(&files, 0o644)?;
-        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &[&self.log_key]))?;
+        grown.into_iter().try_for_each(|(log, after)| log.seal(after, &key))?;
         self.move_fence(lock)
     }
 

@@ -40,6 +40,8 @@ pub enum Standing {
     Unknown(BTreeSet<Name>),
     /// They lack something that was shown.
     Behind(String),
+    /// What is in memory is not what is on disk: this process must not go on.
+    Stopped(Fault),
 }
 
 const FILE: &str = "fence.json";
@@ -64,7 +66,7 @@ impl Standing {
     /// Whether the logs may be shown to others.
     ///
     /// # Errors
-    /// They are behind what was shown.
+    /// They are behind what was shown; this process must not go on.
     pub fn serve(&self) -> Result<(), Fault> {
         match self {
             Standing::Behind(what) => Err(Fault::new(
@@ -73,6 +75,7 @@ impl Standing {
                 "restore the newest copy of this home; do not serve from an older one. If there is no newer one, remove \
                  fence.json: the sites are asked then",
             )),
+            Standing::Stopped(fault) => Err(fault.clone()),
             _ => Ok(()),
         }
     }
@@ -115,7 +118,7 @@ impl Centre {
     /// A log that cannot be read.
     pub(crate) fn stand(&self, fence: Option<Fence>) -> Result<Standing, Fault> {
         let Some(fence) = fence else { return Ok(Standing::Unknown(BTreeSet::new())) };
-        let logs: BTreeMap<&str, &LogDir> = self.every_log().map(|log| (log.origin(), log)).collect();
+        let logs: BTreeMap<&str, &LogDir> = self.logs().map(|log| (log.origin(), log)).collect();
         for (origin, (size, root)) in &fence.logs {
             let log = logs.get(origin.as_str());
             let here = log.map_or(0, |log| log.size());
@@ -131,10 +134,6 @@ impl Centre {
         Ok(fence.heard.map_or(Standing::Clear, Standing::Unknown))
     }
 
-    fn every_log(&self) -> impl Iterator<Item = &LogDir> {
-        self.logs().chain([&self.beats().log])
-    }
-
     /// Moves the fence around what was just appended; once is enough for a batch. `_lock` shows that nobody else appends.
     ///
     /// # Errors
@@ -144,7 +143,7 @@ impl Centre {
     }
 
     fn sizes(&self) -> BTreeMap<String, (u64, Digest)> {
-        let logs = self.every_log().filter(|log| log.size() > 0);
+        let logs = self.logs().filter(|log| log.size() > 0);
         logs.map(|log| (log.origin().to_owned(), (log.size(), log.root()))).collect()
     }
 

@@ -167,6 +167,17 @@ impl Home {
         load_key(&self.keys().join(format!("{usage}.key")))
     }
 
+    /// The log key; none if its file is missing.
+    ///
+    /// # Errors
+    /// As [`Home::key`].
+    pub fn log_key(&self) -> Result<Option<SigningKey>, Fault> {
+        match self.keys().join("log.key").exists() {
+            true => self.key(KeyUse::Log).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Folder of the registry's log.
     pub fn registry_dir(&self) -> PathBuf {
         self.dir.join("logs/registry")
@@ -331,7 +342,7 @@ fn first_entry(
     write_atomic(&dir.join("artifacts").join(digest.to_string()), &attestation.artifacts[0], 0o644)?;
     let origin = registry_origin(&trust.federation);
     let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &[PublicKey::of(&keys[1].1)])?;
-    log.append(&[&attestation.envelope], &[&keys[1].1])?;
+    log.append(&[&attestation.envelope], &keys[1].1)?;
     crate::fence::create(dir, &log)
 }
 

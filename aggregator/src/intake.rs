@@ -1,4 +1,4 @@
-//! What to do with a request: a pure function of the centre's state. [`Centre::answer`](crate::serve) carries it out.
+//! What to do with a request: a pure function of the centre's state. [`crate::answer`] carries it out.
 
 mod mine;
 mod transport;
@@ -56,7 +56,7 @@ pub enum Book {
     Heartbeats,
 }
 
-/// Decides about `request` from the holder of `peer`. What it sends to be logged may have been `checked` before.
+/// Decides about `request` from the holder of `peer`. What it sends to be logged was `checked` before, if this was a site then.
 pub fn decide(
     centre: &Centre,
     peer: &PublicKey,
@@ -151,20 +151,10 @@ fn greet(centre: &Centre, hello: &Hello, site: &Name) -> Decision {
     if let Some(problem) = ahead(centre, hello) {
         return Decision::Halt(format!("site {site} holds {problem}"));
     }
-    let origin = centre.registry_log().origin();
-    let opened = |note: &String| centre.registry().open_checkpoint(note.as_bytes(), origin).ok();
-    let entries = hello.seen.iter().find_map(opened).map_or(0, |seen| seen.size);
-    let registry = match centre.shown_from(entries) {
-        Ok((_, note)) => note,
-        Err(fault) => {
-            let refusal = Refusal::new("checkpoint", "the registry's signed checkpoint", fault.what);
-            return Decision::Reply(refused(Blame::Aggregator, refusal, &fault.hint));
-        }
-    };
     Decision::Reply(Response::Hello(Welcome {
         protocol: PROTOCOL,
         software: SOFTWARE.to_owned(),
-        registry,
+        registry: centre.shown(centre.registry_log()).1.to_owned(),
         seen: centre.journals_of(site).map(|seen| seen.note.clone()).collect(),
     }))
 }

@@ -1,15 +1,13 @@
 //! The aggregator's own keys: next ones, and the change of the log key.
 //!
-//! The registry names the key of its own checkpoints. Entry n that names the next log key stands under a checkpoint of n + 1 entries
-//! that both keys signed, in one write; all later ones are by the next key alone. A reader who has at most n entries knows only
-//! the key before: it is shown that checkpoint first (`logs/registry/handover/<size>`), and with it learns the next key.
+//! The registry names the key of its own checkpoints: the entry that brings the next log key stands under one by that key already.
+//! So the key before is not needed, and one that is lost is replaced like any other.
 //!
-//! Crash order: (1) `keys/USE.next.key` is durable, (2) the checkpoint by both keys is the commit, (3) each next key takes the
-//! place of the one before, which is gone, (4) that checkpoint is copied, before anything else is appended. Whatever opens this home
-//! after (2) goes on with (3), and whoever publishes next with (4).
+//! Crash order: (1) `keys/USE.next.key` is durable, (2) the registry's checkpoint is the commit, (3) each next key takes the place of
+//! the one before, which is gone. Whatever opens this home after (2) goes on with (3).
 
 use crate::centre::Centre;
-use crate::home::{Home, operator, operator_hint};
+use crate::home::{operator, operator_hint};
 use crate::store::LogDir;
 use clap::ValueEnum;
 use ed25519_dalek::SigningKey;
@@ -18,11 +16,8 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::VerifierKey;
 use fedaudit_core::roster::{Party, Registry, RosterKey, Trust};
-use fedaudit_link::home::{
-    create_dir_private, drop_next_key, make_next_key, next_key, next_named, take_next_key, write_atomic,
-};
+use fedaudit_link::home::{drop_next_key, make_next_key, next_key, next_named, take_next_key};
 use fedaudit_link::protocol::RotateRequest;
-use std::path::PathBuf;
 
 /// A key of the aggregator.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -45,24 +40,6 @@ impl Rotated {
             Rotated::Transport => KeyUse::Transport,
         }
     }
-}
-
-/// Keys that may have signed the registry as it is on disk: those that it is known to name, and, where it grew, those at hand.
-pub(crate) fn candidates(home: &Home, registry: &Registry, log: &LogDir) -> Result<Vec<PublicKey>, Fault> {
-    let mut keys = registry.log_keys().map_err(|e| operator(e.to_string()))?;
-    let path = home.registry_dir().join("checkpoint");
-    if std::fs::read_to_string(path).is_ok_and(|note| note != log.note()) {
-        let own = [Some(home.key(KeyUse::Log)?), next_key(&home.keys(), KeyUse::Log)?];
-        // A process that takes the next key moves it: it is in one place or the other.
-        let own = own.into_iter().flatten().chain([home.key(KeyUse::Log)?]).map(|key| PublicKey::of(&key));
-        let trusted = VerifierKey::parse(&home.trust.registry).map_err(|e| operator(e.to_string()))?.key;
-        for key in own.chain([trusted]) {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-    }
-    Ok(keys)
 }
 
 /// Reads what was appended to a log, under the log keys of the registry.
@@ -101,10 +78,25 @@ impl Centre {
         let Ok(named) = self.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log)) else {
             return Ok(());
         };
-        if PublicKey::of(&self.log_key) != named {
-            self.log_key = self.home.key(KeyUse::Log)?;
+        if self.log_key.as_ref().map(PublicKey::of) != Some(named) {
+            self.log_key = self.home.log_key()?.filter(|key| PublicKey::of(key) == named);
         }
         Ok(())
+    }
+
+    /// The key that signs checkpoints.
+    ///
+    /// # Errors
+    /// Its file is missing, or holds another key.
+    pub(crate) fn log_key(&self) -> Result<SigningKey, Fault> {
+        self.log_key.clone().ok_or_else(|| {
+            let path = self.home.keys().join("log.key");
+            let why = if path.exists() { "is not the log key that the registry names" } else { "is missing" };
+            let what = format!("{} {why}: nothing can be logged", path.display());
+            let hint = "put the newest copy of it back; if nobody has one, governance gives another key: \
+                        fedaudit-aggregator key rotate log --lost";
+            operator_hint(what, hint)
+        })
     }
 
     /// The next log key, where the registry that is to be names one: it is at hand, and so is every other key that it names.
@@ -125,77 +117,20 @@ impl Centre {
         Ok(log)
     }
 
-    fn handover_path(&self, size: u64) -> PathBuf {
-        self.home.registry_dir().join("handover").join(size.to_string())
-    }
-
-    /// Whether the registry may grow: the checkpoint that hands over to another log key is kept, with its cosignatures.
-    ///
-    /// # Errors
-    /// It waits for witnesses.
-    pub(crate) fn may_publish(&self) -> Result<(), Fault> {
-        self.keep_handover()?;
-        let (size, shown) = (self.registry_log().size(), self.shown(self.registry_log()).0);
-        if self.registry().handovers().last() == Some(&size) && shown < size {
-            let what = format!(
-                "the registry's checkpoint of {size} entries, by the log key before and the next one, is not cosigned"
-            );
-            return Err(operator_hint(
-                what,
-                "the witnesses come first: run the daemon until they did; nothing was published",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Copies the registry's checkpoint, if it hands over to another log key.
-    pub(crate) fn keep_handover(&self) -> Result<(), Fault> {
-        let log = self.registry_log();
-        if self.registry().handovers().last() != Some(&log.size()) {
-            return Ok(());
-        }
-        let cosigned = log.cosigned().filter(|head| head.checkpoint.size == log.size());
-        let note = cosigned.map_or(log.note(), |head| &head.note);
-        let path = self.handover_path(log.size());
-        if std::fs::read(&path).is_ok_and(|kept| kept == note.as_bytes()) {
-            return Ok(());
-        }
-        create_dir_private(&self.home.registry_dir().join("handover"))?;
-        write_atomic(&path, note.as_bytes(), 0o644)
-    }
-
-    /// The registry's size and checkpoint as a reader is shown them who has so many entries.
-    ///
-    /// # Errors
-    /// A home that is damaged.
-    pub fn shown_from(&self, entries: u64) -> Result<(u64, String), Fault> {
-        let (size, note) = self.shown(self.registry_log());
-        match self.registry().handovers().into_iter().find(|at| entries < *at && *at < size) {
-            None => Ok((size, note.to_owned())),
-            Some(at) => {
-                let path = self.handover_path(at);
-                let note = std::fs::read_to_string(&path).map_err(|e| {
-                    let hint = "restore it from a backup of this home: readers who know only the key before need it";
-                    Fault::new(Blame::Aggregator, format!("{}: {e}", path.display()), hint)
-                })?;
-                Ok((at, note))
-            }
-        }
-    }
-
     /// The trust file with the present log key: what a witness knows the logs by.
     ///
     /// # Errors
     /// Never.
     pub fn trust_of_witnesses(&self) -> Result<Valid<Trust>, Fault> {
         let mut trust: Trust = (*self.home.trust).clone();
-        let (name, key) = (self.registry_log().origin().to_owned(), PublicKey::of(&self.log_key));
+        let present = self.registry().party(&Party::Aggregator).and_then(|entry| entry.key(KeyUse::Log));
+        let (name, key) = (self.registry_log().origin().to_owned(), present.map_err(crate::home::refused)?);
         trust.registry = VerifierKey { name, key }.to_string();
         Valid::new(trust).map_err(operator)
     }
 
     /// Asks governance for new keys of these uses, and of those that wait already; the new keys. The present attest key
-    /// signs that, unless it is `lost`.
+    /// signs that, unless it or another of those that are to be replaced is `lost`.
     ///
     /// # Errors
     /// A disk that fails, an attest key that is missing and not said to be lost.

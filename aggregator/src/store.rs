@@ -92,18 +92,28 @@ impl LogDir {
     /// # Errors
     /// As [`LogDir::open`]; and a log that is smaller than it was, or has another root.
     pub fn refresh(&mut self) -> Result<bool, Fault> {
-        self.refresh_with(|log| Ok(log.keys.clone()))
+        self.refresh_with(|log, grown| {
+            if grown {
+                Checkpoint::open_by(log.note.as_bytes(), &log.origin, &log.keys).map_err(|e| log.broken(e))?;
+            }
+            Ok(log.keys.clone())
+        })
     }
 
-    /// The same for a log that names the keys of its own checkpoints: `read` says them once the log is read.
+    /// The same for a log that names the keys of its own checkpoints: `read` reads it, checks who signed, if that is new, and
+    /// says them.
     ///
     /// # Errors
-    /// As [`LogDir::refresh`], and those of `read`.
-    pub fn refresh_with(&mut self, read: impl FnOnce(&LogDir) -> Result<Vec<PublicKey>, Fault>) -> Result<bool, Fault> {
+    /// As [`LogDir::refresh`], and those of `read`: then the log is as it was.
+    pub fn refresh_with(
+        &mut self,
+        read: impl FnOnce(&LogDir, bool) -> Result<Vec<PublicKey>, Fault>,
+    ) -> Result<bool, Fault> {
         // Read first: it is never ahead of the checkpoint that is read after it.
         let cosigned = self.read_cosigned()?;
+        let before = (self.log.clone(), self.note.clone());
         let grown = self.refresh_log()?;
-        self.keys = read(self)?;
+        self.keys = read(self, grown).inspect_err(|_| (self.log, self.note) = before)?;
         self.take_cosigned(cosigned)?;
         Ok(grown)
     }
@@ -153,8 +163,8 @@ impl LogDir {
         if note == self.note {
             return Ok(false);
         }
-        let opened = Checkpoint::open_by(note.as_bytes(), &self.origin, &self.keys);
-        let (checkpoint, _) = opened.map_err(|e| self.broken(e))?;
+        // Who signed it is for the caller.
+        let checkpoint = Checkpoint::claimed(&note).map_err(|e| self.broken(e))?;
         if checkpoint.size < self.log.size() {
             return Err(self.broken(format!("{} entries on disk, {} before", checkpoint.size, self.log.size())));
         }
@@ -201,15 +211,15 @@ impl LogDir {
         self.cosigned.as_ref()
     }
 
-    /// Appends `entries`, under a checkpoint by all of `keys`; when it returns, they and the checkpoint over them are durable.
+    /// Appends `entries`, under a checkpoint by `key`; when it returns, they and the checkpoint over them are durable.
     ///
     /// # Errors
     /// An entry too large, a disk that fails. The log is then read again from disk before its next use.
-    pub fn append(&mut self, entries: &[&[u8]], keys: &[&SigningKey]) -> Result<(), Fault> {
+    pub fn append(&mut self, entries: &[&[u8]], key: &SigningKey) -> Result<(), Fault> {
         self.staged.extend(entries.iter().map(|entry| entry.to_vec()));
         let (after, files) = self.grow()?;
         write_all(&files, 0o644)?;
-        self.seal(after, keys)
+        self.seal(after, key)
     }
 
     /// Puts an entry behind the log; its index, once the log is sealed.
@@ -241,9 +251,9 @@ impl LogDir {
     ///
     /// # Errors
     /// A disk that fails.
-    pub fn seal(&mut self, after: Log, keys: &[&SigningKey]) -> Result<(), Fault> {
+    pub fn seal(&mut self, after: Log, key: &SigningKey) -> Result<(), Fault> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: after.size(), root: after.root() };
-        let note = checkpoint.sign_by(keys).map_err(|e| self.broken(e))?;
+        let note = checkpoint.sign(key).map_err(|e| self.broken(e))?;
         write_atomic(&self.path.join("checkpoint"), note.as_bytes(), 0o644)?;
         (self.log, self.note) = (after, note);
         Ok(())
@@ -334,17 +344,17 @@ mod tests {
         assert_eq!((log.size(), log.note()), (0, ""));
         let mut roots = vec![];
         for n in 0..300_u32 {
-            log.append(&[&n.to_be_bytes()], &[&key]).expect("appends");
+            log.append(&[&n.to_be_bytes()], &key).expect("appends");
             roots.push(log.root());
         }
         // A crash after the tiles and before the checkpoint: the old checkpoint stands over longer files.
         let checkpoint = dir.path().join("log/checkpoint");
         let before = std::fs::read(&checkpoint).expect("reads");
-        log.append(&[b"lost"], &[&key]).expect("appends");
+        log.append(&[b"lost"], &key).expect("appends");
         std::fs::write(&checkpoint, before).expect("writes");
         let mut log = open();
         assert_eq!((log.size(), log.root()), (300, roots[299]));
-        log.append(&[b"another"], &[&key]).expect("appends");
+        log.append(&[b"another"], &key).expect("appends");
         let log = open();
         assert_eq!(log.entry(300).expect("reads"), b"another");
         assert_eq!(log.entry(7).expect("reads"), 7_u32.to_be_bytes());
@@ -361,7 +371,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let key = SigningKey::from_bytes(&[1; 32]);
         let mut log = LogDir::open(dir.path(), "f/registry", &[PublicKey::of(&key)]).expect("opens");
-        log.append(&[b"a", b"b"], &[&key]).expect("appends");
+        log.append(&[b"a", b"b"], &key).expect("appends");
         let other = PublicKey::of(&SigningKey::from_bytes(&[2; 32]));
         assert!(LogDir::open(dir.path(), "f/registry", &[other]).is_err());
         assert!(LogDir::open(dir.path(), "f/other", &[PublicKey::of(&key)]).is_err());

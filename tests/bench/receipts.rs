@@ -77,7 +77,7 @@ fn write_home(dir: &Path, federation: &Federation) {
     let origin = registry_origin(&federation::federation());
     let mut log = LogDir::open(&dir.join("logs/registry"), &origin, &[PublicKey::of(&log_key)]).expect("opens");
     let entries: Vec<_> = federation.registry_part.entries.iter().map(Vec::as_slice).collect();
-    log.append(&entries, &[&log_key]).expect("appends");
+    log.append(&entries, &log_key).expect("appends");
 }
 
 /// Logs releases, the first of which is number `from` of all.

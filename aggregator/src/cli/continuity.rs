@@ -1,6 +1,6 @@
 //! Commands about sites that go on, fall silent, or begin again.
 
-use super::{ByFile, say};
+use super::{ByFile, cosigned, say};
 use crate::basis::Basis;
 use crate::beats;
 use crate::by_file;
@@ -107,5 +107,6 @@ pub fn epoch(
     }
     let mut centre = open()?;
     let epoch = Governance::open(governance, &centre)?.begin_epoch(&mut centre, wanted, now())?;
+    cosigned(&mut centre)?;
     say([format!("epoch {epoch} of {} published; its agent begins it when it next reads the registry", wanted.site)])
 }

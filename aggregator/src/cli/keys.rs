@@ -21,7 +21,7 @@ pub enum KeyCommand {
         /// Which ones.
         #[arg(value_enum, value_name = "USE", required_unless_present = "cancel")]
         uses: Vec<Rotated>,
-        /// The present attest key is lost: the request goes without its signature.
+        /// The present keys of these uses are lost: the request goes without a signature, and governance has to know.
         #[arg(long)]
         lost: bool,
         /// Take the request back, and remove the new keys.

@@ -61,8 +61,8 @@ impl Governance {
         Ok(true)
     }
 
-    /// Signs the keys that a party of the roster asked for, which are printed so that people can compare them. `lost`: its
-    /// attest key is, and people know of that.
+    /// Signs the keys that a party of the roster asked for, which are printed so that people can compare them. `lost`:
+    /// those that they replace are, and people know of that.
     ///
     /// # Errors
     /// Nobody asked, or not by the rules; two different requests; a request that the attest key did not sign, unless it is
@@ -101,9 +101,9 @@ impl Governance {
         let new = new_keys(request, &basis.registry);
         if request.is_unsigned() != lost {
             let (what, hint) = match lost {
-                true => ("is signed by its attest key, which is not lost", "leave --lost out"),
+                true => ("is signed by its attest key, and says of none that it is lost", "leave --lost out"),
                 false => (
-                    "is not signed: it says that its attest key is lost",
+                    "is not signed: it says that they are lost",
                     "let its operator say so, and read the new keys out, by another way; then repeat this with --lost",
                 ),
             };
@@ -186,7 +186,7 @@ impl Centre {
         let Ok(entry) = codec::from_json::<RosterEntry>(artifact) else { return Ok(()) };
         // Transport and governance keys name no logs.
         let signs = |ended: &&EndedKey| after.member(&ended.key).is_some_and(|member| !unlogged(member.usage));
-        let mut logs = self.logs().chain([&self.beats().log]);
+        let mut logs = self.logs();
         let grown = logs.any(|log| {
             let within = |of: &LogSize| of.origin == log.origin() && of.size >= log.size();
             let ends = |ended: &EndedKey| ended.logs.iter().any(within);

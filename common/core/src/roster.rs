@@ -352,12 +352,6 @@ impl Registry {
         if keys.is_empty() { Ok(vec![VerifierKey::parse(&self.trust.registry)?.key]) } else { Ok(keys) }
     }
 
-    /// Sizes of this registry at which another log key took over, in order: its checkpoint over each is signed by both keys.
-    pub fn handovers(&self) -> Vec<u64> {
-        let since = self.members.since(&Party::Aggregator, KeyUse::Log);
-        since.into_iter().skip(1).map(|entry| entry + 1).collect()
-    }
-
     /// Opens a checkpoint of one of the aggregator's logs: signed by a log key that holds, or held up to that size.
     ///
     /// # Errors

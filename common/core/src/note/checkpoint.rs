@@ -57,17 +57,13 @@ impl Checkpoint {
         sign_note(&text, &self.origin, key)
     }
 
-    /// The same by several keys, a line each.
+    /// What a note says, whoever signed it.
     ///
     /// # Errors
-    /// As [`Checkpoint::sign`]; no key.
-    pub fn sign_by(&self, keys: &[&SigningKey]) -> Result<String, NoteError> {
-        let Some((first, more)) = keys.split_first() else { return Err(malformed("a key to sign with", "none")) };
-        let mut note = self.sign(first)?;
-        for key in more {
-            note += self.sign(key)?.rsplit_once("\n\n").map_or("", |(_, line)| line);
-        }
-        Ok(note)
+    /// As [`Checkpoint::parse_text`].
+    pub fn claimed(note: &str) -> Result<Self, NoteError> {
+        let end = note.find("\n\n").map_or(note.len(), |at| at + 1);
+        Checkpoint::parse_text(&note[..end])
     }
 
     /// Opens a checkpoint of the log `origin`, signed under that name by `key`.

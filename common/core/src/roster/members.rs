@@ -173,14 +173,6 @@ impl Members {
         held.into_iter().chain(ended).map(|member| member.key).collect()
     }
 
-    /// The registry entries that brought a party's keys for a use, in order.
-    pub(super) fn since(&self, party: &Party, usage: KeyUse) -> Vec<u64> {
-        let of = |member: &&Member| member.party == *party && member.usage == usage;
-        let mut since: Vec<u64> = self.keys.values().filter(of).map(|member| member.since).collect();
-        since.sort_unstable();
-        since
-    }
-
     /// Whether the key held where a document stands that it signed.
     pub(super) fn holds(&self, id: &Digest, at: Position) -> Result<(), Refusal> {
         let Some(member) = self.keys.get(id) else {
