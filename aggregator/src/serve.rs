@@ -42,6 +42,7 @@ pub fn run(centre: Centre, ready: impl FnOnce(SocketAddr)) -> Result<(), Fault> 
         Fault::new(fault.blame, fault.what, hint)
     })?;
     centre.standing.serve()?;
+    centre.log_key()?;
     if let Err(fault) = centre.standing.clear() {
         tracing::warn!(%fault, waits_for = ?centre.unheard().iter().map(Name::as_str).collect::<Vec<_>>(), "restored");
     }
@@ -110,6 +111,12 @@ impl Shared {
         answered.await.ok()
     }
 
+    /// Ends the daemon, a part of which panicked: half of one would only look alive.
+    async fn broke(&self, part: &str) {
+        let what = format!("{part} broke; its panic is above in this log");
+        self.halt(Fault::new(Blame::Aggregator, what, "start the daemon again, and report it")).await;
+    }
+
     /// Ends the daemon, which says why.
     async fn halt(&self, fault: Fault) {
         *self.halted.lock().await = Some(fault);
@@ -138,7 +145,7 @@ async fn witnesses(shared: Arc<Shared>) {
             let restored = shared.centre.blocking_lock().standing.clear().is_err();
             (sender, faults, restored)
         });
-        let Ok((again, faults, restored)) = round.await else { return };
+        let Ok((again, faults, restored)) = round.await else { return asking.broke("the round of witnesses").await };
         (sender, first) = (again, false);
         // A witness that saw more knows what the sites are asked for.
         if let Some(fault) = faults.iter().find(|fault| restored && fault.blame == Blame::Aggregator) {

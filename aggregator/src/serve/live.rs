@@ -54,7 +54,7 @@ pub async fn watch(shared: Arc<Shared>) {
                 tracing::error!(%fault, "halted");
                 return shared.halt(fault).await;
             }
-            Err(_) => return,
+            Err(_) => return shared.broke("the look at the registry").await,
         }
     }
 }

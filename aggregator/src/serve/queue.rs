@@ -49,7 +49,7 @@ pub async fn serve(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
         let group = std::mem::take(&mut group);
         let worker = shared.clone();
         if tokio::task::spawn_blocking(move || answer(&mut worker.centre.blocking_lock(), group)).await.is_err() {
-            return;
+            return shared.broke("the intake").await;
         }
     }
 }
