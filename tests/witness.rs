@@ -6,6 +6,8 @@ mod bundle;
 mod fork;
 #[path = "witness/http.rs"]
 mod http;
+#[path = "witness/replaced.rs"]
+mod replaced;
 #[path = "witness/rotated.rs"]
 mod rotated;
 

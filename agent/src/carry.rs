@@ -229,10 +229,11 @@ fn greeted(site: &mut Site, seen: Vec<String>, now: Time) -> Result<Shipper, Fau
 }
 
 fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<String, Fault> {
-    if text.trust != site.trust {
-        let what = "the parcel's trust.json is not the one that this home joined under".to_owned();
-        return Err(Fault::new(Blame::Aggregator, what, "compare fingerprints with governance; nothing was taken"));
-    }
+    // Its witnesses may be others by now: who must have cosigned says this home's own.
+    text.trust.check_same_but_witnesses(&site.trust).map_err(|e| {
+        let what = format!("the parcel's trust.json is not the one that this home joined under: {e}");
+        Fault::new(Blame::Aggregator, what, "compare fingerprints with governance; nothing was taken")
+    })?;
     let from = site.mirror.registry().size();
     let entries: Vec<_> = text.entries.into_iter().map(|d| (d.envelope.0, d.artifact.0)).collect();
     let size = entries.len() as u64;

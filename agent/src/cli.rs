@@ -19,9 +19,10 @@ use crate::run::{Until, run};
 use crate::site::Site;
 use clap::{Parser, Subcommand};
 use fedaudit_core::fault::{Blame, Fault};
-use fedaudit_link::home::now;
+use fedaudit_core::ids::Digest;
+use fedaudit_link::home::{Lock, now};
 use fedaudit_link::protocol::Token;
-use fedaudit_link::say;
+use fedaudit_link::{say, trust};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,14 @@ enum Command {
     /// Releases on their way, and the way by file.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Put the next version of trust.json in its place: other witnesses count from then on.
+    Trust {
+        /// The file, from governance.
+        file: PathBuf,
+        /// Its governance fingerprint, which governance tells by another way.
+        #[arg(long)]
+        fingerprint: Digest,
+    },
     /// Copy this home into a new folder, without what identifies events or persons.
     Backup {
         /// The folder; it must not exist.
@@ -162,6 +171,17 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             };
             let mut site = run(site, until, ready).await?;
             say!("stopped: {}{}{}", how_far(&listed(&mut site)?), plan::held(&mut site)?, plan::waiting(&mut site)?);
+            Ok(())
+        }
+        Command::Trust { file, fingerprint } => {
+            let home = Home::open(&cli.home)?;
+            home.enrolment()?;
+            let _run = Lock::try_acquire(&home.run_lock()).map_err(|fault| {
+                let hint = "stop the agent, and start it again afterwards";
+                Fault { hint: hint.to_owned(), ..fault }
+            })?;
+            let taken = trust::take(&home.dir.join("trust.json"), &file, &fingerprint, 0o600)?;
+            say!("{}", trust::describe(&taken));
             Ok(())
         }
         Command::Import(import) => import.run(Site::open(Home::open(&cli.home)?)?).await,

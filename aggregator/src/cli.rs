@@ -5,6 +5,7 @@ mod continuity;
 mod keys;
 mod logging;
 mod report;
+mod trust;
 
 use crate::basis::Basis;
 use crate::centre::Centre;
@@ -13,11 +14,10 @@ use crate::home::{Config, Home, WitnessAt, init, operator, operator_hint};
 use crate::{by_file, conflicts, reports, serve};
 use carried::Carried;
 use clap::{Args, Parser, Subcommand};
-use fedaudit_core::codec;
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Name;
 use fedaudit_core::time::HOUR_NS;
-use fedaudit_link::home::{now, write_atomic};
+use fedaudit_link::home::now;
 use fedaudit_link::protocol::governance_fingerprint;
 use fedaudit_link::say;
 use report::ReportCommand;
@@ -86,7 +86,7 @@ enum Command {
     Log(LogCommand),
     /// What relying parties need.
     #[command(subcommand)]
-    Trust(TrustCommand),
+    Trust(trust::TrustCommand),
     /// The aggregator's keys, and files of keys.
     #[command(subcommand)]
     Key(keys::KeyCommand),
@@ -190,19 +190,6 @@ enum LogCommand {
     },
 }
 
-#[derive(Subcommand)]
-enum TrustCommand {
-    /// Print trust.json, and the fingerprints to compare by another way.
-    Export {
-        /// File to write instead.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// After a change of the log key: the same with the present one, to be given to witnesses beside the first. For nobody else.
-        #[arg(long)]
-        for_witness: bool,
-    },
-}
-
 /// Runs a command line; exit code 0, or 4 with the fault on standard error.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -245,9 +232,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
         Command::Log(LogCommand::Settle { without }) => continuity::settle(&mut open()?, &without),
         Command::Log(LogCommand::Verify) => {
             let centre = open()?;
-            let plans = centre.registry().plans().filter_map(|(digest, _)| centre.plan(digest)).map(|plan| &plan.log);
-            let beats = std::iter::once(&centre.beats().log);
-            for log in std::iter::once(centre.registry_log()).chain(plans).chain(beats) {
+            for log in centre.logs() {
                 log.verify()?;
                 say!("{}: {} entries, root {}", log.origin(), log.size(), log.root());
             }
@@ -256,7 +241,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             conflicts::line(&centre.conflicts_kept()?).iter().for_each(|line| eprintln!("{line}"));
             Ok(())
         }
-        Command::Trust(TrustCommand::Export { out, for_witness }) => trust(&open()?, out.as_deref(), for_witness),
+        Command::Trust(command) => trust::run(command, open, &cli.home, &cli.governance),
         Command::Key(command) => keys::run(command, open, &cli.home, &cli.governance),
         Command::Heartbeat(command) => say(continuity::heartbeats(&open()?, command)?),
         Command::Carried(command) => carried::run(command, open, &cli.governance),
@@ -374,17 +359,4 @@ fn site(command: SiteCommand, open: impl FnOnce() -> Result<Centre, Fault>, gove
         SiteCommand::Rotate { name, lost, by_file } => keys::grant(&name, lost, by_file, open, governance),
         SiteCommand::Epoch { wanted, by_file } => continuity::epoch(&wanted, by_file, open, governance),
     }
-}
-
-fn trust(centre: &Centre, out: Option<&Path>, for_witness: bool) -> Result<(), Fault> {
-    let trust = if for_witness { &centre.trust_of_witnesses()? } else { &centre.home.trust };
-    let json = codec::to_json(trust).map_err(|e| operator(e.to_string()))?;
-    match out {
-        Some(path) => write_atomic(path, &json, 0o644)?,
-        None => say!("{}", String::from_utf8_lossy(&json).trim_end()),
-    }
-    eprintln!("federation {}", trust.federation);
-    eprintln!("governance fingerprint {}", governance_fingerprint(trust));
-    eprintln!("registry log {}", trust.registry);
-    Ok(())
 }

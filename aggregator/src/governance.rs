@@ -21,7 +21,7 @@ pub use waiver::Waive;
 
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::home::{operator, operator_hint, read_trust, refused};
+use crate::home::{operator, operator_hint, refused};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::codec::Valid;
 use fedaudit_core::envelope::{Attestation, Head, attest_contract, attest_plan, cosign};
@@ -66,7 +66,7 @@ impl Governance {
     /// # Errors
     /// A folder that is none.
     pub fn load(dir: &Path) -> Result<Governance, Fault> {
-        let trust = read_trust(&dir.join("trust.json")).map_err(|fault| {
+        let trust = fedaudit_link::trust::read(&dir.join("trust.json")).map_err(|fault| {
             Fault::new(fault.blame, fault.what, "name the governance folder with --governance; `init` made it")
         })?;
         Ok(Governance { dir: dir.to_owned(), trust, key: load_key(&dir.join("governance.key"))? })

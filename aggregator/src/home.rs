@@ -25,6 +25,7 @@ use fedaudit_core::roster::{
     registry_origin,
 };
 use fedaudit_link::home::{create_dir_private, create_key, create_new, load_key, now, os_random, write_atomic};
+use fedaudit_link::trust;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -150,7 +151,7 @@ impl Home {
         let bad = |e: String| operator_hint(format!("{}: {e}", dir.join("config.toml").display()), "mend that key");
         let config: Config = toml::from_str(&text).map_err(|e| bad(e.to_string()))?;
         config.check().map_err(bad)?;
-        let trust = read_trust(&dir.join("trust.json"))?;
+        let trust = trust::read(&dir.join("trust.json"))?;
         Ok(Home { dir: dir.to_owned(), config, trust })
     }
 
@@ -351,15 +352,6 @@ pub(crate) fn partial_path(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     dir.with_file_name(name)
-}
-
-/// Reads `trust.json`.
-///
-/// # Errors
-/// A file that cannot be read or breaks its rules.
-pub fn read_trust(path: &Path) -> Result<Valid<Trust>, Fault> {
-    let text = read_text(path)?;
-    codec::from_json(text.as_bytes()).map_err(|e| operator(format!("{}: {e}", path.display())))
 }
 
 /// Reads a text file.

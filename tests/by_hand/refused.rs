@@ -113,7 +113,7 @@ fn parcels_that_are_none_or_go_elsewhere() {
 
 fn other_trust() -> codec::Valid<fedaudit_core::roster::Trust> {
     let other = World::new(&["dept-a", "dept-b"]);
-    fedaudit_aggregator::home::read_trust(&other.home().join("trust.json")).expect("a trust file")
+    fedaudit_link::trust::read(&other.home().join("trust.json")).expect("a trust file")
 }
 
 #[test]

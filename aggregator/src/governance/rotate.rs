@@ -4,7 +4,7 @@ use super::Governance;
 use super::keys::Change;
 use crate::basis::Basis;
 use crate::centre::Centre;
-use crate::home::{operator, operator_hint, read_text, read_trust};
+use crate::home::{operator, operator_hint, read_text};
 use clap::Args;
 use fedaudit_core::codec;
 use fedaudit_core::envelope::Attestation;
@@ -33,7 +33,7 @@ pub struct Signers {
 /// # Errors
 /// A folder that exists or cannot be written, a trust file that is none.
 pub fn new_folder(dir: &Path, trust: &Path) -> Result<PathBuf, Fault> {
-    let trust = read_trust(trust)?;
+    let trust = fedaudit_link::trust::read(trust)?;
     if dir.exists() {
         return Err(operator_hint(format!("{} exists", dir.display()), "name a folder that does not exist"));
     }

@@ -37,6 +37,14 @@ impl fmt::Debug for Digest {
     }
 }
 
+impl std::str::FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Digest::from_hex(text).ok_or_else(|| "a digest is 64 lowercase hexadecimal digits".to_owned())
+    }
+}
+
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
@@ -46,9 +54,7 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         if d.is_human_readable() {
-            let text = String::deserialize(d)?;
-            Digest::from_hex(&text)
-                .ok_or_else(|| serde::de::Error::custom("a digest is 64 lowercase hexadecimal digits"))
+            String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
         } else {
             Ok(Digest(<[u8; 32]>::deserialize(d)?))
         }

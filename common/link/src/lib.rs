@@ -6,6 +6,7 @@
 //! - [`home`]: files written so that a crash leaves the old content or the new, private keys, locks, the clock and the
 //!   operating system's random numbers.
 //! - [`parcel`]: what is carried as a file instead.
+//! - [`trust`]: a later version of `trust.json`.
 //!
 //! What is said inside a frame is not decided here.
 
@@ -18,5 +19,6 @@ pub mod quic;
 pub mod say;
 mod refusal;
 mod tls;
+pub mod trust;
 
 pub use fedaudit_home as home;

@@ -52,6 +52,24 @@ impl Trust {
         text + &format!("group witnesses {threshold} {}\nquorum witnesses\n", names.join(" "))
     }
 
+    /// Whether this is `before` but for its version and witnesses: all else of a federation changes by entries of its registry.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check_same_but_witnesses(&self, before: &Trust) -> Result<(), String> {
+        let parts = [
+            ("federation", self.federation == before.federation),
+            ("governance", self.governance == before.governance),
+            ("registry", self.registry == before.registry),
+        ];
+        match parts.iter().find(|(_, same)| !same) {
+            Some((part, _)) => {
+                Err(format!("`{part}` is another; only the witnesses of a federation change in this file"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The witnesses.
     pub fn cosigners(&self) -> Vec<Cosigner> {
         // The rules let none pass that cannot be read; one left out here could only be missed.
