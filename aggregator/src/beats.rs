@@ -38,10 +38,11 @@ impl Beats {
     pub fn refresh(&mut self, home: &Home, registry: &Registry, journals: &mut SeenJournals) -> Result<(), Fault> {
         refresh(&mut self.log, registry)?;
         while self.read < self.log.size() {
-            let envelope = self.log.entry(self.read)?;
-            let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
-            let beat = verify::heartbeat(&envelope, &artifact, registry).map_err(refused)?;
-            self.admit(&beat, registry, journals)?;
+            for envelope in self.log.entries(self.read)? {
+                let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                let beat = verify::heartbeat(&envelope, &artifact, registry).map_err(refused)?;
+                self.admit(&beat, registry, journals)?;
+            }
         }
         Ok(())
     }

@@ -175,9 +175,10 @@ impl Centre {
         let (home, registry) = (&self.home, &mut self.registry);
         self.registry_log.refresh_with(|log, grown| {
             while registry.size() < log.size() {
-                let envelope = log.entry(registry.size())?;
-                let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
-                registry.apply(&envelope, &artifact).map_err(refused)?;
+                for envelope in log.entries(registry.size())? {
+                    let artifact = home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                    registry.apply(&envelope, &artifact).map_err(refused)?;
+                }
             }
             if grown {
                 keys::check_note(log, registry)?;
@@ -201,16 +202,17 @@ impl Centre {
         let Some(plan) = self.plans.get_mut(digest) else { return Ok(()) };
         keys::refresh(&mut plan.log, &self.registry)?;
         while plan.read < plan.log.size() {
-            let envelope = plan.log.entry(plan.read)?;
-            let checked = match verify::claimed_kind(&envelope).map_err(refused)? {
-                Kind::Other => Checked::report(&envelope, &self.registry),
-                _ => {
-                    let artifact = self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
-                    Checked::of_site(&envelope, &artifact, &self.registry)
-                }
-            };
-            let checked = checked.map_err(refused)?;
-            plan.admit(Digest::of(&envelope), checked, &self.registry, &mut self.journals).map_err(refused)?;
+            for envelope in plan.log.entries(plan.read)? {
+                let checked = match verify::claimed_kind(&envelope).map_err(refused)? {
+                    Kind::Other => Checked::report(&envelope, &self.registry),
+                    _ => {
+                        let artifact = self.home.artifact(&verify::claimed_subject(&envelope).map_err(refused)?)?;
+                        Checked::of_site(&envelope, &artifact, &self.registry)
+                    }
+                };
+                let checked = checked.map_err(refused)?;
+                plan.admit(Digest::of(&envelope), checked, &self.registry, &mut self.journals).map_err(refused)?;
+            }
         }
         Ok(())
     }

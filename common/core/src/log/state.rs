@@ -130,8 +130,30 @@ impl Log {
     pub fn entry<E: From<LogError>>(
         &self,
         index: u64,
-        mut read: impl FnMut(&str) -> Result<Vec<u8>, E>,
+        read: impl FnMut(&str) -> Result<Vec<u8>, E>,
     ) -> Result<Vec<u8>, E> {
+        self.rest_of_bundle(index, read, |rest| rest.first().map_or(Vec::new(), |entry| entry.to_vec()))
+    }
+
+    /// The entries from `index` to the end of its bundle: a log is read with one look at each file.
+    ///
+    /// # Errors
+    /// As [`Log::entry`].
+    pub fn entries<E: From<LogError>>(
+        &self,
+        index: u64,
+        read: impl FnMut(&str) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<Vec<u8>>, E> {
+        self.rest_of_bundle(index, read, |rest| rest.iter().map(|entry| entry.to_vec()).collect())
+    }
+
+    /// What `take` makes of the entries from `index` to the end of its bundle, at least one.
+    fn rest_of_bundle<E: From<LogError>, T>(
+        &self,
+        index: u64,
+        mut read: impl FnMut(&str) -> Result<Vec<u8>, E>,
+        take: impl FnOnce(&[&[u8]]) -> T,
+    ) -> Result<T, E> {
         let outside = || LogError::from(ProofError::Index { index, size: self.size() });
         let (number, within) = (index / TILE_WIDTH as u64, (index % TILE_WIDTH as u64) as usize);
         let tile = Tile::at(0, number, self.size()).filter(|tile| within < tile.width).ok_or_else(outside)?;
@@ -143,7 +165,8 @@ impl Log {
             &self.bundle
         };
         let entries = bundle_entries(tile, bytes)?;
-        Ok(entries.get(within).ok_or_else(outside)?.to_vec())
+        let rest = entries.get(within..).filter(|rest| !rest.is_empty()).ok_or_else(outside)?;
+        Ok(take(rest))
     }
 
     /// Appends one entry; a tile or bundle that it fills is written and leaves the state.

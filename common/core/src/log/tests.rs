@@ -97,6 +97,9 @@ fn proofs_come_out_of_tiles() {
         let found = reader.root_at(size).expect("a root");
         assert_eq!(found, root(size));
         let entry = log.entry(index, |path| files.read(path)).expect("an entry");
+        let rest = log.entries(index, |path| files.read(path)).expect("entries");
+        let end = log.size().min((index / TILE_WIDTH as u64 + 1) * TILE_WIDTH as u64);
+        assert_eq!(rest, entries(index..end));
         assert_eq!(entry, format!("entry {index}").into_bytes());
         verify_inclusion(&leaf_hash(&entry), index, size, &proof, &found).expect("included");
         let old = index + 1;
@@ -112,6 +115,7 @@ fn proofs_come_out_of_tiles() {
     assert!(outside(reader.root_at(66_001)));
     assert!(outside(reader.inclusion_proof(66_000, 66_000).map(|_| Digest([0; 32]))));
     assert!(outside(reader.consistency_proof(2, 1).map(|_| Digest([0; 32]))));
+    assert!(outside(log.entries(66_000, |path| files.read(path)).map(|_| Digest([0; 32]))));
     assert!(outside(log.entry(66_000, |path| files.read(path)).map(|_| Digest([0; 32]))));
     assert!(reads < 60, "{reads} files read");
 }
