@@ -3,10 +3,11 @@
 use super::{Hostile, evidence};
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::home::Home;
+use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
-use fedaudit_core::note::LogProof;
-use fedaudit_link::home::now;
-use fedaudit_link::protocol::{Request, Response};
+use fedaudit_core::note::{Checkpoint, LogProof};
+use fedaudit_link::home::{load_key, now};
+use fedaudit_link::protocol::{Hello, PROTOCOL, Request, Response};
 use fedaudit_tests::client::key;
 use fedaudit_tests::forge::Signed;
 use serde_json::json;
@@ -50,5 +51,36 @@ fn what_comes_in_one_group_is_answered_in_its_order() {
     // The daemon goes on from there.
     let third = hostile.forger.release(2, Some(&second), |_| {});
     hostile.received(&third);
+    hostile.end();
+}
+
+#[test]
+fn a_home_that_went_back_in_time_logs_nothing_more() {
+    let hostile = Hostile::new();
+    let release = hostile.forger.release(0, None, |_| {});
+    let peer = PublicKey::of(&key(&hostile.world, "dept-b", "transport"));
+    let mut centre = Centre::open(Home::open(&hostile.world.home()).expect("a home")).expect("a centre");
+    let log_key = load_key(&hostile.world.home().join("keys/log.key")).expect("a key");
+    let origin = centre.registry_log().origin().to_owned();
+    let seen = Checkpoint { origin, size: centre.registry_log().size() + 1, root: Digest::of(b"more than here") };
+    let hello = Hello {
+        protocol: PROTOCOL,
+        site: fedaudit_tests::world::name("dept-b"),
+        software: "a test".to_owned(),
+        seen: vec![seen.sign(&log_key).expect("signs")],
+    };
+    let submit = || (peer, Request::Submit(Box::new(release.submission())));
+    let before = hostile.world.logs();
+    let lock = centre.lock().expect("the lock");
+    let group = vec![(peer, Request::Hello(hello)), submit()];
+    let halted = centre.take_all(group, Some(&lock), now()).expect_err("a site holds more").0;
+    assert!(halted.what.contains("went back in time"), "{halted}");
+    // What waited behind that is not taken either, in this group or in the next.
+    let again = centre.take_all(vec![submit()], Some(&lock), now()).expect_err("it must not go on").0;
+    drop(lock);
+    assert_eq!(again.what, halted.what);
+    assert!(centre.lock().is_err_and(|fault| fault.what == halted.what));
+    drop(centre);
+    assert_eq!(hostile.world.logs(), before);
     hostile.end();
 }
