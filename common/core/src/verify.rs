@@ -298,11 +298,9 @@ pub fn claimed_subject(envelope: &[u8]) -> Result<Digest, Refusal> {
 
 /// Who signed, by any key that party ever had to attest with; whether it held where the document stands is another question.
 fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<(Statement, &'a Member), Refusal> {
-    let claimed = Claimed::parse(envelope)?;
-    let attest = |id: &Digest| registry.member(id).filter(|member| member.usage == KeyUse::Attest);
-    let Some(signer) = claimed.signers().find_map(|id| attest(&id)) else {
-        let found: Vec<_> = claimed.signers().map(|id| id.short()).collect();
-        return Err(Refusal::new("signer", "an attest key in the roster", format!("[{}]", found.join(", "))));
+    let (claimed, keyid) = Claimed::parse_exact(envelope)?;
+    let Some(signer) = registry.member(&keyid).filter(|member| member.usage == KeyUse::Attest) else {
+        return Err(Refusal::new("signer", "an attest key in the roster", keyid.short()));
     };
     let statement = claimed.verify(&[signer.key], 1)?;
     check_federation(&statement, &registry.trust().federation)?;

@@ -166,6 +166,8 @@ def conflicts():
     amends = release(sequence=1, previous=first, amends={"envelope": first, "reason": "a late file"})
     yield case("amendment", "the second answer amends the first", conflict(amends), 2, undecidable)
     yield case("same", "one release, twice", conflict(FIRST), 2, undecidable)
+    spaced = {**FIRST, "envelope": FIRST["envelope"].replace(":", ": ")}
+    yield case("spaced", "one release, and the same with white space in its envelope", conflict(spaced), 3, "release: envelope")
     yield case("single", "one release that is right", conflict(FIRST, None), 2, "contradiction: one document")
 
     def abstention(window=None, reason=None, **claim):

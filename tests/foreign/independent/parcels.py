@@ -54,14 +54,14 @@ class Verdict(Exception):
         self.check, self.code = check, code
 
 
-UNDECIDABLE = ("signer", "witnesses", "missing")
+CODES = {"signer": 2, "version": 2, "witnesses": 2, "missing": 2, "bundle": 3, "envelope": 3}
 
 
 def under(check, call, *arguments):
     try:
         return call(*arguments)
     except Refused as refused:
-        raise Verdict(check, refused, 2 if refused.code in UNDECIDABLE else 1) from refused
+        raise Verdict(check, refused, CODES.get(refused.code, 1)) from refused
 
 
 def conflict(data, trust):

@@ -43,6 +43,7 @@ class Registry:
         statement = envelope.statement()
         self.signer = "governance"
         if statement.kind == "transport":
+            envelope.exact()
             attest = {ed25519.key_id(of.keys["attest"]): name for name, of in self.parties.items() if "attest" in of.keys}
             self.signer = next((attest[id_] for id_ in envelope.signatures if id_ in attest), None)
             want(self.signer, "signer", "no attest key of the roster")

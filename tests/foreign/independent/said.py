@@ -14,6 +14,7 @@ class Said:
 
     def __init__(self, data, registry):
         self.envelope = Envelope(data)
+        self.envelope.exact()
         known = [name for name in registry.parties if self.named(registry, name)]
         want(known, "signer", "no attest key of the roster")
         (self.party,) = known
