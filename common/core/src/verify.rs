@@ -332,7 +332,7 @@ fn journal(
         let bad = |e: NoteError| {
             Refusal::new("journal", format!("a checkpoint of {origin} signed by the site's note key"), e)
         };
-        let (checkpoint, signers) = Checkpoint::open_by(note.as_bytes(), origin, &keys).map_err(bad)?;
+        let (checkpoint, signer) = Checkpoint::open_sole(note.as_bytes(), origin, &keys).map_err(bad)?;
         if !checkpoint.size.is_multiple_of(limits::BLOCK_RECORDS) {
             return Err(Refusal::new(
                 "journal",
@@ -340,9 +340,7 @@ fn journal(
                 checkpoint.size,
             ));
         }
-        // The keys are in the order in which they hold.
-        let signer = keys.iter().find(|key| signers.contains(key)).map_or(Digest([0; 32]), PublicKey::id);
-        Ok((checkpoint, signer))
+        Ok((checkpoint, signer.id()))
     });
     opened.collect()
 }

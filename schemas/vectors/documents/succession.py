@@ -1,7 +1,7 @@
 """Vectors of what follows in the registry: later roster entries, keys that end, transport keys, governance, epochs."""
 
 from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat, root
-from encode import Key, document, seal, statement
+from encode import Key, document, seal, statement, with_line
 from releases import ATTEST, CLAIM, attested
 from world import (
     AGGREGATOR,
@@ -296,7 +296,23 @@ def behind():
                  {"envelope": early, "artifact": text, "registry": rotated_all}, "seen: ")
     mixed = attested(claim={**CLAIM, "journal": journal(key=NEW["note"])})
     yield vector("release-key-within", "by a key that holds up to number 4", "release", {**mixed, "registry": rotated}, None)
+    yield from lines(rotated_all)
     yield from heartbeats(registry, seen)
+
+
+def lines(rotated):
+    """A checkpoint of the journal has one signature line, whatever key becomes known later."""
+
+    def more(signature=None):
+        return [with_line(note, note.split("\n")[0], NEW["note"], signature) for note in journal()]
+
+    several = "journal: expected a checkpoint of fed/site-a/1/predictions/loan/1 signed by the site's note key, found malformed: expected one"
+    for name, about, signature in [("keys", "signed by two note keys", None), ("lines", "a line of a key that comes later", bytes(64))]:
+        entry = attested(claim={**CLAIM, "journal": more(signature)})
+        yield vector(f"release-journal-two-{name}", about, "release", entry, several)
+        yield vector(f"release-journal-two-{name}-later", "and that key is there", "release", {**entry, "registry": [rotated[0]]}, several)
+    notes = [with_line(note, note.split("\n")[0], NEW["note"], bytes(64)) for note in HEARTBEAT["journal"]]
+    yield vector("heartbeat-journal-two-lines", about, "heartbeat", beat({**HEARTBEAT, "journal": notes}), "journal: ")
 
 
 def heartbeats(registry, seen):

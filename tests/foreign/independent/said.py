@@ -57,6 +57,7 @@ class Said:
 
 
 def any_of(note, verifiers):
+    want(len(notes.split(note)[1]) == 1, "journal", "not one signature line")
     text, _ = notes.opened(note, verifiers)
     origin, size, root = notes.checkpoint(text)
     want(origin == verifiers[0].name, "origin", origin)
