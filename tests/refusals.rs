@@ -3,6 +3,8 @@
 
 #[path = "refusals/evidence.rs"]
 mod evidence;
+#[path = "refusals/forms.rs"]
+mod forms;
 #[path = "refusals/join.rs"]
 mod join;
 #[path = "refusals/kept.rs"]

@@ -95,7 +95,7 @@ pub struct Head {
     pub federation: Name,
     /// Now.
     pub issued_at: Time,
-    /// The last log checkpoint verified.
+    /// The last checkpoint of the registry verified; governance and transport keys may name none.
     pub seen: Option<Seen>,
     /// Artifact digest of the version replaced.
     pub replaces: Option<Digest>,

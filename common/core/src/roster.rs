@@ -205,6 +205,12 @@ impl Registry {
         self.roots.get(usize::try_from(size).ok()?).copied()
     }
 
+    /// What a signer names that has seen all of it; none of an empty one.
+    pub fn seen(&self) -> Option<Seen> {
+        let origin = registry_origin(&self.trust.federation);
+        self.roots.last().filter(|_| self.size() > 0).map(|root| Seen { origin, size: self.size(), root: *root })
+    }
+
     /// Whether an origin is that of this registry.
     pub fn is_origin(&self, origin: &str) -> bool {
         registry_origin(&self.trust.federation) == origin

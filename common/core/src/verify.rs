@@ -75,7 +75,7 @@ impl VerifiedRelease {
 /// # Errors
 /// Which check it did not pass.
 pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedRelease, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, seen } = statement(envelope, registry)?;
     let Claim::Release(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a release", statement.predicate.claim.predicate_type()));
     };
@@ -88,8 +88,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
         return Err(Refusal::new("window", format!("a window of plan {}", plan.plan), claim.window));
     }
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
-    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
-    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
+    same("epoch", &registry.epoch_at(&claim.site, seen), &claim.epoch)?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
     private::check_once(plan, claim.amends.is_some())?;
@@ -144,7 +143,7 @@ impl VerifiedAbstention {
 /// # Errors
 /// Which check it did not pass.
 pub fn abstention(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedAbstention, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Abstention(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "an abstention", statement.predicate.claim.predicate_type()));
     };
@@ -183,7 +182,7 @@ pub struct VerifiedHeartbeat {
 /// # Errors
 /// Which check it did not pass.
 pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedHeartbeat, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, seen } = statement(envelope, registry)?;
     let Claim::Heartbeat(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a heartbeat", statement.predicate.claim.predicate_type()));
     };
@@ -192,8 +191,7 @@ pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resul
     let text: Heartbeat =
         codec::from_json(artifact).map_err(|e| Refusal::new("heartbeat", "a heartbeat document", e))?;
     same("heartbeat", &(&claim.site, claim.epoch), &(&text.site, text.epoch))?;
-    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
-    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
+    same("epoch", &registry.epoch_at(&claim.site, seen), &claim.epoch)?;
     let base = journal_origin(&registry.trust().federation, &claim.site, claim.epoch, "");
     let log = |note: &String| note.lines().next().and_then(|origin| origin.strip_prefix(&base)).map(str::to_owned);
     let logs: Option<Vec<String>> = text.journal.iter().map(log).collect();
@@ -217,7 +215,7 @@ pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resul
 /// # Errors
 /// Which check it did not pass.
 pub fn report(envelope: &[u8], files: &[&[u8]], registry: &Registry) -> Result<ReportClaim, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Report(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a report", statement.predicate.claim.predicate_type()));
     };
@@ -244,7 +242,7 @@ pub enum Entry {
 /// # Errors
 /// Which check it did not pass.
 pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     match statement.predicate.claim {
         Claim::Release(_) => Ok(Entry::Release),
         Claim::Abstention(_) => Ok(Entry::Abstention),
@@ -296,22 +294,34 @@ pub fn claimed_subject(envelope: &[u8]) -> Result<Digest, Refusal> {
     Claimed::parse(envelope)?.claimed_statement()?.only_subject()
 }
 
-/// Who signed, by any key that party ever had to attest with; whether it held where the document stands is another question.
-fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<(Statement, &'a Member), Refusal> {
+/// What a site or the aggregator signed.
+struct Signed<'a> {
+    statement: Statement,
+    /// By any key that party ever had to attest with; whether it held where the document stands is another question.
+    signer: &'a Member,
+    /// How many entries of the registry the signer had seen: what they say holds for the document, whatever comes later.
+    seen: u64,
+}
+
+fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<Signed<'a>, Refusal> {
     let (claimed, keyid) = Claimed::parse_exact(envelope)?;
     let Some(signer) = registry.member(&keyid).filter(|member| member.usage == KeyUse::Attest) else {
         return Err(Refusal::new("signer", "an attest key in the roster", keyid.short()));
     };
     let statement = claimed.verify(&[signer.key], 1)?;
     check_federation(&statement, &registry.trust().federation)?;
-    let seen = statement.predicate.seen.as_ref();
-    registry.check_seen(seen)?;
+    let seen = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
+    let Some(seen) = seen else {
+        return Err(Refusal::new("seen", "a checkpoint of the registry, which the signer had seen", "none of it"));
+    };
+    registry.check_seen(Some(seen))?;
+    let seen = seen.size;
     // Whoever had not seen its own key in the roster signed before it stood there: it was put in later.
-    if let Some(seen) = seen.filter(|seen| registry.is_origin(&seen.origin) && seen.size <= signer.since) {
+    if seen <= signer.since {
         let expected = format!("a signer that had seen entry {} of the registry, which names its key", signer.since);
-        return Err(Refusal::new("seen", expected, format!("one that had seen {} entries", seen.size)));
+        return Err(Refusal::new("seen", expected, format!("one that had seen {seen} entries")));
     }
-    Ok((statement, signer))
+    Ok(Signed { statement, signer, seen })
 }
 
 /// The signed checkpoints of some of a site's journal logs, and who signed each.
