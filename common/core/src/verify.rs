@@ -68,6 +68,10 @@ impl VerifiedRelease {
     pub fn journal(&self) -> &[Checkpoint] {
         &self.journal
     }
+    /// Ids of the keys that signed it and its notes.
+    pub fn signers(&self) -> impl Iterator<Item = &Digest> {
+        std::iter::once(&self.signer).chain(&self.notes)
+    }
 }
 
 /// Checks everything about a release that the registry and the release itself can tell.

@@ -110,7 +110,12 @@ def checked(document, registry, site):
         want(one.party == site, one.kind, "another site is accused")
         return one
 
-    return under(kind, check)
+    one = under(kind, check)
+    for id_ in one.keys:
+        end = registry.ends.get(id_)
+        if end and end["why"] != "rotated" and one.claim["sequence"] > end["last"].get(one.claim.get("plan"), -1):
+            raise Verdict("key", f"{end['why']} before", 2)
+    return one
 
 
 def contradicts_itself(one):
