@@ -8,6 +8,8 @@ mod fork;
 mod http;
 #[path = "witness/rotated.rs"]
 mod rotated;
+#[path = "witness/trusted.rs"]
+mod trusted;
 
 use fedaudit_tests::world::World;
 use fedaudit_tests::{Said, program, run};
