@@ -9,7 +9,7 @@ use fedaudit_aggregator::intake::Book;
 use fedaudit_core::codec;
 use fedaudit_core::dispute::{Dispute, DisputeText, FORMAT, What, attest_dispute};
 use fedaudit_core::envelope::{Attestation, Head, ReportClaim};
-use fedaudit_core::ids::{Digest, Name};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::render;
 use fedaudit_core::report::{self, Input, METHOD, Report, Use};
@@ -181,7 +181,7 @@ fn a_release_that_is_named_as_another_or_not_used_is_disputed() {
 
 /// A dispute by dept-a about a document of it, for its own agent to sign or not.
 struct Disputed {
-    federation: Name,
+    head: Head,
     key: SigningKey,
     text: DisputeText,
     sequence: u64,
@@ -193,8 +193,8 @@ impl Disputed {
         let mut text = self.text.clone();
         edit(&mut text);
         let dispute = Dispute::new(text).expect("a dispute");
-        let head = Head { federation: self.federation.clone(), issued_at: Time(0), seen: None, replaces: None };
-        let signed = attest_dispute(&dispute, head, self.sequence, Some(self.previous), &self.key).expect("signs");
+        let signed =
+            attest_dispute(&dispute, self.head.clone(), self.sequence, Some(self.previous), &self.key).expect("signs");
         let [artifact] = &signed.artifacts[..] else { panic!("one artifact") };
         let (envelope, artifact) = (signed.envelope, artifact.clone());
         Request::Submit(Box::new(Submission { envelope, artifact, journal: Vec::new(), plan_seen: 0 }))
@@ -218,13 +218,8 @@ fn a_dispute_without_ground_is_logged_and_said_to_be_one() {
         receipt: one.answer.clone().expect("a receipt"),
     };
     let key = load_key(&world.site("dept-a").join("keys/attest.key")).expect("a key");
-    let mut disputed = Disputed {
-        federation: evidence.trust().federation.clone(),
-        key,
-        text: of(&own[0]),
-        sequence: 6,
-        previous: Digest::of(&own[5].envelope),
-    };
+    let mut disputed =
+        Disputed { head: evidence.head(), key, text: of(&own[0]), sequence: 6, previous: Digest::of(&own[5].envelope) };
     let client = Client::of_site(&world, "dept-a");
     assert!(client.ask(&hello("dept-a")).is_ok());
     let refused = |request: &Request| match client.ask(request) {

@@ -89,7 +89,7 @@ fn signed(forger: &Forger, site: &str, draft: &Draft) -> Signed {
     journal.sort();
     let text = HeartbeatText { format: FORMAT, site: name(site), epoch: draft.epoch, journal };
     let at = Time::parse(draft.at).expect("a time");
-    let head = Head { federation: name(draft.federation), issued_at: at, seen: None, replaces: None };
+    let head = Head { federation: name(draft.federation), issued_at: at, seen: Some(forger.seen()), replaces: None };
     let heartbeat = Heartbeat::new(text).expect("a heartbeat");
     let mut made = attest_heartbeat(&heartbeat, head, draft.sequence, draft.previous, &forger.attest).expect("signs");
     Signed { envelope: made.envelope, artifact: made.artifacts.remove(0) }

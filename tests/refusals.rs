@@ -3,6 +3,8 @@
 
 #[path = "refusals/evidence.rs"]
 mod evidence;
+#[path = "refusals/forms.rs"]
+mod forms;
 #[path = "refusals/group.rs"]
 mod group;
 #[path = "refusals/join.rs"]

@@ -10,6 +10,8 @@ mod http;
 mod replaced;
 #[path = "witness/rotated.rs"]
 mod rotated;
+#[path = "witness/trusted.rs"]
+mod trusted;
 
 use fedaudit_tests::world::World;
 use fedaudit_tests::{Said, program, run};
@@ -63,14 +65,9 @@ impl Witness {
 
     /// Starts it for the federation of this trust file, and waits until it is ready.
     fn start(&mut self, trust: &Path) {
-        self.start_with(&[trust]);
-    }
-
-    /// The same for several trust files.
-    fn start_with(&mut self, trust: &[&Path]) {
         let mut command = Command::new(program("fedaudit-verify"));
         command.args(["witness", "--home"]).arg(self.home()).args(["--listen", &self.address.to_string()]);
-        command.args(trust.iter().flat_map(|trust| [Path::new("--trust"), trust]));
+        command.arg("--trust").arg(trust);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);

@@ -149,3 +149,21 @@ fn the_verifiers_binary_names_each_vector_that_says_the_contrary() {
     read.sort_by_key(|name| named.iter().position(|other| other == name));
     assert_eq!(named, read, "each kind once");
 }
+
+#[test]
+fn the_verifiers_binary_takes_no_vector_for_granted() {
+    let folder = fresh("granted");
+    contrary(&folder);
+    let vector = folder.join("documents/release-good.json");
+    let read = || -> Value { serde_json::from_slice(&std::fs::read(&vector).expect("a file")).expect("JSON") };
+    let mut silent = read();
+    silent.as_object_mut().expect("a vector").remove("expect");
+    std::fs::write(&vector, silent.to_string()).expect("a file can be written");
+    let ran = || run("fedaudit-verify", &["vectors".as_ref(), folder.as_os_str()]);
+    let out = ran().out;
+    assert!(out.contains("  documents/release-good: expected null, accepted"), "{out}");
+    for file in std::fs::read_dir(folder.join("merkle")).expect("a folder") {
+        std::fs::remove_file(file.expect("a file").path()).expect("a file can be removed");
+    }
+    ran().fault("input", &["merkle: it holds no vectors"]);
+}

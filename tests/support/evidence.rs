@@ -204,12 +204,22 @@ impl Evidence {
         serde_json::from_value(statement["predicate"]["claim"]["report"].clone()).expect("a claim")
     }
 
+    /// Of whoever had seen what the aggregator had when it reported.
+    ///
+    /// # Panics
+    /// There is no report.
+    pub fn head(&self) -> Head {
+        let statement = forge::payload(&self.bundle().report_envelope);
+        let seen = serde_json::from_value(statement["predicate"]["seen"].clone()).expect("a checkpoint");
+        Head { federation: self.trust().federation.clone(), issued_at: Time(0), seen, replaces: None }
+    }
+
     /// Signs a report in the bundle by `key`, in the place of the one that is there; the log stays as it is.
     ///
     /// # Panics
     /// A report without an encoding.
     pub fn sign_report(&self, bundle: &mut Bundle, claim: ReportClaim, key: &SigningKey) {
-        let head = Head { federation: self.trust().federation.clone(), issued_at: Time(0), seen: None, replaces: None };
+        let head = self.head();
         let (json, html) = (bundle.report_json.clone(), bundle.report_html.clone());
         bundle.report_envelope = report::attest(json, html, claim, head, key).expect("signs").envelope;
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use fedaudit_agent::outbox::{Outbox, Outgoing};
-use fedaudit_core::envelope::{PAYLOAD_TYPE, pre_authentication_encoding};
+use fedaudit_core::envelope::{PAYLOAD_TYPE, Seen, pre_authentication_encoding};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::{PublicKey, sign};
 use fedaudit_core::merkle::{Frontier, leaf_hash};
@@ -106,6 +106,14 @@ impl Forger {
         assert!(templates.len() > 1, "templates of several windows");
         let site = name(site).to_string();
         Forger { attest: key(world, &site, "attest"), note: key(world, &site, "note"), site, templates }
+    }
+
+    /// What the site whose releases it copies had seen of the registry.
+    ///
+    /// # Panics
+    /// Nothing.
+    pub fn seen(&self) -> Seen {
+        serde_json::from_value(self.templates[0].0["predicate"]["seen"].clone()).expect("a checkpoint")
     }
 
     /// The origins of the site's journal logs.

@@ -1,10 +1,11 @@
 //! A copied home grows two histories: the witness refuses the second, and both signed checkpoints prove the fork.
 
-use crate::{Witness, trust};
+use crate::{SITES, Witness, trust};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fedaudit_aggregator::store::LogDir;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::PublicKey;
+use fedaudit_core::note::Checkpoint;
 use fedaudit_link::home::load_key;
 use fedaudit_tests::http::Http;
 use fedaudit_tests::world::{World, copy, restore};
@@ -95,4 +96,41 @@ fn judged(before: &Path, first: &Path, second: &Path, trust: &Path, file: &Path)
     code(fork(first, file, trust, &[]), 1, "does not verify");
     std::fs::write(file, "no note").expect("writes");
     code(fork(first, file, trust, &[]), 3, "malformed");
+}
+
+#[test]
+fn after_a_change_of_the_log_key_the_registry_says_who_signs() {
+    let world = crate::world(&[], "0");
+    let (checkpoint, parcel) = (world.home().join("logs/registry/checkpoint"), world.scratch("registry"));
+    let (before, trust) = (world.scratch("before"), trust(&world));
+    std::fs::copy(&checkpoint, &before).expect("copies");
+    let given_up = load_key(&world.home().join("keys/log.key")).expect("a key");
+    world.aggregator(&["key", "rotate", "log"]).good();
+    world.aggregator(&["site", "rotate", "aggregator"]).good();
+    world.enrol(SITES[1]);
+    let parcel = parcel.display().to_string();
+    world.aggregator(&["registry", "export", &parcel]).good();
+    let fork = |a: &Path, b: &Path, more: &[&str], code: i32, what: &str| {
+        let said = fork(a, b, &trust, more);
+        assert!(said.code == Some(code) && said.out.contains(what), "{code}, {what}: {said:#?}");
+    };
+    let known = ["--registry", &parcel];
+    fork(&before, &checkpoint, &[], 2, "all by other keys");
+    fork(&before, &checkpoint, &known, 2, "is missing");
+    // Whoever stole the key before makes two histories beyond its end.
+    let note = std::fs::read_to_string(&checkpoint).expect("reads");
+    let (origin, size) = (note.lines().next().expect("an origin"), note.lines().nth(1).expect("a size"));
+    let [one, two] = [1, 2].map(|root| {
+        let root = Digest([root; 32]);
+        let forged = Checkpoint { origin: origin.to_owned(), size: size.parse().expect("a size"), root };
+        let path = world.scratch(&format!("forged-{}", root.short()));
+        std::fs::write(&path, forged.sign(&given_up).expect("signs")).expect("writes");
+        path
+    });
+    fork(&one, &two, &[], 0, "two roots");
+    fork(&one, &two, &known, 1, "a key that had ended");
+    fork(&one, &checkpoint, &known, 1, "a key that had ended");
+    // What is no registry says nothing.
+    let none = one.display().to_string();
+    fork(&one, &two, &["--registry", &none], 3, "parcel");
 }

@@ -32,7 +32,7 @@ fn witnesses_follow_a_change_of_the_log_key() {
     witness.kill();
     let present = world.scratch("present.json");
     world.aggregator(&["trust", "export", "--for-witness", "--out", &present.to_string_lossy()]).good();
-    witness.start_with(&[&trust(&world), &present]);
+    witness.start(&present);
     let end = Instant::now() + PATIENCE;
     while entries(SITES[0]) == before {
         assert!(Instant::now() < end, "later checkpoints are cosigned");

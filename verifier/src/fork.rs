@@ -2,9 +2,11 @@
 
 use super::{Answer, explain, line, read, read_trust};
 use clap::Args;
-use fedaudit_core::bundle::{Verdict, check_fork};
+use fedaudit_core::bundle::Verdict;
 use fedaudit_core::codec;
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::limits::PARCEL_BYTES;
+use fedaudit_core::parcel::check_fork;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a checkpoint, or of a log proof with one.
@@ -22,6 +24,9 @@ pub struct ForkArgs {
     /// The federation's trust.json, had from somewhere you trust.
     #[arg(long)]
     trust: PathBuf,
+    /// The registry, where the log key changed since the trust file was made: what `fedaudit-aggregator registry export` writes.
+    #[arg(long, value_name = "PARCEL")]
+    registry: Option<PathBuf>,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -31,11 +36,12 @@ pub struct ForkArgs {
 pub fn run(args: &ForkArgs) -> Result<(String, u8), Fault> {
     let trust = read_trust(&args.trust)?;
     let shown = |path: &Path| path.display().to_string();
-    let load = |path: &Path| Ok::<_, Fault>((shown(path), read(path, FILE_BYTES)?));
-    let (a, b) = (load(&args.a)?, load(&args.b)?);
-    let proof = args.proof.as_deref().map(load).transpose()?;
-    let between = proof.as_ref().map(|(name, bytes)| (&name[..], &bytes[..]));
-    let verdict = check_fork((&a.0, &a.1), (&b.0, &b.1), between, &trust);
+    let load = |path: &Path, limit: u64| Ok::<_, Fault>((shown(path), read(path, limit)?));
+    let (a, b) = (load(&args.a, FILE_BYTES)?, load(&args.b, FILE_BYTES)?);
+    let proof = args.proof.as_deref().map(|path| load(path, FILE_BYTES)).transpose()?;
+    let registry = args.registry.as_deref().map(|path| load(path, PARCEL_BYTES)).transpose()?;
+    let [proof, registry] = [&proof, &registry].map(|of| of.as_ref().map(|(name, bytes)| (&name[..], &bytes[..])));
+    let verdict = check_fork((&a.0, &a.1), (&b.0, &b.1), proof, &trust, registry);
     let out = if args.json {
         let answer = Answer {
             bundle: format!("{} {}", a.0, b.0),
@@ -68,7 +74,7 @@ fn text(verdict: &Verdict) -> String {
     out += match verdict.exit_code() {
         0 => "  keep both files as they are: whoever has the trust file can check them again\n",
         1 => "hint: one of the files does not say what it was given for; ask for them again\n",
-        2 => "hint: ask witnesses and sites for the checkpoints that they hold, or for the right trust.json\n",
+        2 => "hint: ask witnesses and sites for the checkpoints that they hold, the right trust.json, or --registry\n",
         _ => "hint: a file is damaged, or no signed checkpoint; ask for it again\n",
     };
     out

@@ -47,7 +47,7 @@ pub fn run(args: &VectorsArgs) -> Result<(String, u8), Fault> {
             let (deviation, of) = match run::run(set, &vector, &registry) {
                 None => (None, &mut counts.not_read),
                 Some(Err(broken)) => (Some(broken), &mut counts.deviating),
-                Some(Ok(found)) => match (run::deviation(&vector, &found), &found) {
+                Some(Ok(found)) => match (run::deviation(set, &vector, &found), &found) {
                     (Some(deviation), _) => (Some(deviation), &mut counts.deviating),
                     (None, Ok(_)) => (None, &mut counts.accepted),
                     (None, Err(_)) => (None, &mut counts.refused),
@@ -64,15 +64,18 @@ fn shown(counts: &BTreeMap<(&str, String), Counts>, deviations: &[String]) -> St
     let mut out = String::new();
     for ((set, kind), counts) in counts {
         let place = format!("{set} {kind}");
-        out += &match counts {
-            Counts { not_read: 0, accepted, refused, deviating: 0 } => {
-                format!("{place:<28} {accepted} accepted, {refused} refused, as expected\n")
-            }
-            Counts { not_read: 0, accepted, refused, deviating } => {
-                format!("{place:<28} {accepted} accepted, {refused} refused, as expected; {deviating} deviate\n")
-            }
-            Counts { not_read, .. } => format!("{place:<28} {not_read} not read by this program\n"),
-        };
+        let Counts { accepted, refused, deviating, not_read } = counts;
+        let mut said = Vec::new();
+        if accepted + refused + deviating > 0 {
+            said.push(format!("{accepted} accepted, {refused} refused, as expected"));
+        }
+        if *deviating > 0 {
+            said.push(format!("{deviating} deviate"));
+        }
+        if *not_read > 0 {
+            said.push(format!("{not_read} not read by this program"));
+        }
+        out += &format!("{place:<28} {}\n", said.join("; "));
     }
     deviations.iter().take(SHOWN).for_each(|line| out += line);
     if deviations.len() > SHOWN {
@@ -97,7 +100,7 @@ fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The vectors of a set, in order.
+/// The vectors of a set, in order; a set without any is none of this version.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let failed = |e: std::io::Error| fault(folder, &e.to_string());
     let entries = std::fs::read_dir(folder).map_err(failed)?;
@@ -105,5 +108,17 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
     paths.sort();
-    Ok(paths)
+    if paths.is_empty() { Err(fault(folder, "it holds no vectors")) } else { Ok(paths) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_hides_nothing() {
+        let counts = Counts { accepted: 1, refused: 2, deviating: 3, not_read: 4 };
+        let out = shown(&[(("documents", "release".to_owned()), counts)].into(), &[]);
+        assert!(out.ends_with(" 1 accepted, 2 refused, as expected; 3 deviate; 4 not read by this program\n"), "{out}");
+    }
 }

@@ -30,7 +30,7 @@ pub struct WitnessArgs {
     /// federation's trust.json names its witnesses.
     #[arg(long, requires = "trust")]
     listen: Option<SocketAddr>,
-    /// The trust.json of each federation whose logs it cosigns.
+    /// The trust.json of each federation whose logs it cosigns; once its log key changed, the new one in the place of it.
     #[arg(long, num_args = 1.., requires = "listen")]
     trust: Vec<PathBuf>,
     /// Its name, which its verifier key holds for good; best a host name and path that are its operator's.

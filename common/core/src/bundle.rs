@@ -2,11 +2,9 @@
 
 mod check;
 mod compare;
-mod fork;
 
 pub(crate) use check::signer_of;
 pub use check::{Asked, Check, Checker, LINES, Outcome, Verdict, check};
-pub use fork::check_fork;
 
 use crate::fault::Refusal;
 use crate::ids::Digest;

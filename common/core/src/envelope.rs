@@ -95,7 +95,7 @@ pub struct Head {
     pub federation: Name,
     /// Now.
     pub issued_at: Time,
-    /// The last log checkpoint verified.
+    /// The last checkpoint of the registry verified; governance and transport keys may name none.
     pub seen: Option<Seen>,
     /// Artifact digest of the version replaced.
     pub replaces: Option<Digest>,
@@ -139,19 +139,23 @@ pub(crate) fn seal(
     let encoding = |e: serde_json::Error| Refusal::new("statement", "a statement that encodes", e);
     let payload = serde_json::to_vec(&statement).map_err(encoding)?;
     let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
-    let signatures = keys
-        .iter()
-        .map(|key| Signature { keyid: PublicKey::of(key).id().to_string(), sig: STANDARD.encode(sign(key, &signed)) });
-    let envelope = Envelope {
-        payload: STANDARD.encode(&payload),
-        payload_type: PAYLOAD_TYPE.to_owned(),
-        signatures: signatures.collect(),
-    };
-    let envelope = serde_json::to_vec(&envelope).map_err(encoding)?;
+    let signatures: Vec<_> = keys.iter().map(|key| (PublicKey::of(key).id(), sign(key, &signed).to_vec())).collect();
+    let envelope = encode(&payload, &signatures).map_err(encoding)?;
     if envelope.len() > limits::ENTRY_BYTES {
         return Err(Refusal::new("envelope", format!("at most {} bytes", limits::ENTRY_BYTES), envelope.len()));
     }
     Ok(Attestation { envelope, artifacts })
+}
+
+/// An envelope as this program writes it: no white space, standard base64.
+fn encode(payload: &[u8], signatures: &[(Digest, Vec<u8>)]) -> Result<Vec<u8>, serde_json::Error> {
+    let signatures =
+        signatures.iter().map(|(keyid, sig)| Signature { keyid: keyid.to_string(), sig: STANDARD.encode(sig) });
+    serde_json::to_vec(&Envelope {
+        payload: STANDARD.encode(payload),
+        payload_type: PAYLOAD_TYPE.to_owned(),
+        signatures: signatures.collect(),
+    })
 }
 
 /// DSSE v1.0.2: the bytes that are signed.
@@ -194,6 +198,24 @@ impl Claimed {
             signatures.push((keyid, sig));
         }
         Ok(Claimed { payload, signatures })
+    }
+
+    /// The same of a document that others name by the digest of its envelope, and the key id that it names: one signature, in
+    /// the very form that this program writes. The signature covers the payload alone, so that whoever carries the envelope
+    /// could else make a second document of it.
+    ///
+    /// # Errors
+    /// As [`Claimed::parse`]; another number of signatures, or another form.
+    pub(crate) fn parse_exact(bytes: &[u8]) -> Result<(Self, Digest), Refusal> {
+        let claimed = Claimed::parse(bytes)?;
+        let [(keyid, _)] = claimed.signatures[..] else {
+            return Err(Refusal::new("envelope", "one signature", claimed.signatures.len()));
+        };
+        if encode(&claimed.payload, &claimed.signatures).is_ok_and(|exact| exact == bytes) {
+            return Ok((claimed, keyid));
+        }
+        let expected = "an envelope as it was written: no white space, its members in order, standard base64";
+        Err(Refusal::new("envelope", expected, "another form of it"))
     }
 
     /// The key ids that the envelope names; claims, until verified.

@@ -4,8 +4,10 @@
 //! as it would over the network.
 
 mod conflict;
+mod fork;
 
 pub use conflict::check_conflict;
+pub use fork::check_fork;
 
 use crate::codec::{self, Rules, Valid};
 use crate::fault::{Blame, Refusal};

@@ -105,7 +105,7 @@ impl Registry {
         let claimed = Claimed::parse(envelope)?;
         match claimed.claimed_statement()?.predicate.claim {
             // The only thing that somebody else than governance says here.
-            Claim::Transport(_) => self.apply_transport(&claimed, artifact)?,
+            Claim::Transport(_) => self.apply_transport(envelope, artifact)?,
             _ => self.apply_governed(&claimed, artifact)?,
         }
         self.tree.push(leaf_hash(envelope));
@@ -144,12 +144,11 @@ impl Registry {
         Ok(())
     }
 
-    fn apply_transport(&mut self, claimed: &Claimed, artifact: &[u8]) -> Result<(), Refusal> {
-        let attest = |id: &Digest| self.member(id).filter(|of| of.usage == KeyUse::Attest && of.ended.is_none());
-        let Some(signer) = claimed.signers().find_map(|id| attest(&id)) else {
-            let found: Vec<_> = claimed.signers().map(|id| id.short()).collect();
-            let expected = "an attest key in the roster that holds";
-            return Err(Refusal::new("signer", expected, format!("[{}]", found.join(", "))));
+    fn apply_transport(&mut self, envelope: &[u8], artifact: &[u8]) -> Result<(), Refusal> {
+        let (claimed, keyid) = Claimed::parse_exact(envelope)?;
+        let attest = |of: &&Member| of.usage == KeyUse::Attest && of.ended.is_none();
+        let Some(signer) = self.member(&keyid).filter(attest) else {
+            return Err(Refusal::new("signer", "an attest key in the roster that holds", keyid.short()));
         };
         let (party, statement) = (signer.party.clone(), claimed.verify(&[signer.key], 1)?);
         check_federation(&statement, &self.trust.federation)?;
@@ -204,6 +203,12 @@ impl Registry {
     /// The root over the first `size` entries; none if there are fewer.
     pub fn root_at(&self, size: u64) -> Option<Digest> {
         self.roots.get(usize::try_from(size).ok()?).copied()
+    }
+
+    /// What a signer names that has seen all of it; none of an empty one.
+    pub fn seen(&self) -> Option<Seen> {
+        let origin = registry_origin(&self.trust.federation);
+        self.roots.last().filter(|_| self.size() > 0).map(|root| Seen { origin, size: self.size(), root: *root })
     }
 
     /// Whether an origin is that of this registry.

@@ -68,6 +68,10 @@ impl VerifiedRelease {
     pub fn journal(&self) -> &[Checkpoint] {
         &self.journal
     }
+    /// Ids of the keys that signed it and its notes.
+    pub fn signers(&self) -> impl Iterator<Item = &Digest> {
+        std::iter::once(&self.signer).chain(&self.notes)
+    }
 }
 
 /// Checks everything about a release that the registry and the release itself can tell.
@@ -75,7 +79,7 @@ impl VerifiedRelease {
 /// # Errors
 /// Which check it did not pass.
 pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedRelease, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, seen } = statement(envelope, registry)?;
     let Claim::Release(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a release", statement.predicate.claim.predicate_type()));
     };
@@ -88,8 +92,7 @@ pub fn release(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
         return Err(Refusal::new("window", format!("a window of plan {}", plan.plan), claim.window));
     }
     let text: ReleaseText = codec::from_json(artifact).map_err(|e| Refusal::new("release", "a release document", e))?;
-    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
-    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
+    same("epoch", &registry.epoch_at(&claim.site, seen), &claim.epoch)?;
     same("release", &(&claim.site, claim.plan, claim.window), &(&text.site, text.plan, text.window))?;
     numbers::check_numbers(&text, plan, contract)?;
     private::check_once(plan, claim.amends.is_some())?;
@@ -144,7 +147,7 @@ impl VerifiedAbstention {
 /// # Errors
 /// Which check it did not pass.
 pub fn abstention(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedAbstention, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Abstention(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "an abstention", statement.predicate.claim.predicate_type()));
     };
@@ -183,7 +186,7 @@ pub struct VerifiedHeartbeat {
 /// # Errors
 /// Which check it did not pass.
 pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedHeartbeat, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, seen } = statement(envelope, registry)?;
     let Claim::Heartbeat(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a heartbeat", statement.predicate.claim.predicate_type()));
     };
@@ -192,8 +195,7 @@ pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resul
     let text: Heartbeat =
         codec::from_json(artifact).map_err(|e| Refusal::new("heartbeat", "a heartbeat document", e))?;
     same("heartbeat", &(&claim.site, claim.epoch), &(&text.site, text.epoch))?;
-    let known = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
-    same("epoch", &registry.epoch_at(&claim.site, known.map_or(registry.size(), |seen| seen.size)), &claim.epoch)?;
+    same("epoch", &registry.epoch_at(&claim.site, seen), &claim.epoch)?;
     let base = journal_origin(&registry.trust().federation, &claim.site, claim.epoch, "");
     let log = |note: &String| note.lines().next().and_then(|origin| origin.strip_prefix(&base)).map(str::to_owned);
     let logs: Option<Vec<String>> = text.journal.iter().map(log).collect();
@@ -217,7 +219,7 @@ pub fn heartbeat(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Resul
 /// # Errors
 /// Which check it did not pass.
 pub fn report(envelope: &[u8], files: &[&[u8]], registry: &Registry) -> Result<ReportClaim, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Report(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a report", statement.predicate.claim.predicate_type()));
     };
@@ -244,7 +246,7 @@ pub enum Entry {
 /// # Errors
 /// Which check it did not pass.
 pub fn entry(envelope: &[u8], registry: &Registry) -> Result<Entry, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     match statement.predicate.claim {
         Claim::Release(_) => Ok(Entry::Release),
         Claim::Abstention(_) => Ok(Entry::Abstention),
@@ -296,24 +298,34 @@ pub fn claimed_subject(envelope: &[u8]) -> Result<Digest, Refusal> {
     Claimed::parse(envelope)?.claimed_statement()?.only_subject()
 }
 
-/// Who signed, by any key that party ever had to attest with; whether it held where the document stands is another question.
-fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<(Statement, &'a Member), Refusal> {
-    let claimed = Claimed::parse(envelope)?;
-    let attest = |id: &Digest| registry.member(id).filter(|member| member.usage == KeyUse::Attest);
-    let Some(signer) = claimed.signers().find_map(|id| attest(&id)) else {
-        let found: Vec<_> = claimed.signers().map(|id| id.short()).collect();
-        return Err(Refusal::new("signer", "an attest key in the roster", format!("[{}]", found.join(", "))));
+/// What a site or the aggregator signed.
+struct Signed<'a> {
+    statement: Statement,
+    /// By any key that party ever had to attest with; whether it held where the document stands is another question.
+    signer: &'a Member,
+    /// How many entries of the registry the signer had seen: what they say holds for the document, whatever comes later.
+    seen: u64,
+}
+
+fn statement<'a>(envelope: &[u8], registry: &'a Registry) -> Result<Signed<'a>, Refusal> {
+    let (claimed, keyid) = Claimed::parse_exact(envelope)?;
+    let Some(signer) = registry.member(&keyid).filter(|member| member.usage == KeyUse::Attest) else {
+        return Err(Refusal::new("signer", "an attest key in the roster", keyid.short()));
     };
     let statement = claimed.verify(&[signer.key], 1)?;
     check_federation(&statement, &registry.trust().federation)?;
-    let seen = statement.predicate.seen.as_ref();
-    registry.check_seen(seen)?;
+    let seen = statement.predicate.seen.as_ref().filter(|seen| registry.is_origin(&seen.origin));
+    let Some(seen) = seen else {
+        return Err(Refusal::new("seen", "a checkpoint of the registry, which the signer had seen", "none of it"));
+    };
+    registry.check_seen(Some(seen))?;
+    let seen = seen.size;
     // Whoever had not seen its own key in the roster signed before it stood there: it was put in later.
-    if let Some(seen) = seen.filter(|seen| registry.is_origin(&seen.origin) && seen.size <= signer.since) {
+    if seen <= signer.since {
         let expected = format!("a signer that had seen entry {} of the registry, which names its key", signer.since);
-        return Err(Refusal::new("seen", expected, format!("one that had seen {} entries", seen.size)));
+        return Err(Refusal::new("seen", expected, format!("one that had seen {seen} entries")));
     }
-    Ok((statement, signer))
+    Ok(Signed { statement, signer, seen })
 }
 
 /// The signed checkpoints of some of a site's journal logs, and who signed each.
@@ -334,7 +346,7 @@ fn journal(
         let bad = |e: NoteError| {
             Refusal::new("journal", format!("a checkpoint of {origin} signed by the site's note key"), e)
         };
-        let (checkpoint, signers) = Checkpoint::open_by(note.as_bytes(), origin, &keys).map_err(bad)?;
+        let (checkpoint, signer) = Checkpoint::open_sole(note.as_bytes(), origin, &keys).map_err(bad)?;
         if !checkpoint.size.is_multiple_of(limits::BLOCK_RECORDS) {
             return Err(Refusal::new(
                 "journal",
@@ -342,9 +354,7 @@ fn journal(
                 checkpoint.size,
             ));
         }
-        // The keys are in the order in which they hold.
-        let signer = keys.iter().find(|key| signers.contains(key)).map_or(Digest([0; 32]), PublicKey::id);
-        Ok((checkpoint, signer))
+        Ok((checkpoint, signer.id()))
     });
     opened.collect()
 }

@@ -75,7 +75,9 @@ fn every_vector_gets_its_verdict() {
             let kind = vector["kind"].as_str().or(vector["check"].as_str()).expect("a kind").to_owned();
             *seen.entry((set, kind)).or_default() += 1;
             match found {
-                Ok(found) => wrong.extend(run::deviation(&vector, &found).map(|what| format!("{set}/{name}: {what}"))),
+                Ok(found) => {
+                    wrong.extend(run::deviation(set, &vector, &found).map(|what| format!("{set}/{name}: {what}")));
+                }
                 Err(broken) => wrong.push(format!("{set}/{name}: {broken}")),
             }
         }

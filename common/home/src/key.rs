@@ -34,8 +34,10 @@ pub fn create_key(path: &Path, seed: [u8; 32]) -> Result<SigningKey, Fault> {
     let pem = match protected_beside(path)? {
         None => pem,
         Some(beside) => {
-            load_key(&beside)?;
-            seal(path, &pem, &passphrase(&beside)?)?
+            // Opened by the very passphrase that seals: one that was opened before may have been so by another.
+            let passphrase = passphrase(&beside)?;
+            open(&beside, &read_text(&beside)?, &passphrase)?;
+            seal(path, &pem, &passphrase)?
         }
     };
     create_new(path, pem.as_bytes(), KEY_MODE)?;
@@ -64,18 +66,24 @@ pub fn load_key(path: &Path) -> Result<SigningKey, Fault> {
     Ok(key)
 }
 
-/// The key files in a folder, by name: what ends in `.key` and is PEM.
+/// The key files in a folder, by name: what ends in `.key` and is PEM. Others may lie there, whoever may read them.
 ///
 /// # Errors
 /// A folder or file that cannot be read.
 pub fn key_files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
+    pem_files(folder, "PRIVATE KEY")
+}
+
+/// Those of the files `*.key` in a folder that hold `mark`; who may read them is not looked at.
+fn pem_files(folder: &Path, mark: &str) -> Result<Vec<PathBuf>, Fault> {
     let entries = std::fs::read_dir(folder).map_err(|error| io_fault("list", folder, &error))?;
     let mut found = Vec::new();
     for path in entries.flatten().map(|entry| entry.path()) {
-        if path.extension().is_some_and(|ext| ext == "key")
-            && path.is_file()
-            && read_text(&path)?.contains("PRIVATE KEY")
-        {
+        if path.extension().is_none_or(|ext| ext != "key") || !path.is_file() {
+            continue;
+        }
+        let file = File::open(&path).map_err(|error| io_fault("read", &path, &error))?;
+        if read_short(&path, file)?.is_ok_and(|text| text.contains(mark)) {
             found.push(path);
         }
     }
@@ -139,10 +147,8 @@ fn protected_beside(path: &Path) -> Result<Option<PathBuf>, Fault> {
         if !folder.is_dir() {
             continue;
         }
-        for file in key_files(&folder)? {
-            if is_protected(&file)? {
-                return Ok(Some(file));
-            }
+        if let Some(file) = pem_files(&folder, SEALED)?.into_iter().next() {
+            return Ok(Some(file));
         }
     }
     Ok(None)
@@ -195,18 +201,23 @@ fn read_text(path: &Path) -> Result<Pem, Fault> {
     if !facts.is_file() {
         return Err(not_a_key(path, "not a file", "name the key file"));
     }
+    read_short(path, file)?.map_err(|why| not_a_key(path, why, RESTORE))
+}
+
+/// What stands in a file, or why that cannot be a key.
+fn read_short(path: &Path, file: File) -> Result<Result<Pem, &'static str>, Fault> {
     // Room from the start: growing would leave copies behind.
     let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES + 1));
     match file.take(KEY_FILE_BYTES as u64 + 1).read_to_string(&mut text) {
-        Ok(read) if read > KEY_FILE_BYTES => Err(not_a_key(path, "too long", RESTORE)),
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(not_a_key(path, "not text", RESTORE)),
+        Ok(read) if read > KEY_FILE_BYTES => Ok(Err("too long")),
+        Ok(_) => Ok(Ok(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(Err("not text")),
         Err(error) => Err(io_fault("read", path, &error)),
     }
 }
 
 fn is_sealed(text: &str) -> bool {
-    text.contains("BEGIN ENCRYPTED PRIVATE KEY")
+    text.contains(SEALED)
 }
 
 fn no_key(path: &Path) -> Fault {

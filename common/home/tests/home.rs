@@ -9,6 +9,7 @@ use fedaudit_home::{
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it exists").permissions().mode() & 0o7777
@@ -179,6 +180,53 @@ fn a_passphrase_is_put_on_and_taken_off() {
     for bad in ["", "\n", "a\nb", "a\0b", &"a".repeat(1_024)] {
         assert!(Passphrase::new(bad.into(), "given").is_err());
     }
+}
+
+#[test]
+fn what_is_no_key_of_ours_keeps_nobody_from_making_one() {
+    let home = tempfile::tempdir().expect("temp");
+    fs::create_dir(home.path().join("folder.key")).expect("a folder");
+    // As others have them: in DER, and one that a web server's group may read.
+    fs::write(home.path().join("der.key"), [0x30, 0x82, 0xff, 0xfe]).expect("write");
+    fs::write(home.path().join("long.key"), "x".repeat(1 << 16)).expect("write");
+    create_key(&home.path().join("1.key"), [1; 32]).expect("key");
+    fs::copy(home.path().join("1.key"), home.path().join("tls.key")).expect("copies");
+    for (name, bits) in [("der.key", 0o644), ("long.key", 0o644), ("tls.key", 0o640)] {
+        set_mode(&home.path().join(name), bits);
+    }
+    create_key(&home.path().join("2.key"), [2; 32]).expect("key");
+    // Whoever reads it as a key is told.
+    let files = key_files(home.path()).expect("files");
+    let found: Vec<_> = files.iter().filter_map(|path| path.file_name()).collect();
+    assert_eq!(found, ["1.key", "2.key", "tls.key"]);
+    let given = Passphrase::new("one".into(), "given").expect("a passphrase");
+    assert!(protect_keys(&files, &given).expect_err("open to others").what.contains("mode 0640"));
+}
+
+/// Runs itself again, for the environment is the process's.
+#[test]
+fn a_new_key_is_sealed_under_what_opens_its_neighbour_now() {
+    const SELF: &str = "a_new_key_is_sealed_under_what_opens_its_neighbour_now";
+    let Some(file) = std::env::var_os("FEDAUDIT_PASSPHRASE_FILE") else {
+        let home = tempfile::tempdir().expect("temp");
+        let mut again = Command::new(std::env::current_exe().expect("a path"));
+        again.args(["--exact", SELF]).env("FEDAUDIT_PASSPHRASE_FILE", home.path().join("passphrase"));
+        return assert!(again.status().expect("runs").success());
+    };
+    let file = Path::new(&file);
+    let say = |text: &str| write_atomic(file, text.as_bytes(), 0o600).expect("write");
+    let path = |name: &str| file.with_file_name(name);
+    say("one");
+    create_key(&path("1.key"), [1; 32]).expect("key");
+    protect_keys(&[path("1.key")], &Passphrase::new("one".into(), "given").expect("a passphrase")).expect("protects");
+    load_key(&path("1.key")).expect("opens");
+    say("two");
+    load_key(&path("1.key")).expect("was opened before");
+    assert!(create_key(&path("2.key"), [2; 32]).expect_err("another").what.contains("does not open"));
+    assert!(!path("2.key").exists());
+    say("one");
+    create_key(&path("2.key"), [2; 32]).expect("key");
+    assert!(is_protected(&path("2.key")).expect("reads"));
 }
 
 #[test]

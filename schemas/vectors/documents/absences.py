@@ -1,8 +1,8 @@
 """Vectors of what stands in the place of a release: abstentions in a plan's log, waivers in the registry."""
 
-from encode import digest, document, seal, statement
+from encode import digest, document, seal
 from releases import ATTEST, CLAIM, NEXT, RELEASE, WINDOW, attested
-from world import DELETE, KEYS, PLAN_ENTRY, changed, digest_of, published, vector
+from world import DELETE, KEYS, PLAN_ENTRY, SEEN, changed, digest_of, published, said, vector
 
 ABSTENTION = {
     "format": 1,
@@ -27,9 +27,9 @@ WAIVER = {
 }
 
 
-def abstained(text=None, claim=ABSTENTION_CLAIM, key=ATTEST, file="abstention.json"):
+def abstained(text=None, claim=ABSTENTION_CLAIM, key=ATTEST, file="abstention.json", **more):
     text = document(text or ABSTENTION)
-    return {"envelope": seal(statement({"abstention": claim}, [(file, text)]), key), "artifact": text}
+    return {"envelope": seal(said({"abstention": claim}, [(file, text)], **more), key), "artifact": text}
 
 
 def vectors():
@@ -73,6 +73,7 @@ def abstentions():
         ("by-aggregator", "aggregator-attest", "signer: expected Aggregator"),
     ]:
         yield case(name, f"signed by {key}", abstained(key=KEYS[key]), reject)
+    yield case("seen-none", "it says nothing of what it had seen", abstained(predicate={"seen": None}), "seen: ")
     other = {**abstained(), "artifact": document({**ABSTENTION, "reason": "another one"})}
     yield case("altered", "the file is not the one that was signed", other, "artifact: ")
     yield case("file", "another file name", abstained(file="release.json"), "statement: expected subjects")
@@ -137,12 +138,12 @@ def waivers():
     by_site = published("waiver", "site-a", document(WAIVER), "waiver.json", ATTEST)
     yield vector("registry-waiver-by-a-site", "signed by the site", "registry-entry", by_site, "signer: ")
     stray = abstained()
-    signed = {**stray, "envelope": seal(statement({"abstention": ABSTENTION_CLAIM}, [
+    signed = {**stray, "envelope": seal(said({"abstention": ABSTENTION_CLAIM}, [
         ("abstention.json", stray["artifact"])]), KEYS["governance"])}
     yield vector("registry-abstention", "an abstention does not belong here", "registry-entry", signed,
                  "registry: expected a contract, plan, roster entry, waiver or epoch")
     for name, about, log in [("entry-abstention", "an abstention", stray["envelope"])]:
         yield vector(name, about, "log-entry", {"envelope": log})
-    waiver = published("waiver", "site-a", document(WAIVER), "waiver.json", KEYS["aggregator-attest"])
+    waiver = published("waiver", "site-a", document(WAIVER), "waiver.json", KEYS["aggregator-attest"], predicate=SEEN)
     yield vector("entry-waiver", "a waiver does not belong here", "log-entry", {"envelope": waiver["envelope"]},
                  "statement: expected a release, an abstention, a dispute or a report")

@@ -1,10 +1,8 @@
 """Vectors of what keeps a journal and its keys one thing: heartbeats, epochs, registries that were seen, keys that ended."""
 
-import hashlib
-
-from encode import document, seal, statement
-from releases import ATTEST, CLAIM, RELEASE, attested
-from world import KEYS, SITE_A, changed, digest_of, journal, published, vector, REGISTRY
+from encode import document, seal
+from releases import ATTEST, CLAIM, attested
+from world import KEYS, REGISTRY, SITE_A, changed, digest_of, journal, published, root, said, vector
 
 HEARTBEAT = {
     "format": 1,
@@ -15,9 +13,9 @@ HEARTBEAT = {
 HEARTBEAT_CLAIM = {"site": "site-a", "epoch": 1, "sequence": 0, "previous": None}
 
 
-def beat(text=HEARTBEAT, claim=HEARTBEAT_CLAIM, key=ATTEST):
+def beat(text=HEARTBEAT, claim=HEARTBEAT_CLAIM, key=ATTEST, **more):
     text = document(text)
-    return {"envelope": seal(statement({"heartbeat": claim}, [("heartbeat.json", text)]), key), "artifact": text}
+    return {"envelope": seal(said({"heartbeat": claim}, [("heartbeat.json", text)], **more), key), "artifact": text}
 
 
 def vectors():
@@ -27,6 +25,7 @@ def vectors():
 
 
 def heartbeats():
+    yield vector("heartbeat-seen-none", "it says nothing of what it had seen", "heartbeat", beat(predicate={"seen": None}), "seen: ")
     yield vector("heartbeat-good", "where the journal stands", "heartbeat", beat())
     later = {**HEARTBEAT, "epoch": 2, "journal": journal(origin="fed/site-a/2", logs=("ledger",))}
     for name, about, entry, reject in [
@@ -41,24 +40,8 @@ def heartbeats():
         yield vector(f"heartbeat-{name}", about, "heartbeat", entry, reject)
 
 
-def root(entries):
-    """RFC 6962 over envelopes."""
-    leaves = [hashlib.sha256(b"\0" + entry["envelope"].encode()).digest() for entry in entries]
-
-    def over(leaves):
-        if len(leaves) == 1:
-            return leaves[0]
-        half = 1 << (len(leaves) - 1).bit_length() - 1
-        return hashlib.sha256(b"\1" + over(leaves[:half]) + over(leaves[half:])).digest()
-
-    return over(leaves).hex()
-
-
-def seen(size, of):
-    predicate = {"seen": {"origin": "fed/registry", "size": size, "root": of}}
-    text = document(RELEASE)
-    payload = statement({"release": CLAIM}, [("release.json", text)], predicate=predicate)
-    return {"envelope": seal(payload, ATTEST), "artifact": text}
+def seen(size, of, origin="fed/registry"):
+    return attested(predicate={"seen": {"origin": origin, "size": size, "root": of}})
 
 
 def epochs_and_registries():
@@ -67,6 +50,8 @@ def epochs_and_registries():
         ("seen", "signed with this registry at hand", seen(whole, root(REGISTRY)), None),
         ("seen-root", "another registry of the same size", seen(whole, "0" * 64), "seen: "),
         ("seen-before-signer", "before the roster had named the signer", seen(2, root(REGISTRY[:2])), "seen: "),
+        ("seen-none", "a signer that says nothing of what it had seen", attested(predicate={"seen": None}), "seen: "),
+        ("seen-other-log", "a checkpoint of another log", seen(whole, root(REGISTRY), "fed/heartbeats"), "seen: "),
         ("seen-beyond", "a larger registry than is known", seen(whole + 1, "0" * 64), "missing: "),
         ("epoch-later", "an epoch that governance did not let begin", attested(claim={**CLAIM, "epoch": 2}), "epoch: "),
     ]:

@@ -1,9 +1,9 @@
 """Vectors of disputes, and of the numbers of reports, in a plan's log."""
 
 from absences import ABSTENTION_CLAIM, abstained
-from encode import b64, checkpoint, digest, document, seal, statement
+from encode import b64, checkpoint, digest, document, seal
 from releases import ATTEST, NEXT, WINDOW, attested
-from world import KEYS, PLAN_ENTRY, changed, digest_of, vector
+from world import KEYS, PLAN_ENTRY, changed, digest_of, said, vector
 
 ORIGIN = f"fed/plan/{digest_of(PLAN_ENTRY)}"
 REPORT = {
@@ -17,9 +17,9 @@ REPORT = {
 }
 
 
-def reported(key=KEYS["aggregator-attest"], **changes):
+def reported(key=KEYS["aggregator-attest"], more={}, **changes):
     files = [("report.json", "{}"), ("report.html", "<p>")]
-    return {"envelope": seal(statement({"report": {**REPORT, **changes}}, files), key), "artifact": "{}"}
+    return {"envelope": seal(said({"report": {**REPORT, **changes}}, files, **more), key), "artifact": "{}"}
 
 
 def receipt(index=0, origin=ORIGIN, key=KEYS["aggregator-log"]):
@@ -41,9 +41,9 @@ DISPUTE = {
 CLAIM = {"site": "site-a", "plan": digest_of(PLAN_ENTRY), "sequence": 1, "previous": digest(FIRST["envelope"])}
 
 
-def disputed(text=None, claim=CLAIM, key=ATTEST, file="dispute.json"):
+def disputed(text=None, claim=CLAIM, key=ATTEST, file="dispute.json", **more):
     text = document(text or DISPUTE)
-    return {"envelope": seal(statement({"dispute": claim}, [(file, text)]), key), "artifact": text}
+    return {"envelope": seal(said({"dispute": claim}, [(file, text)], **more), key), "artifact": text}
 
 
 def vectors():
@@ -90,6 +90,7 @@ def disputes():
     for name, key in [("by-note-key", "site-a-note"), ("by-stranger", "stranger")]:
         yield case(name, f"signed by {key}", disputed(key=KEYS[key]), "signer: expected an attest key in the roster")
     yield case("by-aggregator", "signed by the aggregator", disputed(key=KEYS["aggregator-attest"]), "signer: ")
+    yield case("seen-none", "it says nothing of what it had seen", disputed(predicate={"seen": None}), "seen: ")
     other = {**disputed(), "artifact": document({**DISPUTE, "what": "unused"})}
     yield case("altered", "the file is not the one that was signed", other, "artifact: ")
     yield case("file", "another file name", disputed(file="release.json"), "statement: expected subjects")
@@ -123,6 +124,7 @@ def numbers():
 
     again = {"number": 1, "supersedes": digest(SEEN["envelope"])}
     yield numbered("first", "the first over its windows", SEEN, [])
+    yield numbered("seen-none", "it says nothing of what it had seen", reported(more={"predicate": {"seen": None}}), [], "seen: ")
     yield numbered("second", "the next over these windows", reported(**again), [SEEN])
     yield numbered("other-windows", "the first over others", reported(windows=[NEXT]), [SEEN])
     bad = "report-number: expected report "

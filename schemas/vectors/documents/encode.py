@@ -103,6 +103,13 @@ def checkpoint(origin, size, key, root=None):
     return f"{text}\n\u2014 {origin} {b64(signature)}\n"
 
 
+def with_line(note, origin, key, signature=None):
+    """A signed checkpoint with one signature line more, of `key`."""
+    text = note.split("\n\n")[0] + "\n"
+    data = note_key_id(origin, key) + (signature or key.sign(text.encode()))
+    return f"{note}\u2014 {origin} {b64(data)}\n"
+
+
 # postcard (https://postcard.jamesmunns.com/wire-format).
 
 

@@ -15,6 +15,7 @@ import bundles
 import continuity
 import disputes
 import features
+import forms
 import governance
 import parcels
 import private
@@ -27,7 +28,7 @@ from world import WORLD
 def main():
     (folder,) = map(Path, sys.argv[1:])
     names = set()
-    for module in (governance, features, releases, private, absences, continuity, succession, disputes, bundles, wire, parcels):
+    for module in (governance, features, releases, private, absences, continuity, succession, disputes, forms, bundles, wire, parcels):
         for vector in module.vectors():
             assert vector["name"] not in names, vector["name"]
             names.add(vector["name"])

@@ -7,6 +7,7 @@ from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat
 from disputes import disputed
 from encode import b64, checkpoint, digest, document, join_request
 from releases import CLAIM, NEXT, RELEASE, attested
+from succession import LIMITS, ROTATED, USES, ended, follows
 from wire import SECRET, SITE_B
 from world import DELETE, KEYS, REGISTRY, TRUST, changed, journal, vector
 
@@ -166,6 +167,8 @@ def conflicts():
     amends = release(sequence=1, previous=first, amends={"envelope": first, "reason": "a late file"})
     yield case("amendment", "the second answer amends the first", conflict(amends), 2, undecidable)
     yield case("same", "one release, twice", conflict(FIRST), 2, undecidable)
+    spaced = {**FIRST, "envelope": FIRST["envelope"].replace(":", ": ")}
+    yield case("spaced", "one release, and the same with white space in its envelope", conflict(spaced), 3, "release: envelope")
     yield case("single", "one release that is right", conflict(FIRST, None), 2, "contradiction: one document")
 
     def abstention(window=None, reason=None, **claim):
@@ -206,6 +209,7 @@ def conflicts():
     altered = {**beat(), "artifact": beat()["artifact"] + " "}
     yield case("heartbeat-altered", "another heartbeat than was signed", conflict(altered, beat()), 1, "heartbeat: artifact")
     yield case("heartbeat-accused", "another site is accused", conflict(beat(grown), beat(), site="site-b"), 1, "heartbeat: heartbeat")
+    yield from keys(case, conflict, good, beat(grown))
     forged = attested(claim={**CLAIM, "raw": "1" * 64}, key=KEYS["stranger"])
     yield case("stranger", "signed by nobody that is known", conflict(forged), 2, "release: signer")
     altered = {**good, "artifact": good["artifact"] + " "}
@@ -216,3 +220,24 @@ def conflicts():
     yield case("registry-cut", "an entry of the registry is missing", conflict(good, registry=cut), 1, "registry: checkpoint")
     yield case("other-kind", "no evidence", parcel({"outbox": OUTBOX}), 3, "parcel: ")
     yield case("cut", "the end is missing", document(conflict(good))[:-3], 3, "parcel: ")
+
+
+def keys(case, conflict, second, beat_):
+    """Evidence by keys that ended; the registry that it brings says so."""
+
+    def ended_as(why, *uses, **until):
+        last = [ended(f"site-a-{use}", why if use in uses else "rotated", **until) for use in USES]
+        behind = [*REGISTRY, follows({**ROTATED, "ended": last})]
+        note = checkpoint("fed/registry", len(behind), KEYS["aggregator-log"], root([of["envelope"].encode() for of in behind]))
+        return {**WHOLE, "checkpoint": note, "entries": [signed(of) for of in behind]}
+
+    both = ("attest", "note")
+    taken = "key: "
+    yield case("key-revoked", "the keys were revoked: a thief may have signed it", conflict(second, registry=ended_as("revoked", *both)), 2, taken)
+    yield case("key-lost", "the keys were lost: the site numbers anew", conflict(second, registry=ended_as("lost", *both)), 2, taken)
+    yield case("key-note", "a note key that was revoked", conflict(second, registry=ended_as("revoked", "note")), 2, taken)
+    yield case("key-rotated", "the keys were rotated: they were the site's", conflict(second, registry=ended_as("rotated")))
+    yield case("key-within", "the keys were revoked behind this number", conflict(second, registry=ended_as("revoked", *both, **LIMITS)))
+    logs = {"logs": [{"origin": "fed/heartbeats", "size": 9}]}
+    yield case("key-heartbeat", "nothing shows where a heartbeat is logged",
+               conflict(beat_, beat(), registry=ended_as("revoked", *both, **logs)), 2, taken)

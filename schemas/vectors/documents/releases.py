@@ -1,7 +1,7 @@
 """Vectors of releases: the document, what the site claims of it, its place after those before it, log entries."""
 
-from encode import document, digest, seal, statement
-from world import CONTRACT_ENTRY, DELETE, KEYS, PLAN_ENTRY, changed, digest_of, journal, vector
+from encode import document, digest, seal
+from world import CONTRACT_ENTRY, DELETE, KEYS, PLAN_ENTRY, changed, digest_of, journal, said, vector
 
 WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
 NEXT = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-01T00:00:00Z"}
@@ -93,9 +93,9 @@ CLAIM = {
 }
 
 
-def attested(release=RELEASE, claim=CLAIM, key=ATTEST, text=None):
+def attested(release=RELEASE, claim=CLAIM, key=ATTEST, text=None, **more):
     text = text or document(release)
-    return {"envelope": seal(statement({"release": claim}, [("release.json", text)]), key), "artifact": text}
+    return {"envelope": seal(said({"release": claim}, [("release.json", text)], **more), key), "artifact": text}
 
 
 def vectors():
@@ -474,12 +474,12 @@ def entries():
 
     aggregator = KEYS["aggregator-attest"]
     yield entry("release", "a release", attested()["envelope"])
-    yield entry("report", "a report", seal(statement(report, files), aggregator))
-    yield entry("report-by-site", "a report signed by a site", seal(statement(report, files), ATTEST), "signer: ")
+    yield entry("report", "a report", seal(said(report, files), aggregator))
+    yield entry("report-by-site", "a report signed by a site", seal(said(report, files), ATTEST), "signer: ")
     yield entry("report-by-log-key", "a report signed with the log key",
-                seal(statement(report, files), KEYS["aggregator-log"]), "signer: ")
+                seal(said(report, files), KEYS["aggregator-log"]), "signer: ")
     yield entry("contract", "a contract does not belong here", seal(
-        statement({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
+        said({"contract": {"name": "loan", "version": 1, "replaces": None}}, [("contract.json", "{}")]), aggregator),
         "statement: expected a release, an abstention, a dispute or a report")
     yield entry("other-federation", "of another federation",
-                seal(statement(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")
+                seal(said(report, files, predicate={"federation": "alien"}), aggregator), "federation: expected fed")

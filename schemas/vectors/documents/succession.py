@@ -1,7 +1,7 @@
 """Vectors of what follows in the registry: later roster entries, keys that end, transport keys, governance, epochs."""
 
-from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat, root
-from encode import Key, document, seal, statement
+from continuity import HEARTBEAT, HEARTBEAT_CLAIM, beat
+from encode import Key, document, seal, statement, with_line
 from releases import ATTEST, CLAIM, attested
 from world import (
     AGGREGATOR,
@@ -15,6 +15,8 @@ from world import (
     digest_of,
     journal,
     published,
+    root,
+    seen,
     vector,
 )
 
@@ -268,43 +270,49 @@ def epochs():
 def behind():
     """Releases and heartbeats behind an epoch, and behind keys that ended."""
     registry = [begun()]
-    size = len(REGISTRY) + 1
-    seen = {"seen": {"origin": "fed/registry", "size": size, "root": root([*REGISTRY, *registry])}}
-    before = {"seen": {"origin": "fed/registry", "size": size - 1, "root": root(REGISTRY)}}
+    whole, before = seen(*registry), seen()
     second = {**CLAIM, "epoch": 2, "journal": journal(origin="fed/site-a/2")}
-
-    def released(claim, predicate):
-        text = attested(claim=claim)["artifact"]
-        return {"envelope": seal(statement({"release": claim}, [("release.json", text)], predicate=predicate), ATTEST), "artifact": text}
-
     for name, about, claim, predicate, reject in [
-        ("second", "of the second epoch", second, seen, None),
+        ("second", "of the second epoch", second, whole, None),
         ("unseen", "signed before the site knew", CLAIM, before, None),
-        ("first", "of the first epoch, which has ended", CLAIM, seen, "epoch: "),
+        ("first", "of the first epoch, which has ended", CLAIM, whole, "epoch: "),
         ("second-unseen", "of the second epoch, which it had not seen begin", second, before, "epoch: "),
-        ("second-journal", "with checkpoints of the first", {**CLAIM, "epoch": 2}, seen, "journal: "),
+        ("second-journal", "with checkpoints of the first", {**CLAIM, "epoch": 2}, whole, "journal: "),
     ]:
-        yield vector(f"release-epoch-{name}", about, "release", {**released(claim, predicate), "registry": registry}, reject)
+        yield vector(f"release-epoch-{name}", about, "release", {**attested(claim=claim, predicate=predicate), "registry": registry}, reject)
     rotated = [follows(changed(ROTATED, ["ended"], [ended("site-a-attest", **LIMITS), *ROTATED["ended"][1:]]))]
     rotated_all = [follows({**ROTATED, "ended": [ended(f"site-a-{use}", **LIMITS) for use in USES]})]
-    new = attested(claim={**CLAIM, "journal": journal(key=NEW["note"])}, key=NEW["attest"])
-    yield vector("release-key-new", "by the new keys", "release", {**new, "registry": rotated_all}, None)
-    text = new["artifact"]
     claim = {**CLAIM, "journal": journal(key=NEW["note"])}
-    early = seal(statement({"release": claim}, [("release.json", text)], predicate=before), NEW["attest"])
+    new = attested(claim=claim, key=NEW["attest"], predicate=seen(*rotated_all))
+    yield vector("release-key-new", "by the new keys", "release", {**new, "registry": rotated_all}, None)
+    early = attested(claim=claim, key=NEW["attest"])
     yield vector("release-key-new-unseen", "signed before the registry had named the key", "release",
-                 {"envelope": early, "artifact": text, "registry": rotated_all}, "seen: ")
-    mixed = attested(claim={**CLAIM, "journal": journal(key=NEW["note"])})
+                 {**early, "registry": rotated_all}, "seen: ")
+    mixed = attested(claim=claim)
     yield vector("release-key-within", "by a key that holds up to number 4", "release", {**mixed, "registry": rotated}, None)
-    yield from heartbeats(registry, seen)
+    yield from lines(rotated_all)
+    yield from heartbeats(registry)
 
 
-def heartbeats(registry, seen):
+def lines(rotated):
+    """A checkpoint of the journal has one signature line, whatever key becomes known later."""
+
+    def more(signature=None):
+        return [with_line(note, note.split("\n")[0], NEW["note"], signature) for note in journal()]
+
+    several = "journal: expected a checkpoint of fed/site-a/1/predictions/loan/1 signed by the site's note key, found malformed: expected one"
+    for name, about, signature in [("keys", "signed by two note keys", None), ("lines", "a line of a key that comes later", bytes(64))]:
+        entry = attested(claim={**CLAIM, "journal": more(signature)})
+        yield vector(f"release-journal-two-{name}", about, "release", entry, several)
+        yield vector(f"release-journal-two-{name}-later", "and that key is there", "release", {**entry, "registry": [rotated[0]]}, several)
+    notes = [with_line(note, note.split("\n")[0], NEW["note"], bytes(64)) for note in HEARTBEAT["journal"]]
+    yield vector("heartbeat-journal-two-lines", about, "heartbeat", beat({**HEARTBEAT, "journal": notes}), "journal: ")
+
+
+def heartbeats(registry):
     later = {**HEARTBEAT, "epoch": 2, "journal": journal(origin="fed/site-a/2", logs=("ledger",))}
     claim = {**HEARTBEAT_CLAIM, "epoch": 2}
-    text = document(later)
-    sealed = seal(statement({"heartbeat": claim}, [("heartbeat.json", text)], predicate=seen), ATTEST)
-    second = {"envelope": sealed, "artifact": text, "registry": registry}
+    second = {**beat(later, claim, predicate=seen(*registry)), "registry": registry}
     yield vector("heartbeat-epoch", "of the second epoch", "heartbeat", second)
     good = beat()
     short = journal(size=1000, logs=("ledger",))

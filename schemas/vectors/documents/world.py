@@ -1,6 +1,7 @@
 """The federation that the vectors live in: keys, documents, registry; and how a vector is written down."""
 
 import copy
+import hashlib
 
 from encode import Key, checkpoint, document, seal, statement, verifier_key
 
@@ -126,6 +127,33 @@ def vector(name, about, kind, source, reject=None):
         "input": source,
         "expect": "accept" if reject is None else {"reject": reject},
     }
+
+
+def root(entries):
+    """RFC 6962 over envelopes."""
+    leaves = [hashlib.sha256(b"\0" + entry["envelope"].encode()).digest() for entry in entries]
+
+    def over(leaves):
+        if len(leaves) == 1:
+            return leaves[0]
+        half = 1 << (len(leaves) - 1).bit_length() - 1
+        return hashlib.sha256(b"\1" + over(leaves[:half]) + over(leaves[half:])).digest()
+
+    return over(leaves).hex()
+
+
+def seen(*behind):
+    """The registry as its signer had seen it: that of the world, with what stands behind it."""
+    entries = [*REGISTRY, *behind]
+    return {"seen": {"origin": "fed/registry", "size": len(entries), "root": root(entries)}}
+
+
+SEEN = seen()
+
+
+def said(claim, files, predicate_type=None, predicate=SEEN, **changes):
+    """The payload of what a site or the aggregator signs: it names what it had seen of the registry."""
+    return statement(claim, files, predicate_type, predicate={**SEEN, **predicate}, **changes)
 
 
 WORLD = vector(

@@ -53,6 +53,11 @@ impl Federation {
         (federation, contract, plan)
     }
 
+    /// Of those who had seen the registry.
+    pub fn head(&self) -> Head {
+        Head { seen: self.registry.seen(), ..head() }
+    }
+
     fn publish(&mut self, made: Attestation) -> Digest {
         self.registry.apply(&made.envelope, &made.artifacts[0]).expect("applies");
         let digest = Digest::of(&made.artifacts[0]);
@@ -89,7 +94,7 @@ impl Federation {
             raw: Digest([0; 32]),
             software: "bench".to_owned(),
         };
-        attest_release(&release, head(), claim, &key(at + 1, KeyUse::Attest)).expect("attests")
+        attest_release(&release, self.head(), claim, &key(at + 1, KeyUse::Attest)).expect("attests")
     }
 }
 
@@ -136,7 +141,7 @@ pub fn name(text: &str) -> Name {
 }
 
 /// Statements are of one time.
-pub fn head() -> Head {
+fn head() -> Head {
     let issued_at = Time::parse("2019-12-01T00:00:00Z").expect("a time");
     Head { federation: federation(), issued_at, seen: None, replaces: None }
 }

@@ -1,6 +1,6 @@
 //! Releases of any number of sites and windows, and the bundle around their report.
 
-use super::federation::{Federation, federation as name_of, head, key, name, trust};
+use super::federation::{Federation, federation as name_of, key, name, trust};
 use fedaudit_core::aggregate::{Aggregate, Truth};
 use fedaudit_core::bundle::{Bundle, LogPart};
 use fedaudit_core::contract::Contract;
@@ -96,7 +96,8 @@ pub fn bundle(federation: &Federation, releases: &[Attestation], json: Vec<u8>, 
         number: 0,
         supersedes: None,
     };
-    let attested = report::attest(json.clone(), html.clone(), claim, head(), &key(0, KeyUse::Attest)).expect("attests");
+    let attested =
+        report::attest(json.clone(), html.clone(), claim, federation.head(), &key(0, KeyUse::Attest)).expect("attests");
     let mut plan = LogPart::default();
     for made in releases {
         plan.artifacts.insert(Digest::of(&made.artifacts[0]), made.artifacts[0].clone());

@@ -1,6 +1,8 @@
 """Attestations: DSSE v1.0.2, in-toto Statement v1, and what schemas/documents.md says of both."""
 
+import base64
 import hashlib
+import json
 
 from independent import keys
 from independent.base import keep, parse, unbase64, want
@@ -43,6 +45,14 @@ class Envelope:
             want(len(id_) == 64 and set(id_) <= set("0123456789abcdef"), "envelope", "a keyid is 64 hexadecimal digits")
             want(id_ not in self.signatures, "envelope", "a key id stands twice")
             self.signatures[id_] = unbase64(signature["sig"], "envelope", url=True)
+
+    def exact(self):
+        """What one party signs has one signature, and its envelope one form."""
+        want(len(self.signatures) == 1, "envelope", f"{len(self.signatures)} signatures")
+        signatures = [{"keyid": id_, "sig": base64.b64encode(sig).decode()} for id_, sig in self.signatures.items()]
+        payload = base64.b64encode(self.payload).decode()
+        form = {"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+        want(json.dumps(form, separators=(",", ":")).encode() == self.data, "envelope", "not the form that is written")
 
     def signed_by(self, raw):
         """Whether a key signed; under its id nothing else may stand."""

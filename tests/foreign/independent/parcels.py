@@ -54,14 +54,14 @@ class Verdict(Exception):
         self.check, self.code = check, code
 
 
-UNDECIDABLE = ("signer", "witnesses", "missing")
+CODES = {"signer": 2, "version": 2, "witnesses": 2, "missing": 2, "bundle": 3, "envelope": 3}
 
 
 def under(check, call, *arguments):
     try:
         return call(*arguments)
     except Refused as refused:
-        raise Verdict(check, refused, 2 if refused.code in UNDECIDABLE else 1) from refused
+        raise Verdict(check, refused, CODES.get(refused.code, 1)) from refused
 
 
 def conflict(data, trust):
@@ -110,7 +110,12 @@ def checked(document, registry, site):
         want(one.party == site, one.kind, "another site is accused")
         return one
 
-    return under(kind, check)
+    one = under(kind, check)
+    for id_ in one.keys:
+        end = registry.ends.get(id_)
+        if end and end["why"] != "rotated" and one.claim["sequence"] > end["last"].get(one.claim.get("plan"), -1):
+            raise Verdict("key", f"{end['why']} before", 2)
+    return one
 
 
 def contradicts_itself(one):

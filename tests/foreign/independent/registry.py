@@ -43,6 +43,7 @@ class Registry:
         statement = envelope.statement()
         self.signer = "governance"
         if statement.kind == "transport":
+            envelope.exact()
             attest = {ed25519.key_id(of.keys["attest"]): name for name, of in self.parties.items() if "attest" in of.keys}
             self.signer = next((attest[id_] for id_ in envelope.signatures if id_ in attest), None)
             want(self.signer, "signer", "no attest key of the roster")
@@ -111,6 +112,7 @@ class Registry:
         for id_, end in ended.items():
             self.ends[id_] = {
                 "raw": held[id_],
+                "why": end["why"],
                 "logs": {log["origin"]: log["size"] for log in end.get("logs", [])},
                 "last": {last["plan"]: last["sequence"] for last in end.get("last", [])},
             }
@@ -133,7 +135,7 @@ class Registry:
         want(id_ not in self.owners, "roster", "a key that somebody has or had")
         before = site.keys["transport"]
         self.owners[id_] = name
-        self.ends[ed25519.key_id(before)] = {"raw": before, "logs": {}, "last": {}}
+        self.ends[ed25519.key_id(before)] = {"raw": before, "why": "rotated", "logs": {}, "last": {}}
         site.keys["transport"], site.version, site.digest = raw, site.version + 1, sha256(artifact)
 
     def waiver(self, claim, artifact):
@@ -166,9 +168,10 @@ class Registry:
     # What others' documents are held against.
 
     def seen(self, seen, key=None):
-        """A checkpoint of this very registry, not older than the entry that names the signer's key."""
-        if seen is None:
+        """A checkpoint of this very registry, not older than the entry that names the signer's key; governance may name none."""
+        if seen is None and key is None:
             return
+        want(seen, "seen", "none is named")
         want(seen["origin"] == self.origin("registry"), "seen", "another log")
         want(seen["size"] <= len(self.leaves), "missing", "a larger registry")
         want(merkle.root(self.leaves[: seen["size"]]).hex() == seen["root"], "seen", "another registry")
@@ -176,8 +179,7 @@ class Registry:
 
     def epoch_of(self, site, seen):
         """The epoch of a site's journal, as far as somebody had read who saw that much."""
-        size = seen["size"] if seen else 0
-        return 1 + sum(index < size for index in self.epochs.get(site, []))
+        return 1 + sum(index < seen["size"] for index in self.epochs.get(site, []))
 
     def held(self, use, name):
         """All keys that a party has or had for a use, with how they ended. The use of an ended key is any."""

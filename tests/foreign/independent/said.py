@@ -1,6 +1,7 @@
 """What sites and the aggregator say in logs: each document by itself, then its place behind those before it."""
 
 from independent import governed, notes, releases
+from independent import keys as ed25519
 from independent.base import Refused, keep, parse, want
 from independent.envelopes import Envelope
 from independent.registry import span
@@ -14,10 +15,13 @@ class Said:
 
     def __init__(self, data, registry):
         self.envelope = Envelope(data)
+        self.envelope.exact()
         known = [name for name in registry.parties if self.named(registry, name)]
         want(known, "signer", "no attest key of the roster")
         (self.party,) = known
         self.key = self.named(registry, self.party)[0]
+        # And those of its journal's checkpoints, once they are read.
+        self.keys = [self.key]
         want(self.envelope.signed_by(registry.raw(self.key)), "signer", "not signed")
         statement = self.statement = self.envelope.statement()
         statement.of(registry.federation)
@@ -46,20 +50,22 @@ class Said:
             origin = note.split("\n")[0]
             want(origin.startswith(f"{prefix}/"), "journal", "another journal")
             try:
-                size, root = any_of(note, [notes.of_key(origin, raw) for raw in keys])
+                size, root, raw = any_of(note, [notes.of_key(origin, raw) for raw in keys])
             except Refused as refused:
                 raise Refused("journal", str(refused)) from refused
             want(size % BLOCK == 0, "journal", "not a block boundary")
             found[origin] = (size, root)
+            self.keys.append(ed25519.key_id(raw))
         want(logs is None or list(found) == [f"{prefix}/{log}" for log in logs], "journal", "other logs")
         return found
 
 
 def any_of(note, verifiers):
-    text, _ = notes.opened(note, verifiers)
+    want(len(notes.split(note)[1]) == 1, "journal", "not one signature line")
+    text, (verifier,) = notes.opened(note, verifiers)
     origin, size, root = notes.checkpoint(text)
     want(origin == verifiers[0].name, "origin", origin)
-    return size, root
+    return size, root, verifier.raw
 
 
 def document(said, name, artifact):

@@ -120,6 +120,11 @@ impl Demo {
         Ok(digest)
     }
 
+    /// Of those who had seen the registry.
+    fn head(&self) -> Made<Head> {
+        Ok(Head { seen: self.registry.seen(), ..head()? })
+    }
+
     /// Signs the registry as it stands in a bundle, with the log's own key.
     pub fn sign_registry(&self, bundle: &mut Bundle) -> Made<()> {
         sign_log(&mut bundle.registry, &registry_origin(&self.trust.federation), &self.trust)
@@ -165,7 +170,7 @@ impl Demo {
             raw: Digest([0; 32]),
             software: "demo".to_owned(),
         };
-        attest_release(&release, head()?, claim, &key(site.as_str(), KeyUse::Attest)).map_err(said)
+        attest_release(&release, self.head()?, claim, &key(site.as_str(), KeyUse::Attest)).map_err(said)
     }
 
     /// The report over all releases of the plan's log.
@@ -202,7 +207,7 @@ impl Demo {
         };
         let (json, html) = (bundle.report_json.clone(), bundle.report_html.clone());
         let signer = key("aggregator", KeyUse::Attest);
-        Ok(report::attest(json, html, claim, head()?, &signer).map_err(said)?.envelope)
+        Ok(report::attest(json, html, claim, self.head()?, &signer).map_err(said)?.envelope)
     }
 }
 

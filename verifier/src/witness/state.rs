@@ -15,33 +15,37 @@ use std::path::PathBuf;
 /// Logs that one witness keeps: whoever holds a federation's log key can name new plans for ever.
 const LOGS: usize = 100_000;
 
-/// The log keys of the federations that a witness knows, by federation; after a change of keys there may be several.
+/// The log key of each federation that a witness knows, by federation. One each: a key that was given up may be in other
+/// hands, and what it signed this witness has by its own cosignature.
 #[derive(Default)]
-pub struct Known(BTreeMap<String, Vec<PublicKey>>);
+pub struct Known(BTreeMap<String, PublicKey>);
 
 impl Known {
     /// Takes a trust file.
     ///
     /// # Errors
-    /// A registry key that cannot be read, which the rules of trust files exclude.
+    /// Another key of a federation than one before; a registry key that cannot be read, which the rules of trust files exclude.
     pub fn add(&mut self, trust: &Trust) -> Result<(), Fault> {
         let key = VerifierKey::parse(&trust.registry);
         let key = key.map_err(|e| Fault::new(Blame::Input, e.to_string(), "have the trust file exported again"))?;
-        let keys = self.0.entry(trust.federation.to_string()).or_default();
-        if !keys.contains(&key.key) {
-            keys.push(key.key);
+        match self.0.insert(trust.federation.to_string(), key.key) {
+            Some(before) if before != key.key => {
+                let what = format!("two trust files name different log keys of federation {}", trust.federation);
+                let hint = "name the newest alone: this witness goes on from what it cosigned under the key before";
+                Err(Fault::new(Blame::Operator, what, hint))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// The keys that sign the log of this origin: a federation's registry, heartbeats, or one of its plans.
-    fn keys(&self, origin: &str) -> Option<&[PublicKey]> {
+    /// The key that signs the log of this origin: a federation's registry, heartbeats, or one of its plans.
+    fn key(&self, origin: &str) -> Option<&PublicKey> {
         let (federation, log) = origin.split_once('/')?;
-        let keys = self.0.get(federation)?;
+        let key = self.0.get(federation)?;
         let plan = log.strip_prefix("plan/").is_some_and(|digest| Digest::from_hex(digest).is_some());
         let name = fedaudit_core::ids::Name::new(federation).ok()?;
         let known = plan || origin == registry_origin(&name) || origin == heartbeats_origin(&name);
-        known.then_some(keys)
+        known.then_some(key)
     }
 }
 
@@ -88,9 +92,9 @@ impl Witness {
         let request = WitnessRequest::parse(text).map_err(|e| bad(e.to_string()))?;
         let origin = request.checkpoint.lines().next().unwrap_or_default();
         let unknown = || Answer::Refused(404, "this witness does not know the log".to_owned());
-        let keys = self.known.keys(origin).ok_or_else(unknown)?;
-        let opened = Checkpoint::open_by(request.checkpoint.as_bytes(), origin, keys);
-        let (checkpoint, _) = opened.map_err(|error| match error {
+        let key = self.known.key(origin).ok_or_else(unknown)?;
+        let opened = Checkpoint::open(request.checkpoint.as_bytes(), origin, key);
+        let checkpoint = opened.map_err(|error| match error {
             NoteError::Malformed { .. } => bad(error.to_string()),
             _ => Answer::Refused(403, error.to_string()),
         })?;
@@ -163,7 +167,7 @@ impl Witness {
         Ok(logs)
     }
 
-    /// What is held of a log; it carries this witness's own cosignature.
+    /// What is held of a log; it carries this witness's own cosignature, which proves it whichever log key signed it then.
     fn held(&self, origin: &str) -> Result<Option<Held>, Fault> {
         let path = self.path(origin);
         let Some(note) = self.note(&Digest::of(origin.as_bytes()))? else { return Ok(None) };

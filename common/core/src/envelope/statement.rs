@@ -16,7 +16,7 @@ pub struct Predicate {
     pub federation: Name,
     /// When the signer says it signed.
     pub issued_at: Time,
-    /// The last log checkpoint that the signer had verified.
+    /// The last checkpoint of the registry that the signer had verified; documents of the registry itself may name none.
     pub seen: Option<Seen>,
     /// What is claimed of the subject.
     pub claim: Claim,

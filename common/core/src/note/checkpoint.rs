@@ -1,6 +1,6 @@
 //! Checkpoints (C2SP tlog-checkpoint v1.0.0) and log proofs (C2SP tlog-proof).
 
-use super::{NoteError, VerifierKey, from_base64, from_decimal, malformed, open_note, sign_note};
+use super::{NoteError, VerifierKey, from_base64, from_decimal, malformed, open_note, read, sign_note};
 use crate::ids::Digest;
 use crate::key::PublicKey;
 use crate::limits;
@@ -86,6 +86,25 @@ impl Checkpoint {
             return Ok((checkpoint, note.signers.into_iter().map(|signer| signer.key).collect()));
         }
         Err(NoteError::Origin { expected: origin.to_owned(), found: checkpoint.origin })
+    }
+
+    /// The same of a note with one signature line, and whose it is: what a note says of its signers must not change as more
+    /// keys become known, and a line of a key that nobody knows yet, or one with the id of another, may say something else
+    /// then.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`]; another number of lines.
+    pub fn open_sole(note: &[u8], origin: &str, keys: &[PublicKey]) -> Result<(Self, PublicKey), NoteError> {
+        let (_, lines) = read(note)?;
+        if lines.len() != 1 {
+            return Err(malformed("one signature line", &format!("{} of them", lines.len())));
+        }
+        let opened = |key: &PublicKey| Checkpoint::open(note, origin, key).ok().map(|checkpoint| (checkpoint, *key));
+        let refused = || match Checkpoint::open_by(note, origin, keys) {
+            Err(error) => error,
+            Ok(_) => NoteError::UnknownSigner { expected: origin.to_owned(), found: 1 },
+        };
+        keys.iter().find_map(opened).ok_or_else(refused)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::codec::Valid;
 use crate::fault::Refusal;
 use crate::ids::{Digest, Name};
 use crate::note::Checkpoint;
-use crate::roster::{Registry, Trust};
+use crate::roster::{Ending, Registry, Trust};
 use crate::verify::{self, Numbered, VerifiedHeartbeat};
 
 /// What a site signed with a number, and the one before it.
@@ -60,6 +60,22 @@ impl Signed {
             Signed::OfPlan(it) => it.journal(),
             Signed::Heartbeat(it) => &it.journal,
         }
+    }
+
+    /// A key that signed it and may not have been the site's any more: it was revoked or lost, and its end does not cover the
+    /// number. Where a document stands in a log the evidence does not show.
+    fn foreign(&self, registry: &Registry) -> Option<String> {
+        let (signers, number) = match self {
+            Signed::OfPlan(it) => (it.signers(), Some((it.plan(), it.sequence()))),
+            Signed::Heartbeat(it) => (it.signers.clone(), None),
+        };
+        signers.iter().filter_map(|id| registry.member(id)).find_map(|member| {
+            let (entry, ended) = member.ended.as_ref()?;
+            let covered = number.is_some_and(|number| ended.holds_number(number));
+            let key =
+                || format!("{} {}, {} by entry {entry} of the registry", member.usage, ended.key.short(), ended.why);
+            (ended.why != Ending::Rotated && !covered).then(key)
+        })
     }
 }
 
@@ -150,7 +166,12 @@ fn numbered(
         verdict.pass(check, subject, format!("{}, {name}{window}, signed by {site}", document.envelope()));
     }
     verdict.by(signer_of(envelope, registry));
-    document.ok()
+    let document = document.ok()?;
+    let Some(found) = document.foreign(registry) else { return Some(document) };
+    let expected = "keys that were the site's: whoever else had one may have signed this";
+    verdict.checks.push(unmet("key", subject, Outcome::Undecidable, expected, found));
+    verdict.by(signer_of(envelope, registry));
+    None
 }
 
 /// Everything in which `refused`, by itself or together with `logged`, cannot be true.

@@ -115,6 +115,13 @@ pub struct EndedKey {
     pub last: Vec<LastNumber>,
 }
 
+impl EndedKey {
+    /// Whether what it signed with this number within a plan holds wherever that stands.
+    pub(crate) fn holds_number(&self, (plan, sequence): (Digest, u64)) -> bool {
+        self.last.iter().any(|last| last.plan == plan && sequence <= last.sequence)
+    }
+}
+
 /// Why a key ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

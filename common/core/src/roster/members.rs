@@ -180,8 +180,7 @@ impl Members {
         };
         let Some((entry, ended)) = &member.ended else { return Ok(()) };
         let logged = ended.logs.iter().any(|log| log.origin == at.origin && at.index < log.size);
-        let numbered = |(plan, sequence)| ended.last.iter().any(|last| last.plan == plan && sequence <= last.sequence);
-        if logged || at.number.is_some_and(numbered) {
+        if logged || at.number.is_some_and(|number| ended.holds_number(number)) {
             return Ok(());
         }
         let expected = format!("a {} key that holds at entry {} of {}", member.usage, at.index, at.origin);

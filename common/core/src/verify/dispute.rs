@@ -1,6 +1,6 @@
 //! Disputes, and the reports that they are about.
 
-use super::statement;
+use super::{Signed, statement};
 use crate::codec;
 use crate::dispute::{Dispute, DisputeText};
 use crate::envelope::{Claim, DisputeClaim, ReportClaim};
@@ -52,7 +52,7 @@ impl VerifiedDispute {
 /// # Errors
 /// Which check it did not pass.
 pub fn dispute(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<VerifiedDispute, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Dispute(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a dispute", statement.predicate.claim.predicate_type()));
     };
@@ -80,7 +80,7 @@ pub fn dispute(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
 /// # Errors
 /// Which check it did not pass.
 pub fn report_json(envelope: &[u8], json: &[u8], registry: &Registry) -> Result<ReportClaim, Refusal> {
-    let (statement, signer) = statement(envelope, registry)?;
+    let Signed { statement, signer, .. } = statement(envelope, registry)?;
     let Claim::Report(claim) = &statement.predicate.claim else {
         return Err(Refusal::new("statement", "a report", statement.predicate.claim.predicate_type()));
     };

@@ -89,6 +89,14 @@ impl Numbered {
             Numbered::Dispute(it) => it.claim().previous,
         }
     }
+    /// Ids of the keys that signed it, and its journal checkpoints.
+    pub fn signers(&self) -> Vec<Digest> {
+        match self {
+            Numbered::Release(it) => it.signers().copied().collect(),
+            Numbered::Abstention(it) => vec![it.signer],
+            Numbered::Dispute(it) => vec![it.signer],
+        }
+    }
     /// The journal checkpoints that it names; others name none.
     pub fn journal(&self) -> &[Checkpoint] {
         match self {

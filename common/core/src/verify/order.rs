@@ -108,7 +108,7 @@ impl PlanState {
     /// had ended.
     pub fn check(&self, release: &VerifiedRelease, at: At) -> Result<(), Conflict> {
         let claim = release.claim();
-        for key in std::iter::once(&release.signer).chain(&release.notes) {
+        for key in release.signers() {
             at.holds(key, claim.plan, Some(claim.sequence))?;
         }
         let amended = claim.amends.as_ref().map(|amends| amends.envelope);

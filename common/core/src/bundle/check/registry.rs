@@ -45,9 +45,10 @@ impl Replays {
     }
 }
 
-/// Of everything that a replay reads, each with its length before it.
+/// Of everything that a replay reads: how many entries there are, then all of it, each with its length before it.
 fn digest(part: &LogPart) -> Digest {
     let mut hash = Sha256::new();
+    hash.update((part.entries.len() as u64).to_le_bytes());
     let mut take = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
@@ -99,3 +100,16 @@ pub(super) fn artifact_of<'a>(envelope: &[u8], part: &'a LogPart) -> Result<&'a 
 
 /// Registries that are kept.
 const REPLAYS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_parts_are_taken_for_one_another() {
+        let (name, file) = (Digest::of(b"name"), b"file".to_vec());
+        let entries = LogPart { entries: vec![name.0.to_vec(), file.clone()], ..LogPart::default() };
+        let artifact = LogPart { artifacts: [(name, file)].into(), ..LogPart::default() };
+        assert_ne!(digest(&entries), digest(&artifact));
+    }
+}

@@ -251,7 +251,8 @@ impl World {
             software: "test".to_owned(),
         };
         let files = vec![json(&text).expect("encodes")];
-        let made = seal(head().predicate(Claim::Release(claim)), files, &[&key(seed(at), 0)]).expect("seals");
+        let head = Head { seen: registry.seen(), ..head() };
+        let made = seal(head.predicate(Claim::Release(claim)), files, &[&key(seed(at), 0)]).expect("seals");
         Some(verify::release(&made.envelope, &made.artifacts[0], registry).expect("a verified release"))
     }
 }

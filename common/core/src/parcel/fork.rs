@@ -1,35 +1,60 @@
 //! Whether two signed checkpoints prove that the aggregator keeps two histories of one log.
 
-use super::check::{Outcome, Verdict};
+use super::{Content, read};
+use crate::bundle::{Outcome, Verdict};
 use crate::codec::Valid;
+use crate::fault::Refusal;
 use crate::merkle::verify_consistency;
-use crate::note::{Checkpoint, LogProof, NoteError, VerifierKey, parse_hashes};
-use crate::roster::Trust;
+use crate::note::{Checkpoint, LogProof, NoteError, parse_hashes};
+use crate::roster::{Registry, Trust};
 
 /// A file with a signed checkpoint, and what to call it.
 pub type Named<'a> = (&'a str, &'a [u8]);
 
 /// Judges two files, each a signed checkpoint or a log proof with one, and a consistency proof between them if there is one
-/// (hashes in base64, a line each). Passed: a fork is proven. Failed: they are consistent.
+/// (hashes in base64, a line each). Passed: a fork is proven. Failed: they are consistent. The log key is that of `trust`, or
+/// those that the registry names, each up to where it ended, if a parcel with the registry is given.
 ///
 /// Two sizes never prove a fork by themselves: that no proof leads from one to the other cannot be shown by a wrong one.
-pub fn check_fork(a: Named, b: Named, proof: Option<Named>, trust: &Valid<Trust>) -> Verdict {
-    let mut verdict = Verdict { checks: Vec::new(), not_evidence: Vec::new(), report: None };
-    let opened = [open(a, trust, &mut verdict), open(b, trust, &mut verdict)];
+pub fn check_fork(a: Named, b: Named, proof: Option<Named>, trust: &Valid<Trust>, registry: Option<Named>) -> Verdict {
+    let mut verdict = Verdict::empty();
+    let registry = match registry {
+        None => Registry::new(trust.clone()),
+        Some((name, bytes)) => match rebuilt(bytes, trust) {
+            Ok(registry) => {
+                verdict.pass("registry", name, format!("{} entries signed by governance", registry.size()));
+                registry
+            }
+            Err(refusal) if refusal.check == "parcel" => {
+                verdict.push("parcel", name, Outcome::Malformed, refusal.expected, refusal.found);
+                return verdict;
+            }
+            Err(refusal) => {
+                verdict.refuse("registry", name, &refusal);
+                return verdict;
+            }
+        },
+    };
+    let opened = [open(a, &registry, &mut verdict), open(b, &registry, &mut verdict)];
     if let [Some(a), Some(b)] = &opened {
         judge(a, b, proof, &mut verdict);
     }
     verdict
 }
 
-fn open((name, bytes): Named, trust: &Trust, verdict: &mut Verdict) -> Option<Checkpoint> {
+fn rebuilt(bytes: &[u8], trust: &Valid<Trust>) -> Result<Registry, Refusal> {
+    let parcel = read(bytes)?;
+    match &parcel.content {
+        Content::Registry(text) => text.open(trust).map(|(registry, _)| registry),
+        other => Err(Refusal::new("parcel", "a parcel with the registry", other.meant_for())),
+    }
+}
+
+fn open((name, bytes): Named, registry: &Registry, verdict: &mut Verdict) -> Option<Checkpoint> {
     let proof = std::str::from_utf8(bytes).ok().and_then(|text| LogProof::parse(text).ok());
     let note = proof.as_ref().map_or(bytes, |proof| proof.checkpoint.as_bytes());
-    let opened = VerifierKey::parse(&trust.registry).and_then(|key| {
-        let origin = String::from_utf8_lossy(note.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
-        Checkpoint::open(note, &origin, &key.key)
-    });
-    match opened {
+    let origin = String::from_utf8_lossy(note.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
+    match registry.open_checkpoint(note, &origin) {
         Ok(checkpoint) => {
             let found = format!("{}, {} entries, root {}", checkpoint.origin, checkpoint.size, checkpoint.root);
             verdict.pass("signed-checkpoint", name, found);
@@ -41,7 +66,7 @@ fn open((name, bytes): Named, trust: &Trust, verdict: &mut Verdict) -> Option<Ch
                 NoteError::Malformed { .. } => Outcome::Malformed,
                 _ => Outcome::Fail,
             };
-            let expected = "a checkpoint signed by the log key of trust.json".to_owned();
+            let expected = "a checkpoint signed by a log key of the aggregator that held there".to_owned();
             verdict.push("signed-checkpoint", name, outcome, expected, error.to_string());
             None
         }
