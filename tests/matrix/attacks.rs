@@ -29,7 +29,7 @@ const PAST: &str = "tests/refusals/past.rs";
 
 /// Attack, the check of `schemas/checks.md` that notices it, and what shows that.
 #[rustfmt::skip]
-const LIST: [(&str, &str, Shown); 37] = [
+const LIST: [(&str, &str, Shown); 43] = [
     ("the tail of a plan's log dropped", "report-logged",
         Test(TAMPER, "a_cut_log_with_an_old_checkpoint_lacks_the_report")),
     ("a dropped entry, held against its receipt", "receipt", Test(COLLECTED, "a_receipt_is_held_against_the_log")),
@@ -80,6 +80,13 @@ const LIST: [(&str, &str, Shown); 37] = [
     ("a JSON key twice in a statement", "statement", Vector("statement-twice", "duplicate field")),
     ("a JSON key twice in a release", "release", Vector("release-twice", "duplicate field")),
     ("base64 that is not canonical", "envelope", Test(HERE, "base64_that_is_not_canonical")),
+    ("an envelope written otherwise by whoever carries it", "envelope", Vector("release-form-spaced", "envelope: ")),
+    ("a stranger's signature beside a site's", "envelope", Vector("release-form-stranger-beside", "envelope: ")),
+    ("a journal's checkpoint with a line of a key to come", "journal", Vector("release-journal-two-lines", "journal: ")),
+    ("a document dated back, by naming nothing seen", "seen", Vector("release-seen-none", "seen: ")),
+    ("evidence made with a stolen key", "key", Vector("conflict-key-revoked", "key: ")),
+    ("two histories made with a log key that was given up", "signed-checkpoint",
+        Says("tests/witness/fork.rs", "after_a_change_of_the_log_key_the_registry_says_who_signs", "a key that had ended")),
     ("bytes behind a document", "envelope", Vector("envelope-trailing", "envelope: ")),
     ("a TLS session resumed", "signer",
         Says("common/link/tests/quic.rs", "reconnecting_is_a_full_handshake", "Resumption::store")),
@@ -165,8 +172,14 @@ fn a_release_of_an_epoch_that_ended() {
     let of = template("release");
     let epoch = template("epoch");
     let more = [(signed(&epoch.statement, 1), epoch.artifact)];
-    assert_eq!(taken("release", &of, &signed(&of.statement, 5), &federation.registry(&more)), "epoch");
-    assert_eq!(taken("release", &of, &signed(&of.statement, 5), &federation.registry(&[])), "");
+    let registry = federation.registry(&more);
+    let mut behind = of.statement.clone();
+    behind["predicate"]["seen"] = json!(registry.seen());
+    assert_eq!(taken("release", &of, &signed(&behind, 5), &registry), "epoch");
+    // What had seen no end of it stays as it was, however the registry grows.
+    for registry in [&registry, &federation.registry(&[])] {
+        assert_eq!(taken("release", &of, &signed(&of.statement, 5), registry), "");
+    }
 }
 
 #[test]
@@ -190,7 +203,8 @@ fn signed_again_by_another_site() {
     let federation = Federation::open();
     let registry = federation.registry(&[entered(&vector("registry-site"))]);
     for kind in ["release", "abstention", "dispute", "heartbeat"] {
-        let of = template(kind);
+        let mut of = template(kind);
+        of.statement["predicate"]["seen"] = json!(registry.seen());
         // The attest key of `site-b`, which is enrolled.
         assert_eq!(taken(kind, &of, &signed(&of.statement, 8), &registry), "signer", "{kind}");
     }
