@@ -19,7 +19,7 @@ use fedaudit_link::home::{load_key, now};
 use fedaudit_link::protocol::{Request, Response, Submission};
 use fedaudit_tests::client::{Client, hello};
 use fedaudit_tests::evidence::{Evidence, judge};
-use fedaudit_tests::world::{World, name};
+use fedaudit_tests::world::{World, copy, name, restore};
 use serde_json::Value;
 
 fn world() -> World {
@@ -177,6 +177,31 @@ fn a_release_that_is_named_as_another_or_not_used_is_disputed() {
     assert_eq!(verdict.code, 0, "{verdict:#?}");
     assert_eq!(verdict.checks.iter().filter(|check| check.check == "dispute-before").count(), 2);
     assert!(verdict.first_line.contains("; an earlier report disputed by 1 site"), "{}", verdict.first_line);
+}
+
+#[test]
+fn a_restored_home_is_given_back_what_it_disputed() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site("dept-a"), &older);
+    // As a backup, which holds no fence.
+    std::fs::remove_file(older.join("fence.json")).expect("removes");
+    let own = |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a";
+    let dropped = |release: &VerifiedRelease| own(release) && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    world.agent("dept-a", &["run", "--once"]).good();
+    let logs = world.logs();
+    restore(&older, &world.site("dept-a"));
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.out.contains("all 7 documents received"), "{said:?}");
+    assert_eq!(world.logs(), logs, "the report is compared again, and nothing is signed again");
+    assert_eq!(found(&world, "dept-a").len(), 1);
+    world.agent("dept-a", &["journal", "verify"]).good();
+    // The next number is one that was never used.
+    forged(&world, |release| !dropped(release), |_| {});
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.out.contains("all 8 documents received"), "{said:?}");
+    assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "", "nothing is held against it");
 }
 
 /// A dispute by dept-a about a document of it, for its own agent to sign or not.

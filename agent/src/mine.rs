@@ -3,6 +3,7 @@
 //! The aggregator is not believed: each document carries this site's own signature and the proof of the log, and names the
 //! one before it that is here.
 
+use crate::compare::about;
 use crate::drive::plan_seen;
 use crate::fence;
 use crate::outbox::{Beat, Kind, Outgoing, State};
@@ -95,7 +96,7 @@ fn outgoing(found: &Numbered, logged: &Logged) -> Outgoing {
     let (kind, amends) = match found {
         Numbered::Release(release) => (Kind::Release, release.claim().amends.as_ref().map(|amends| amends.envelope)),
         Numbered::Abstention(_) => (Kind::Abstention, None),
-        Numbered::Dispute(_) => (Kind::Dispute, None),
+        Numbered::Dispute(it) => (Kind::Dispute, Some(about(&it.text().report, &it.text().release))),
     };
     Outgoing {
         kind,
