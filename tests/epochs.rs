@@ -83,6 +83,54 @@ fn an_older_home_goes_on_in_a_new_epoch() {
     assert!(text.contains(r#""epochs":[{"#) && text.contains("the disk was lost"), "{text}");
 }
 
+/// As a restored backup, which holds no fence.
+fn restore_backup(world: &World, older: &Path) {
+    restore(older, &world.site(SITE));
+    std::fs::remove_file(world.site(SITE).join("fence.json")).expect("removes");
+}
+
+#[test]
+fn what_a_restored_home_abstained_from_is_not_released() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site(SITE), &older);
+    let plan = world.plan().to_string();
+    world.agent(SITE, &["plan", "abstain", &plan, "--window", "all", "--reason", "a strike"]).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    let logs = world.logs();
+    restore_backup(&world, &older);
+    for _ in 0..2 {
+        world.agent(SITE, &["run", "--once"]).good();
+        assert_eq!((states(&world), world.logs()), (vec!["received".to_owned(); 6], logs.clone()));
+    }
+    // The ledger has it all, whatever the outbox loses.
+    put_outbox(&world, &older.join("outbox.sqlite"));
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!((states(&world), world.logs()), (vec!["received".to_owned(); 6], logs));
+    let said = world.agent(SITE, &["plan", "withdraw", &plan, "--window", "all"]).good().out;
+    assert!(said.contains("6 abstentions"), "{said}");
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(states(&world), ["received"; 12]);
+}
+
+#[test]
+fn a_release_that_was_taken_back_keeps_its_salt_where_the_ledger_has_it() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site(SITE), &older);
+    world.agent(SITE, &["run", "--once"]).good();
+    put_outbox(&world, &older.join("outbox.sqlite"));
+    world.agent(SITE, &["run", "--once"]).good();
+    let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
+    assert_eq!(said.matches(": reproduced").count(), 6, "{said}");
+    // Governance lets an older journal go on, and the salts are gone.
+    restore_backup(&world, &older);
+    epoch(&world, &[]).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
+    assert_eq!(said.matches("its salt is lost").count(), 6, "{said}");
+}
+
 #[test]
 fn two_copies_of_a_home_release_once() {
     let mut world = world();

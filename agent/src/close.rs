@@ -141,7 +141,8 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
     prepared.iter().try_for_each(|release| site.outbox.mark_ready(&Digest::of(&release.envelope)))
 }
 
-fn ledger_entry(of: &Outgoing) -> LedgerEntry {
+/// What the ledger says of a document that was signed.
+pub(crate) fn ledger_entry(of: &Outgoing) -> LedgerEntry {
     let (plan, window, sequence, envelope) = (of.plan, of.window, of.sequence, Digest::of(&of.envelope));
     match of.kind {
         Kind::Release => LedgerEntry::Released { plan, window, sequence, envelope, salt: of.salt },
