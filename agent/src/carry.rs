@@ -247,7 +247,11 @@ fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<Str
     let new = entries.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect();
     let part = RegistryPart { checkpoint: text.checkpoint, from, entries: new };
     drive::hear(site, &mut shipper, &Ask::registry(from), Response::Registry(part), now, 0.0)?;
-    let word = if site.enrolled() { "is enrolled" } else { "is not enrolled yet" };
+    let word = match (site.enrolled(), site.revoked()) {
+        (true, _) => "is enrolled",
+        (false, true) => "was revoked by governance",
+        (false, false) => "is not enrolled yet",
+    };
     Ok(format!("registry: {size} entries, {} new; {} {word}", size - from, site.enrolment.site))
 }
 

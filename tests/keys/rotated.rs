@@ -117,6 +117,19 @@ fn releases_that_were_signed_before_arrive_after_a_rotation() {
 }
 
 #[test]
+fn a_transport_key_that_was_asked_for_by_file_is_taken_back() {
+    let world = world();
+    let before = keys(&world, SITE);
+    world.agent(SITE, &["key", "rotate", "--use", "transport", "--to", &path(&world, "request")]).good();
+    assert!(next(&world, SITE, "transport").exists());
+    assert!(world.agent(SITE, &["key", "rotate", "--cancel"]).good().out.contains("present keys go on"));
+    assert!(!next(&world, SITE, "transport").exists());
+    world.agent(SITE, &["key", "rotate", "--cancel"]).fault("operator", &["no new keys wait"]);
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!((received(&world, SITE), keys(&world, SITE)), (6, before));
+}
+
+#[test]
 fn a_request_is_taken_back_or_comes_too_late() {
     let world = world();
     let before = keys(&world, SITE);
