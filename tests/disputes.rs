@@ -1,7 +1,10 @@
 //! Reports that do not name what a site logged, found by the site's agent: by real programs, with the verifier's lines.
 
 use ed25519_dalek::SigningKey;
+use fedaudit_agent::drive;
 use fedaudit_agent::outbox::{Outbox, Outgoing};
+use fedaudit_agent::ship::{Shipper, Step};
+use fedaudit_agent::site::Site;
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::checked::Checked;
 use fedaudit_aggregator::home::Home;
@@ -9,6 +12,7 @@ use fedaudit_aggregator::intake::Book;
 use fedaudit_core::codec;
 use fedaudit_core::dispute::{Dispute, DisputeText, FORMAT, What, attest_dispute};
 use fedaudit_core::envelope::{Attestation, Head, ReportClaim};
+use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::render;
@@ -20,6 +24,7 @@ use fedaudit_link::protocol::{Request, Response, Submission};
 use fedaudit_tests::client::{Client, hello};
 use fedaudit_tests::evidence::{Evidence, judge};
 use fedaudit_tests::world::{World, copy, name, restore};
+use rusqlite::Connection;
 use serde_json::Value;
 
 fn world() -> World {
@@ -202,6 +207,43 @@ fn a_restored_home_is_given_back_what_it_disputed() {
     let said = world.agent("dept-a", &["run", "--once"]).good();
     assert!(said.out.contains("all 8 documents received"), "{said:?}");
     assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "", "nothing is held against it");
+}
+
+/// Takes the steps of a site's link until it waits, or cannot go on; the faults.
+fn steps(site: &mut Site, shipper: &mut Shipper, client: &Client) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    loop {
+        match drive::next(site, shipper, now()).expect("reads") {
+            Step::Connect => shipper.up(),
+            Step::Wait(_) | Step::Halt(_) => return faults,
+            step => {
+                let ask = drive::ask(site, shipper, step).expect("asks").expect("something to send");
+                let response = client.frame(&ask.frame).expect("an answer");
+                faults.extend(drive::hear(site, shipper, &ask, response, now(), 0.0).err());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_that_could_not_be_compared_is_not_passed_over() {
+    let world = world();
+    let dropped =
+        |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a" && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    Evidence::of(&world);
+    let mut site = Site::open(fedaudit_agent::home::Home::open(&world.site("dept-a")).expect("a home")).expect("opens");
+    let (mut shipper, client) = (drive::shipper(&site).expect("a shipper"), Client::of_site(&world, "dept-a"));
+    let disk = Connection::open(world.site("dept-a").join("outbox.sqlite")).expect("opens");
+    let fails = "CREATE TRIGGER fails BEFORE INSERT ON release BEGIN SELECT RAISE(FAIL, 'the disk fails'); END";
+    disk.execute_batch(fails).expect("a trigger");
+    let faults = steps(&mut site, &mut shipper, &client);
+    assert!(faults.len() == 1 && faults[0].what.contains("the disk fails"), "{faults:?}");
+    assert_eq!(site.outbox.compared().expect("reads"), [], "the report behind it waits");
+    disk.execute_batch("DROP TRIGGER fails").expect("drops");
+    drop(site);
+    world.agent("dept-a", &["run", "--once"]).good();
+    assert_eq!(found(&world, "dept-a").iter().filter(|found| found.starts_with("disputed: 1 of 6")).count(), 1);
 }
 
 /// A dispute by dept-a about a document of it, for its own agent to sign or not.

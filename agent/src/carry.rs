@@ -269,8 +269,9 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
             match result {
                 Outcome::Receipt(_) if beat.receipt.is_some() => known += 1,
                 Outcome::Receipt(receipt) => {
-                    let response = answer(mine::beats_seen(site)?, receipt)?;
-                    drive::hear(site, &mut shipper, &Ask::heartbeat(beat), response, now, 0.0)?;
+                    let seen = mine::beats_seen(site)?;
+                    let response = answer(seen.as_ref(), receipt)?;
+                    drive::hear(site, &mut shipper, &Ask::heartbeat(beat, seen), response, now, 0.0)?;
                     new += 1;
                 }
                 Outcome::Refused(reason) => _ = refused.get_or_insert((format!("heartbeat {}", beat.sequence), reason)),
@@ -285,8 +286,9 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
         match result {
             Outcome::Receipt(_) if release.state == State::Received => known += 1,
             Outcome::Receipt(receipt) => {
-                let response = answer(drive::plan_seen(site, &release.plan)?, receipt)?;
-                drive::hear(site, &mut shipper, &Ask::release(release), response, now, 0.0)?;
+                let seen = drive::plan_seen(site, &release.plan)?;
+                let response = answer(seen.as_ref(), receipt)?;
+                drive::hear(site, &mut shipper, &Ask::release(release, seen), response, now, 0.0)?;
                 new += 1;
             }
             Outcome::Refused(reason) => {
@@ -310,7 +312,7 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
 
 /// The receipt as the answer to a submission of now: it leads on from what this home has seen of the log, or to the very
 /// checkpoint that it has seen.
-fn answer(seen: Option<Checkpoint>, receipt: Receipt) -> Result<Response, Fault> {
+fn answer(seen: Option<&Checkpoint>, receipt: Receipt) -> Result<Response, Fault> {
     let Receipt { proof, from, mut consistency } = receipt;
     if let Some(seen) = seen.filter(|seen| seen.size != from) {
         let note = LogProof::parse(&proof).map(|proof| proof.checkpoint).unwrap_or_default();

@@ -8,7 +8,7 @@
 
 use crate::close::ledger_entry;
 use crate::compare::about;
-use crate::drive::plan_seen;
+use crate::drive::{Ask, plan_seen};
 use crate::fence;
 use crate::outbox::{Beat, Kind, Outgoing, State};
 use crate::privacy;
@@ -23,19 +23,23 @@ use fedaudit_core::verify::{self, Numbered};
 use fedaudit_link::home::Lock;
 use fedaudit_link::protocol::{Have, HaveOf, Logged};
 
-/// What this home has.
+/// What this home has, and the checkpoints that this names as seen.
 ///
 /// # Errors
 /// An outbox that cannot be read.
-pub fn have(site: &Site) -> Result<Have, Fault> {
-    let mut plans = Vec::new();
+pub fn have(site: &Site) -> Result<(Have, Vec<Checkpoint>), Fault> {
+    let (mut plans, mut all) = (Vec::new(), Vec::new());
+    let mut of = |last: Option<u64>, seen: Option<Checkpoint>| {
+        let size = seen.as_ref().map_or(0, |seen| seen.size);
+        all.extend(seen);
+        HaveOf { next: last.map_or(0, |last| last + 1), seen: size }
+    };
     for (plan, _) in site.mirror.registry().plans() {
-        let next = site.outbox.last_of(plan)?.map_or(0, |last| last.sequence + 1);
-        let seen = plan_seen(site, plan)?.map_or(0, |seen| seen.size);
-        plans.push((*plan, HaveOf { next, seen }));
+        let last = site.outbox.last_of(plan)?.map(|last| last.sequence);
+        plans.push((*plan, of(last, plan_seen(site, plan)?)));
     }
-    let next = site.outbox.last_beat()?.map_or(0, |last| last.sequence + 1);
-    Ok(Have { plans, heartbeats: HaveOf { next, seen: beats_seen(site)?.map_or(0, |seen| seen.size) } })
+    let heartbeats = of(site.outbox.last_beat()?.map(|last| last.sequence), beats_seen(site)?);
+    Ok((Have { plans, heartbeats }, all))
 }
 
 /// The last checkpoint of the log of heartbeats that was verified.
@@ -50,15 +54,20 @@ pub fn beats_seen(site: &Site) -> Result<Option<Checkpoint>, Fault> {
 ///
 /// # Errors
 /// One that does not pass, or that contradicts what is here: another copy of this home signs too, and the link halts.
-pub fn take(site: &mut Site, shipper: &mut Shipper, logged: &Logged) -> Result<(), Fault> {
+pub fn take(site: &mut Site, shipper: &mut Shipper, ask: &Ask, logged: &Logged) -> Result<(), Fault> {
     let _import = Lock::acquire(&site.home.import_lock())?;
     match &logged.plan {
-        Some(plan) => take_document(site, shipper, plan, logged),
-        None => take_beat(site, shipper, logged),
+        Some(plan) => take_document(site, shipper, (plan, ask), logged),
+        None => take_beat(site, shipper, ask, logged),
     }
 }
 
-fn take_document(site: &mut Site, shipper: &mut Shipper, plan: &Digest, logged: &Logged) -> Result<(), Fault> {
+fn take_document(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    (plan, ask): (&Digest, &Ask),
+    logged: &Logged,
+) -> Result<(), Fault> {
     if site.outbox.of(&Digest::of(&logged.envelope))?.is_some_and(|of| of.state == State::Received) {
         return Ok(());
     }
@@ -69,8 +78,7 @@ fn take_document(site: &mut Site, shipper: &mut Shipper, plan: &Digest, logged: 
     same("plan", &plan.to_string(), &found.plan().to_string()).map_err(untrue)?;
     same("sequence", &next, &found.sequence()).map_err(untrue)?;
     let origin = plan_origin(&site.enrolment.federation, plan);
-    let seen = plan_seen(site, plan)?;
-    let note = proven(&logged.receipt, &logged.envelope, &origin, seen, &site.mirror)?;
+    let note = proven(&logged.receipt, &logged.envelope, &origin, ask.seen_of(&origin), &site.mirror)?;
     if found.previous() != last.map(|last| Digest::of(&last.envelope)) {
         return Err(shipper.halt(twice(&format!("{} {next} of plan {}", found.word(), plan.short()))));
     }
@@ -80,7 +88,7 @@ fn take_document(site: &mut Site, shipper: &mut Shipper, plan: &Digest, logged: 
     fence::record(site, &[document])
 }
 
-fn take_beat(site: &mut Site, shipper: &mut Shipper, logged: &Logged) -> Result<(), Fault> {
+fn take_beat(site: &mut Site, shipper: &mut Shipper, ask: &Ask, logged: &Logged) -> Result<(), Fault> {
     let last = site.outbox.last_beat()?;
     if last.as_ref().is_some_and(|last| last.envelope == logged.envelope && last.receipt.is_some()) {
         return Ok(());
@@ -92,7 +100,7 @@ fn take_beat(site: &mut Site, shipper: &mut Shipper, logged: &Logged) -> Result<
         return Err(untrue(Refusal::new("sequence", format!("{next} or above"), beat.claim.sequence)));
     }
     let origin = heartbeats_origin(&site.enrolment.federation);
-    let note = proven(&logged.receipt, &logged.envelope, &origin, beats_seen(site)?, &site.mirror)?;
+    let note = proven(&logged.receipt, &logged.envelope, &origin, ask.seen_of(&origin), &site.mirror)?;
     if site.outbox.pending_beat()?.is_some() {
         return Err(shipper.halt(twice(&format!("heartbeat {}", beat.claim.sequence))));
     }
