@@ -1,5 +1,10 @@
 //! Homes that lost something: what the fence holds back, what the aggregator gives back, and new epochs.
 
+use fedaudit_agent::abstain::{Abstain, abstain};
+use fedaudit_agent::heartbeat::beat_if_due;
+use fedaudit_agent::home::Home;
+use fedaudit_agent::site::Site;
+use fedaudit_link::home::now;
 use fedaudit_tests::world::{World, copy, name, restore};
 use fedaudit_tests::{Said, run};
 use serde_json::{Value, json};
@@ -129,6 +134,26 @@ fn a_release_that_was_taken_back_keeps_its_salt_where_the_ledger_has_it() {
     world.agent(SITE, &["run", "--once"]).good();
     let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
     assert_eq!(said.matches("its salt is lost").count(), 6, "{said}");
+}
+
+#[test]
+fn nothing_is_signed_in_an_epoch_that_is_over() {
+    let world = world();
+    let mut site = Site::open(Home::open(&world.site(SITE)).expect("a home")).expect("opens");
+    epoch(&world, &[]).good();
+    // Another process of this home reads of it, and begins it, while this one waits.
+    world.agent(SITE, &["plan", "list"]).good();
+    let (plan, window, reason) = (world.plan(), "all".to_owned(), "late".to_owned());
+    let wanted = Abstain { plan, window, reason, by: None };
+    let fault = abstain(&mut site, &wanted, now()).expect_err("another epoch");
+    assert!(fault.what.contains("epoch 2 of this site's journal began"), "{fault}");
+    assert_eq!(beat_if_due(&mut site, now()), Ok(false));
+    let mut site = Site::open(Home::open(&world.site(SITE)).expect("a home")).expect("opens");
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(site.enrolment.epoch, 2);
+    assert!(site.outbox.pending_beat().expect("reads").is_none());
+    site.reload_mirror().expect("reads");
+    assert_eq!(states(&world), ["received"; 6]);
 }
 
 #[test]

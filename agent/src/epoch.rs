@@ -33,6 +33,21 @@ pub fn begin(site: &mut Site) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// Refuses to sign in an epoch that is over: another process of this home read of the next one meanwhile.
+///
+/// # Errors
+/// There is a next one.
+pub(crate) fn check(site: &Site) -> Result<(), Fault> {
+    let (read, here) = (site.mirror.registry().epoch(&site.enrolment.site), site.enrolment.epoch);
+    if read == here {
+        return Ok(());
+    }
+    let what =
+        format!("epoch {read} of this site's journal began, and this command is in epoch {here}: nothing was signed");
+    let hint = "run it again; if it says the same, fedaudit-agent run --once says why the epoch cannot begin here";
+    Err(Fault::new(Blame::Operator, what, hint))
+}
+
 /// Gives up a release that an earlier epoch left without a receipt, and what was numbered after it: its window is answered
 /// anew. The aggregator said that it takes it no more; nobody signs that, so it counts only for what is of an earlier epoch.
 ///

@@ -5,6 +5,7 @@
 //! again, until the receipt is verified; only then is the next one signed.
 
 use crate::close::head;
+use crate::epoch;
 use crate::fence;
 use crate::outbox::Beat;
 use crate::rotate;
@@ -37,7 +38,7 @@ pub fn beat_if_due(site: &mut Site, now: Time) -> Result<bool, Fault> {
     }
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(false) };
     site.reload_mirror()?;
-    if rotate::waits(&site.home)? {
+    if rotate::waits(&site.home)? || epoch::check(site).is_err() {
         return Ok(false);
     }
     let last = site.outbox.last_beat()?;
