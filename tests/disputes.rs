@@ -246,6 +246,29 @@ fn a_report_that_could_not_be_compared_is_not_passed_over() {
     assert_eq!(found(&world, "dept-a").iter().filter(|found| found.starts_with("disputed: 1 of 6")).count(), 1);
 }
 
+#[test]
+fn a_dispute_whose_key_was_lost_is_signed_anew() {
+    let world = world();
+    let dropped =
+        |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a" && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    // This reads the reports, and sends nothing.
+    world.agent("dept-a", &["plan", "list"]).good();
+    assert!(world.agent("dept-a", &["outbox", "list"]).good().out.contains("\t6\tready\t"));
+    for usage in ["attest", "note", "transport"] {
+        std::fs::remove_file(world.site("dept-a").join(format!("keys/{usage}.key"))).expect("removes");
+    }
+    let token = world.aggregator(&["site", "add", "dept-a"]).good().out;
+    world.agent("dept-a", &["join", token.trim(), "--new-keys"]).good();
+    world.aggregator(&["site", "approve", "dept-a"]).good();
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.err.contains("its report is compared anew"), "{said:?}");
+    assert!(said.out.contains("all 7 documents received"), "{said:?}");
+    assert!(world.aggregator(&["report", "list"]).good().out.contains("\tdisputed by dept-a\n"));
+    assert_eq!(found(&world, "dept-a").len(), 1);
+    world.agent("dept-a", &["journal", "verify"]).good();
+}
+
 /// A dispute by dept-a about a document of it, for its own agent to sign or not.
 struct Disputed {
     federation: Name,

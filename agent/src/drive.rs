@@ -258,12 +258,14 @@ fn keep_what(site: &mut Site, shipper: &mut Shipper, ask: &Ask, keep: Keep, now:
             shipper.journal_seen(checkpoints);
         }
         (Keep::Refused(refused), Some(release)) if refused.refusal.check == "epoch" && earlier(site, release) => {
-            tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
-            epoch::give_up(site, release)?;
+            epoch::give_up(site, release, now)?;
+            // A dispute that was given up is found again in its report.
+            shipper.ask_reports(compare::wanted(site)?);
         }
         (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
-            tracing::warn!(window = %release.window, "signed by a key that has ended and never received: answered anew");
-            epoch::give_up(site, release)?;
+            epoch::give_up(site, release, now)?;
+            // A dispute that was given up is found again in its report.
+            shipper.ask_reports(compare::wanted(site)?);
         }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
