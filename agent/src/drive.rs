@@ -13,7 +13,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::{Party, heartbeats_origin, journal_origin, plan_origin, registry_origin};
+use fedaudit_core::roster::{Party, Position, heartbeats_origin, journal_origin, plan_origin, registry_origin};
 use fedaudit_core::time::{SECOND_NS, Time};
 use fedaudit_core::verify;
 use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Request, Response, Submission};
@@ -257,12 +257,7 @@ fn keep_what(site: &mut Site, shipper: &mut Shipper, ask: &Ask, keep: Keep, now:
             site.outbox.mark_received(&Digest::of(&release.envelope), &proof, &origin, &note)?;
             shipper.journal_seen(checkpoints);
         }
-        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "epoch" && earlier(site, release) => {
-            epoch::give_up(site, release, now)?;
-            // A dispute that was given up is found again in its report.
-            shipper.ask_reports(compare::wanted(site)?);
-        }
-        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
+        (Keep::Refused(refused), Some(release)) if is_void(site, release, &refused.refusal.check) => {
             epoch::give_up(site, release, now)?;
             // A dispute that was given up is found again in its report.
             shipper.ask_reports(compare::wanted(site)?);
@@ -308,17 +303,24 @@ fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask) -> Result<(), Fault>
     Ok(())
 }
 
-/// Whether a release was signed in an epoch of the journal that is over.
-fn earlier(site: &Site, release: &Outgoing) -> bool {
-    let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
-    verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
-}
-
-/// Whether a document was signed by another attest key than the one that holds.
-fn replaced(site: &Site, document: &Outgoing) -> bool {
-    let Ok(held) = site.key(KeyUse::Attest) else { return false };
-    let claimed = Claimed::parse(&document.envelope);
-    claimed.is_ok_and(|claimed| claimed.signers().all(|id| id != PublicKey::of(&held).id()))
+/// Whether the registry bears out that a document which was refused by this check will never be taken: its epoch is over, or its
+/// key has ended and not for its number. By the aggregator's word alone, which it does not sign, a number would be signed twice.
+pub(crate) fn is_void(site: &Site, document: &Outgoing, check: &str) -> bool {
+    let registry = site.mirror.registry();
+    match check {
+        "epoch" => {
+            let verified = verify::release(&document.envelope, &document.artifact, registry);
+            verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
+        }
+        "key" => {
+            let origin = plan_origin(&site.enrolment.federation, &document.plan);
+            let number = Some((document.plan, document.sequence));
+            let at = Position { origin: &origin, index: u64::MAX, number };
+            let claimed = Claimed::parse(&document.envelope);
+            claimed.is_ok_and(|claimed| claimed.signers().all(|id| registry.holds(&id, at).is_err()))
+        }
+        _ => false,
+    }
 }
 
 fn hear_beat(
@@ -343,9 +345,8 @@ fn hear_beat(
             if ["sequence", "previous", "journal"].contains(&refused.refusal.check.as_str()) {
                 return Err(shipper.halt(fault));
             }
-            // It will never be taken: a key or an epoch ended meanwhile. The next one says as much.
-            fence::forget_beats(site)?;
-            site.outbox.forget_beats()?;
+            // On the next connection the aggregator is asked first whether it has one of this number.
+            heartbeat::forget_void(site, beat)?;
             return Err(fault);
         }
         _ => {}

@@ -16,8 +16,9 @@ use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::journal_origin;
+use fedaudit_core::roster::{Position, heartbeats_origin, journal_origin};
 use fedaudit_core::time::{HOUR_NS, Time};
+use fedaudit_core::verify;
 use fedaudit_link::home::Lock;
 
 /// Signs a heartbeat if one is due and none waits for its receipt; whether it did.
@@ -77,6 +78,25 @@ fn checkpoints(site: &mut Site) -> Result<Vec<Checkpoint>, Fault> {
         checkpoints.push(site.journal.checkpoint(&log, size - size % step, &format!("{base}{log}"))?);
     }
     Ok(checkpoints)
+}
+
+/// Forgets a heartbeat that was refused, if the registry bears out that it will never be taken: its epoch is over, or a key that
+/// signed it has ended. By the aggregator's word alone, which it does not sign, its number would be signed twice. Whether it did.
+///
+/// # Errors
+/// A disk that fails.
+pub fn forget_void(site: &Site, beat: &Beat) -> Result<bool, Fault> {
+    let registry = site.mirror.registry();
+    let origin = heartbeats_origin(&site.enrolment.federation);
+    let at = Position { origin: &origin, index: u64::MAX, number: None };
+    let void = verify::heartbeat(&beat.envelope, &beat.artifact, registry).is_ok_and(|of| {
+        of.claim.epoch < site.enrolment.epoch || of.signers.iter().any(|id| registry.holds(id, at).is_err())
+    });
+    if void {
+        fence::forget_beats(site)?;
+        site.outbox.forget_beats()?;
+    }
+    Ok(void)
 }
 
 /// The checkpoints that a heartbeat of this home names.
