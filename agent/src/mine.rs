@@ -4,7 +4,8 @@
 //! one before it that is here.
 //!
 //! Crash order: (1) the ledger names it, and what it cost, for the ledger decides what may leave, (2) the outbox has it with its
-//! receipt, (3) the fence names it. After a crash before (3) it is shown again, or, as it is here, by any later fence.
+//! receipt, (3) the fence names it. After a crash before (2) it is shown again, and named once; after (2) the fence is behind, which
+//! the next document makes good.
 
 use crate::close::ledger_entry;
 use crate::compare::about;
