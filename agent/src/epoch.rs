@@ -7,7 +7,7 @@
 
 use crate::abstain::renew;
 use crate::fence::{self, standing};
-use crate::outbox::{Kind, Outgoing};
+use crate::outbox::{Kind, Outgoing, State};
 use crate::site::Site;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
@@ -63,6 +63,10 @@ pub(crate) fn check(site: &Site) -> Result<(), Fault> {
 /// A home that cannot be written.
 pub fn give_up(site: &mut Site, first: &Outgoing, now: Time) -> Result<(), Fault> {
     let _import = Lock::acquire(&site.home.import_lock())?;
+    // Another process of this home may have given it up, and signed its number anew.
+    if site.outbox.of(&Digest::of(&first.envelope))?.is_none_or(|of| of.state == State::Received) {
+        return Ok(());
+    }
     let mut lost: Vec<Outgoing> = site.outbox.releases()?.into_iter().filter(|of| of.plan == first.plan).collect();
     let last = lost.iter().rfind(|of| of.sequence < first.sequence).map(|of| (of.sequence, Digest::of(&of.envelope)));
     lost.retain(|of| of.sequence >= first.sequence);

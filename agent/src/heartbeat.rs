@@ -92,11 +92,16 @@ pub fn forget_void(site: &Site, beat: &Beat) -> Result<bool, Fault> {
     let void = verify::heartbeat(&beat.envelope, &beat.artifact, registry).is_ok_and(|of| {
         of.claim.epoch < site.enrolment.epoch || of.signers.iter().any(|id| registry.holds(id, at).is_err())
     });
-    if void {
+    if !void {
+        return Ok(false);
+    }
+    let _import = Lock::acquire(&site.home.import_lock())?;
+    // Another process of this home may have forgotten it, and signed its number anew.
+    if site.outbox.pending_beat()?.is_some_and(|of| of.envelope == beat.envelope) {
         fence::forget_beats(site)?;
         site.outbox.forget_beats()?;
     }
-    Ok(void)
+    Ok(true)
 }
 
 /// The checkpoints that a heartbeat of this home names.
