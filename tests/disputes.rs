@@ -1,7 +1,10 @@
 //! Reports that do not name what a site logged, found by the site's agent: by real programs, with the verifier's lines.
 
 use ed25519_dalek::SigningKey;
+use fedaudit_agent::drive;
 use fedaudit_agent::outbox::{Outbox, Outgoing};
+use fedaudit_agent::ship::{Shipper, Step};
+use fedaudit_agent::site::Site;
 use fedaudit_aggregator::centre::Centre;
 use fedaudit_aggregator::checked::Checked;
 use fedaudit_aggregator::home::Home;
@@ -9,6 +12,7 @@ use fedaudit_aggregator::intake::Book;
 use fedaudit_core::codec;
 use fedaudit_core::dispute::{Dispute, DisputeText, FORMAT, What, attest_dispute};
 use fedaudit_core::envelope::{Attestation, Head, ReportClaim};
+use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::render;
@@ -19,7 +23,8 @@ use fedaudit_link::home::{load_key, now};
 use fedaudit_link::protocol::{Request, Response, Submission};
 use fedaudit_tests::client::{Client, hello};
 use fedaudit_tests::evidence::{Evidence, judge};
-use fedaudit_tests::world::{World, name};
+use fedaudit_tests::world::{World, copy, name, restore};
+use rusqlite::Connection;
 use serde_json::Value;
 
 fn world() -> World {
@@ -177,6 +182,91 @@ fn a_release_that_is_named_as_another_or_not_used_is_disputed() {
     assert_eq!(verdict.code, 0, "{verdict:#?}");
     assert_eq!(verdict.checks.iter().filter(|check| check.check == "dispute-before").count(), 2);
     assert!(verdict.first_line.contains("; an earlier report disputed by 1 site"), "{}", verdict.first_line);
+}
+
+#[test]
+fn a_restored_home_is_given_back_what_it_disputed() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site("dept-a"), &older);
+    // As a backup, which holds no fence.
+    std::fs::remove_file(older.join("fence.json")).expect("removes");
+    let own = |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a";
+    let dropped = |release: &VerifiedRelease| own(release) && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    world.agent("dept-a", &["run", "--once"]).good();
+    let logs = world.logs();
+    restore(&older, &world.site("dept-a"));
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.out.contains("all 7 documents received"), "{said:?}");
+    assert_eq!(world.logs(), logs, "the report is compared again, and nothing is signed again");
+    assert_eq!(found(&world, "dept-a").len(), 1);
+    world.agent("dept-a", &["journal", "verify"]).good();
+    // The next number is one that was never used.
+    forged(&world, |release| !dropped(release), |_| {});
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.out.contains("all 8 documents received"), "{said:?}");
+    assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "", "nothing is held against it");
+}
+
+/// Takes the steps of a site's link until it waits, or cannot go on; the faults.
+fn steps(site: &mut Site, shipper: &mut Shipper, client: &Client) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    loop {
+        match drive::next(site, shipper, now()).expect("reads") {
+            Step::Connect => shipper.up(),
+            Step::Wait(_) | Step::Halt(_) => return faults,
+            step => {
+                let ask = drive::ask(site, shipper, step).expect("asks").expect("something to send");
+                let response = client.frame(&ask.frame).expect("an answer");
+                faults.extend(drive::hear(site, shipper, &ask, response, now(), 0.0).err());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_that_could_not_be_compared_is_not_passed_over() {
+    let world = world();
+    let dropped =
+        |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a" && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    Evidence::of(&world);
+    let mut site = Site::open(fedaudit_agent::home::Home::open(&world.site("dept-a")).expect("a home")).expect("opens");
+    let (mut shipper, client) = (drive::shipper(&site).expect("a shipper"), Client::of_site(&world, "dept-a"));
+    let disk = Connection::open(world.site("dept-a").join("outbox.sqlite")).expect("opens");
+    let fails = "CREATE TRIGGER fails BEFORE INSERT ON release BEGIN SELECT RAISE(FAIL, 'the disk fails'); END";
+    disk.execute_batch(fails).expect("a trigger");
+    let faults = steps(&mut site, &mut shipper, &client);
+    assert!(faults.len() == 1 && faults[0].what.contains("the disk fails"), "{faults:?}");
+    assert_eq!(site.outbox.compared().expect("reads"), [], "the report behind it waits");
+    disk.execute_batch("DROP TRIGGER fails").expect("drops");
+    drop(site);
+    world.agent("dept-a", &["run", "--once"]).good();
+    assert_eq!(found(&world, "dept-a").iter().filter(|found| found.starts_with("disputed: 1 of 6")).count(), 1);
+}
+
+#[test]
+fn a_dispute_whose_key_was_lost_is_signed_anew() {
+    let world = world();
+    let dropped =
+        |release: &VerifiedRelease| release.claim().site.as_str() == "dept-a" && release.claim().sequence == 2;
+    forged(&world, |release| !dropped(release), |_| {});
+    // This reads the reports, and sends nothing.
+    world.agent("dept-a", &["plan", "list"]).good();
+    assert!(world.agent("dept-a", &["outbox", "list"]).good().out.contains("\t6\tready\t"));
+    for usage in ["attest", "note", "transport"] {
+        std::fs::remove_file(world.site("dept-a").join(format!("keys/{usage}.key"))).expect("removes");
+    }
+    let token = world.aggregator(&["site", "add", "dept-a"]).good().out;
+    world.agent("dept-a", &["join", token.trim(), "--new-keys"]).good();
+    world.aggregator(&["site", "approve", "dept-a"]).good();
+    let said = world.agent("dept-a", &["run", "--once"]).good();
+    assert!(said.err.contains("its report is compared anew"), "{said:?}");
+    assert!(said.out.contains("all 7 documents received"), "{said:?}");
+    assert!(world.aggregator(&["report", "list"]).good().out.contains("\tdisputed by dept-a\n"));
+    assert_eq!(found(&world, "dept-a").len(), 1);
+    world.agent("dept-a", &["journal", "verify"]).good();
 }
 
 /// A dispute by dept-a about a document of it, for its own agent to sign or not.

@@ -1,5 +1,10 @@
 //! Homes that lost something: what the fence holds back, what the aggregator gives back, and new epochs.
 
+use fedaudit_agent::abstain::{Abstain, abstain};
+use fedaudit_agent::heartbeat::beat_if_due;
+use fedaudit_agent::home::Home;
+use fedaudit_agent::site::Site;
+use fedaudit_link::home::now;
 use fedaudit_tests::world::{World, copy, name, restore};
 use fedaudit_tests::{Said, run};
 use serde_json::{Value, json};
@@ -81,6 +86,74 @@ fn an_older_home_goes_on_in_a_new_epoch() {
     let report: Value = serde_json::from_slice(&std::fs::read(out.join("report.json")).expect("reads")).expect("JSON");
     let text = report.to_string();
     assert!(text.contains(r#""epochs":[{"#) && text.contains("the disk was lost"), "{text}");
+}
+
+/// As a restored backup, which holds no fence.
+fn restore_backup(world: &World, older: &Path) {
+    restore(older, &world.site(SITE));
+    std::fs::remove_file(world.site(SITE).join("fence.json")).expect("removes");
+}
+
+#[test]
+fn what_a_restored_home_abstained_from_is_not_released() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site(SITE), &older);
+    let plan = world.plan().to_string();
+    world.agent(SITE, &["plan", "abstain", &plan, "--window", "all", "--reason", "a strike"]).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    let logs = world.logs();
+    restore_backup(&world, &older);
+    for _ in 0..2 {
+        world.agent(SITE, &["run", "--once"]).good();
+        assert_eq!((states(&world), world.logs()), (vec!["received".to_owned(); 6], logs.clone()));
+    }
+    // The ledger has it all, whatever the outbox loses.
+    put_outbox(&world, &older.join("outbox.sqlite"));
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!((states(&world), world.logs()), (vec!["received".to_owned(); 6], logs));
+    let said = world.agent(SITE, &["plan", "withdraw", &plan, "--window", "all"]).good().out;
+    assert!(said.contains("6 abstentions"), "{said}");
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(states(&world), ["received"; 12]);
+}
+
+#[test]
+fn a_release_that_was_taken_back_keeps_its_salt_where_the_ledger_has_it() {
+    let world = world();
+    let older = world.scratch("older");
+    copy(&world.site(SITE), &older);
+    world.agent(SITE, &["run", "--once"]).good();
+    put_outbox(&world, &older.join("outbox.sqlite"));
+    world.agent(SITE, &["run", "--once"]).good();
+    let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
+    assert_eq!(said.matches(": reproduced").count(), 6, "{said}");
+    // Governance lets an older journal go on, and the salts are gone.
+    restore_backup(&world, &older);
+    epoch(&world, &[]).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
+    assert_eq!(said.matches("its salt is lost").count(), 6, "{said}");
+}
+
+#[test]
+fn nothing_is_signed_in_an_epoch_that_is_over() {
+    let world = world();
+    let mut site = Site::open(Home::open(&world.site(SITE)).expect("a home")).expect("opens");
+    epoch(&world, &[]).good();
+    // Another process of this home reads of it, and begins it, while this one waits.
+    world.agent(SITE, &["plan", "list"]).good();
+    let (plan, window, reason) = (world.plan(), "all".to_owned(), "late".to_owned());
+    let wanted = Abstain { plan, window, reason, by: None };
+    let fault = abstain(&mut site, &wanted, now()).expect_err("another epoch");
+    assert!(fault.what.contains("epoch 2 of this site's journal began"), "{fault}");
+    assert_eq!(beat_if_due(&mut site, now()), Ok(false));
+    let mut site = Site::open(Home::open(&world.site(SITE)).expect("a home")).expect("opens");
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(site.enrolment.epoch, 2);
+    assert!(site.outbox.pending_beat().expect("reads").is_none());
+    site.reload_mirror().expect("reads");
+    assert_eq!(states(&world), ["received"; 6]);
 }
 
 #[test]

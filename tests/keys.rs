@@ -96,7 +96,10 @@ fn what_a_revoked_key_signs_later_is_refused_and_refuted() {
 
     // The agent takes the registry by file, and says why it signs nothing.
     world.aggregator(&["registry", "export", &path(&world, "registry")]).good();
-    world.agent(SITE, &["outbox", "import", &path(&world, "registry")]).good();
+    let said = world.agent(SITE, &["outbox", "import", &path(&world, "registry")]).good().out;
+    assert!(said.contains("dept-a was revoked by governance"), "{said}");
+    let said = world.agent(SITE, &["status"]).good().out;
+    assert!(said.contains("governance revoked this site") && !said.contains("pending"), "{said}");
     world.agent(SITE, &["run", "--once"]).fault("operator", &["governance revoked site dept-a"]);
 
     // An aggregator that logs it all the same is refuted.

@@ -10,7 +10,7 @@ use fedaudit_core::privacy::cost;
 use fedaudit_tests::absent::import;
 use fedaudit_tests::evidence::{Evidence, judge, verifier};
 use fedaudit_tests::intake::{self, Desk, LOANS_PLAN};
-use fedaudit_tests::world::{World, copy, name};
+use fedaudit_tests::world::{World, copy, name, restore};
 use fedaudit_tests::{Said, python, run as program};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -227,6 +227,35 @@ fn the_same_counts_leave_with_the_same_noise_after_a_restore() {
     let epsilon: f64 = spent["periods"][0]["spent"].as_str().expect("a decimal").parse().expect("a number");
     // rho = 1 / (2 sigma^2) of two slices, at a tenth of the plan's delta: less than epsilon 1.
     assert!(epsilon > 0.85 && epsilon < 1.0, "{epsilon}");
+}
+
+#[test]
+fn what_a_restored_home_takes_back_was_paid_for() {
+    let world = World::with_plan(&SITES, |plan| private(&plan, LAPLACE));
+    join(&world, SITE, &[]);
+    let allow = |epsilon: &str| budget(&world.site(SITE), &BUDGET.replace("\"4\"", &format!("\"{epsilon}\"")));
+    let plan = world.plan();
+    let withdraw = ["plan", "withdraw", plan.as_str(), "--window", "all"];
+    allow("2");
+    world.agent(SITE, &["run", "--once"]).good();
+    let backup = world.scratch("backup");
+    copy(&world.site(SITE), &backup);
+    std::fs::remove_file(backup.join("fence.json")).expect("removes");
+    // One more, which the backup knows nothing of.
+    allow("3");
+    world.agent(SITE, &withdraw).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(released(&world.site(SITE)).len(), 3);
+    restore(&backup, &world.site(SITE));
+    allow("3");
+    world.agent(SITE, &["run", "--once"]).good();
+    let spent = status(&world, SITE);
+    assert_eq!((&spent["periods"][0]["spent"], &spent["periods"][0]["releases"]), (&json!("3"), &json!(3)), "{spent}");
+    world.agent(SITE, &withdraw).good();
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(released(&world.site(SITE)).len(), 3, "no more than was allowed");
+    let said = world.agent(SITE, &["journal", "reproduce", "all"]).good().out;
+    assert_eq!((said.matches(": reproduced").count(), said.matches("its salt is lost").count()), (2, 1), "{said}");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "simulation/abstain.rs"]
 mod abstain;
+#[path = "simulation/link.rs"]
+mod link;
 #[path = "simulation/world.rs"]
 mod world;
 

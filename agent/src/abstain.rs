@@ -10,6 +10,7 @@ use crate::outbox::{Kind, Listed, Outgoing, State};
 use crate::site::{Act, Site, refused};
 use clap::Args;
 use fedaudit_core::absence::{Abstention, AbstentionText, FORMAT, attest_abstention, windows_named};
+use fedaudit_core::codec;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
@@ -165,6 +166,33 @@ fn prepare(
         state: State::Prepared,
         answer: None,
     })
+}
+
+/// Signs abstentions anew that were given up and hold: what was decided here stands, whatever became of the document. The caller
+/// holds `import.lock`.
+///
+/// # Errors
+/// A home that may sign nothing new: the windows stay here all the same.
+pub(crate) fn renew(site: &mut Site, lost: &[Outgoing], now: Time) -> Result<(), Fault> {
+    let held = standing(site)?;
+    let holds = |of: &&Outgoing| held.get(&(of.plan, of.window)) == Some(&Digest::of(&of.envelope));
+    let lost: Vec<_> = lost.iter().filter(|of| of.kind == Kind::Abstention).filter(holds).collect();
+    let mut chosen = BTreeMap::new();
+    if !lost.is_empty() {
+        site.journal.ledger(|_, entry| {
+            if let LedgerEntry::Abstains { plan, window, by, .. } = entry {
+                chosen.insert((plan, window), by);
+            }
+            Ok(())
+        })?;
+    }
+    for of in lost {
+        let damaged = |e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), "restore it from a backup");
+        let text: Abstention = codec::from_json(&of.artifact).map_err(damaged)?;
+        let by = chosen.remove(&(of.plan, of.window)).unwrap_or_default();
+        stand(site, (of.plan, of.window), None, &text.reason, &Act { by, at: now })?;
+    }
+    recover(site)
 }
 
 /// Withdraws the abstentions that hold for the windows; how many.

@@ -1,11 +1,12 @@
 //! The way by file, for a site without a network: what leaves as parcels, and what comes back as parcels.
 //!
 //! A parcel that came is judged by the same state machine as an answer over the network ([`crate::ship`]). One thing
-//! differs: nobody signs a refusal, so one that came by file is shown and changes nothing.
+//! differs: nobody signs a refusal, so one that came by file is shown and changes nothing, unless the registry bears it out.
 
 use crate::close::close_due;
 use crate::desk::Desk;
 use crate::drive::{self, Ask, named_checkpoints};
+use crate::epoch;
 use crate::fence;
 use crate::heartbeat::{self, beat_if_due};
 use crate::home::{Enrolment, Home, Invitation};
@@ -23,7 +24,7 @@ use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::parcel::{
     Answer, Bytes, Content, Document, Join, Outbox, Outcome, Proof, Receipt, Receipts, RegistryText,
 };
-use fedaudit_core::roster::registry_origin;
+use fedaudit_core::roster::{heartbeats_origin, registry_origin};
 use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 use fedaudit_link::parcel::{misdirected, read_any, write_parcel};
@@ -248,7 +249,11 @@ fn import_registry(site: &mut Site, text: RegistryText, now: Time) -> Result<Str
     let new = entries.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX)).collect();
     let part = RegistryPart { checkpoint: text.checkpoint, from, entries: new };
     drive::hear(site, &mut shipper, &Ask::registry(from), Response::Registry(part), now, 0.0)?;
-    let word = if site.enrolled() { "is enrolled" } else { "is not enrolled yet" };
+    let word = match (site.enrolled(), site.revoked()) {
+        (true, _) => "is enrolled",
+        (false, true) => "was revoked by governance",
+        (false, false) => "is not enrolled yet",
+    };
     Ok(format!("registry: {size} entries, {} new; {} {word}", size - from, site.enrolment.site))
 }
 
@@ -258,40 +263,56 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
         return Err(Fault::new(Blame::Input, what, "carry them to their site; nothing was taken"));
     }
     let mut shipper = greeted(site, receipts.seen, now)?;
-    let mut releases: BTreeMap<Digest, Outgoing> =
-        site.outbox.releases()?.into_iter().map(|release| (Digest::of(&release.envelope), release)).collect();
-    let (mut new, mut known, mut refused) = (0, 0, None);
+    let (mut new, mut known, mut void, mut refused) = (0, 0, 0, None);
     for Answer { envelope, result } in receipts.answers {
-        if let Some(beat) = site.outbox.last_beat()?.filter(|beat| Digest::of(&beat.envelope) == envelope) {
-            match result {
-                Outcome::Receipt(_) if beat.receipt.is_some() => known += 1,
-                Outcome::Receipt(receipt) => {
-                    let response = answer(mine::beats_seen(site)?, receipt)?;
-                    drive::hear(site, &mut shipper, &Ask::heartbeat(beat), response, now, 0.0)?;
-                    new += 1;
-                }
-                Outcome::Refused(reason) => _ = refused.get_or_insert((format!("heartbeat {}", beat.sequence), reason)),
-            }
-            continue;
-        }
-        let Some(release) = releases.remove(&envelope) else {
-            let what = format!("an answer to {envelope}, which this home never signed");
-            let hint = "if this home was restored from an older copy, restore the newest one";
-            return Err(Fault::new(Blame::Input, what, hint));
-        };
-        match result {
-            Outcome::Receipt(_) if release.state == State::Received => known += 1,
-            Outcome::Receipt(receipt) => {
-                let response = answer(drive::plan_seen(site, &release.plan)?, receipt)?;
-                drive::hear(site, &mut shipper, &Ask::release(release), response, now, 0.0)?;
+        let beat = site.outbox.last_beat()?.filter(|beat| Digest::of(&beat.envelope) == envelope);
+        let release = site.outbox.of(&envelope)?;
+        match (result, beat, release) {
+            (Outcome::Receipt(_), Some(Beat { receipt: Some(_), .. }), _)
+            | (Outcome::Receipt(_), _, Some(Outgoing { state: State::Received, .. })) => known += 1,
+            (Outcome::Receipt(receipt), Some(beat), _) => {
+                let seen = mine::beats_seen(site)?;
+                let response = answer(seen.as_ref(), receipt)?;
+                drive::hear(site, &mut shipper, &Ask::heartbeat(beat, seen), response, now, 0.0)?;
                 new += 1;
             }
-            Outcome::Refused(reason) => {
-                refused.get_or_insert((format!("release {} of {}", release.sequence, release.window), reason));
+            (Outcome::Receipt(receipt), None, Some(release)) => {
+                let seen = drive::plan_seen(site, &release.plan)?;
+                let response = answer(seen.as_ref(), receipt)?;
+                drive::hear(site, &mut shipper, &Ask::release(release, seen), response, now, 0.0)?;
+                new += 1;
+            }
+            (Outcome::Refused(reason), Some(beat), _) => {
+                match beat.receipt.is_none() && late(&reason.check) && heartbeat::forget_void(site, &beat)? {
+                    true => void += 1,
+                    false => _ = refused.get_or_insert((format!("heartbeat {}", beat.sequence), reason)),
+                }
+            }
+            (Outcome::Refused(reason), None, Some(of)) => {
+                match of.state != State::Received && drive::is_void(site, &of, &reason.check) {
+                    true => {
+                        epoch::give_up(site, &of, now)?;
+                        void += 1;
+                    }
+                    false => _ = refused.get_or_insert((format!("release {} of {}", of.sequence, of.window), reason)),
+                }
+            }
+            // Of heartbeats the last one is here; what was given up is here no more.
+            (Outcome::Receipt(receipt), ..) if is_of(&receipt, &heartbeats_origin(&site.enrolment.federation)) => {
+                known += 1
+            }
+            (Outcome::Refused(reason), ..) if late(&reason.check) => known += 1,
+            _ => {
+                let what = format!("an answer to {envelope}, which this home never signed");
+                let hint = "if this home was restored from an older copy, restore the newest one";
+                return Err(Fault::new(Blame::Input, what, hint));
             }
         }
     }
-    let said = format!("{new} receipts verified and kept, {known} known before");
+    let mut said = format!("{new} receipts verified and kept, {known} known before");
+    if void > 0 {
+        said += &format!(", {void} refused for a key or an epoch that has ended: what is due is signed anew");
+    }
     match refused {
         None => Ok(vec![said]),
         Some((document, reason)) => {
@@ -305,9 +326,19 @@ fn import_receipts(site: &mut Site, receipts: Receipts, now: Time) -> Result<Vec
     }
 }
 
+/// Whether a document was refused because it came too late, if that is so.
+fn late(check: &str) -> bool {
+    ["key", "epoch"].contains(&check)
+}
+
+/// Whether a receipt says that it is of this log.
+fn is_of(receipt: &Receipt, origin: &str) -> bool {
+    LogProof::parse(&receipt.proof).is_ok_and(|proof| proof.checkpoint.lines().next() == Some(origin))
+}
+
 /// The receipt as the answer to a submission of now: it leads on from what this home has seen of the log, or to the very
 /// checkpoint that it has seen.
-fn answer(seen: Option<Checkpoint>, receipt: Receipt) -> Result<Response, Fault> {
+fn answer(seen: Option<&Checkpoint>, receipt: Receipt) -> Result<Response, Fault> {
     let Receipt { proof, from, mut consistency } = receipt;
     if let Some(seen) = seen.filter(|seen| seen.size != from) {
         let note = LogProof::parse(&proof).map(|proof| proof.checkpoint).unwrap_or_default();

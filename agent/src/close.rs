@@ -141,7 +141,8 @@ pub fn recover(site: &mut Site) -> Result<(), Fault> {
     prepared.iter().try_for_each(|release| site.outbox.mark_ready(&Digest::of(&release.envelope)))
 }
 
-fn ledger_entry(of: &Outgoing) -> LedgerEntry {
+/// What the ledger says of a document that was signed.
+pub(crate) fn ledger_entry(of: &Outgoing) -> LedgerEntry {
     let (plan, window, sequence, envelope) = (of.plan, of.window, of.sequence, Digest::of(&of.envelope));
     match of.kind {
         Kind::Release => LedgerEntry::Released { plan, window, sequence, envelope, salt: of.salt },
@@ -314,9 +315,10 @@ const REASONS: usize = 3_000;
 /// Number and envelope before it of the next document within this site and a plan.
 ///
 /// # Errors
-/// A home that may sign nothing new, or whose next keys wait.
+/// A home that may sign nothing new, whose next keys wait, or whose epoch is over.
 pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Digest>), Fault> {
     site.standing.clear()?;
+    epoch::check(site)?;
     rotate::check(&site.home)?;
     let last = site.outbox.last_of(plan)?;
     Ok(last.map_or((0, None), |last| (last.sequence + 1, Some(Digest::of(&last.envelope)))))

@@ -101,6 +101,11 @@ fn receipted(site: &Site, plan: &Digest, index: u64) -> Result<Vec<(Receipted, S
     Ok(own)
 }
 
+/// What a dispute is about, in the outbox: a report and a document, so that there is one for both.
+pub(crate) fn about(report: &Digest, document: &Digest) -> Digest {
+    Digest::of(&[report.0, document.0].concat())
+}
+
 /// Signs a dispute, unless there is one about this report and document already.
 fn dispute(
     site: &mut Site,
@@ -110,7 +115,7 @@ fn dispute(
     receipt: String,
     now: Time,
 ) -> Result<(), Fault> {
-    let about = Digest::of(&[report.0, one.envelope.0].concat());
+    let about = about(report, &one.envelope);
     if site.outbox.list()?.iter().any(|of| of.kind == Kind::Dispute && of.amends == Some(about)) {
         return Ok(());
     }

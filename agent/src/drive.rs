@@ -13,7 +13,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::{Party, heartbeats_origin, journal_origin, plan_origin, registry_origin};
+use fedaudit_core::roster::{Party, Position, heartbeats_origin, journal_origin, plan_origin, registry_origin};
 use fedaudit_core::time::{SECOND_NS, Time};
 use fedaudit_core::verify;
 use fedaudit_link::protocol::{Consistency, Hello, PROTOCOL, Request, Response, Submission};
@@ -25,27 +25,38 @@ pub struct Ask {
     pub frame: Vec<u8>,
     release: Option<Outgoing>,
     beat: Option<Beat>,
+    /// What it says was seen of the aggregator's logs. Another process of this home may have seen more when the answer comes.
+    seen: Vec<Checkpoint>,
 }
 
 impl Ask {
+    fn of(step: Step) -> Ask {
+        Ask { step, frame: Vec::new(), release: None, beat: None, seen: Vec::new() }
+    }
+
     /// A hello, as if it had been sent.
     pub(crate) fn hello() -> Ask {
-        Ask { step: Step::Hello, frame: Vec::new(), release: None, beat: None }
+        Ask::of(Step::Hello)
     }
 
     /// A question for registry entries, as if it had been sent.
     pub(crate) fn registry(from: u64) -> Ask {
-        Ask { step: Step::Registry(from), frame: Vec::new(), release: None, beat: None }
+        Ask::of(Step::Registry(from))
     }
 
     /// A release, as if it had been sent.
-    pub(crate) fn release(release: Outgoing) -> Ask {
-        Ask { step: Step::Submit, frame: Vec::new(), release: Some(release), beat: None }
+    pub(crate) fn release(release: Outgoing, seen: Option<Checkpoint>) -> Ask {
+        Ask { release: Some(release), seen: seen.into_iter().collect(), ..Ask::of(Step::Submit) }
     }
 
     /// A heartbeat, as if it had been sent.
-    pub(crate) fn heartbeat(beat: Beat) -> Ask {
-        Ask { step: Step::Heartbeat, frame: Vec::new(), release: None, beat: Some(beat) }
+    pub(crate) fn heartbeat(beat: Beat, seen: Option<Checkpoint>) -> Ask {
+        Ask { beat: Some(beat), seen: seen.into_iter().collect(), ..Ask::of(Step::Heartbeat) }
+    }
+
+    /// What it says was seen of one log.
+    pub(crate) fn seen_of(&self, origin: &str) -> Option<Checkpoint> {
+        self.seen.iter().find(|seen| seen.origin == origin).cloned()
     }
 }
 
@@ -84,9 +95,14 @@ pub fn next(site: &mut Site, shipper: &Shipper, now: Time) -> Result<Step, Fault
 /// # Errors
 /// A journal or outbox that fails.
 pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>, Fault> {
-    let (mut release, mut beat) = (None, None);
+    let (mut release, mut beat, mut seen) = (None, None, Vec::new());
+    let size = |seen: &[Checkpoint]| seen.first().map_or(0, |seen| seen.size);
     let request = match &step {
-        Step::Mine => Request::Mine(mine::have(site)?),
+        Step::Mine => {
+            let have = mine::have(site)?;
+            seen = have.1;
+            Request::Mine(have.0)
+        }
         Step::Heartbeat => {
             let Some(next) = site.outbox.pending_beat()? else { return Ok(None) };
             let (envelope, artifact) = (next.envelope.clone(), next.artifact.clone());
@@ -95,19 +111,20 @@ pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>
             fence::record_beat(site, next.sequence, &named)?;
             let journal = proofs(site, shipper, named)?;
             beat = Some(next);
-            let plan_seen = mine::beats_seen(site)?.map_or(0, |seen| seen.size);
-            Request::Heartbeat(Box::new(Submission { envelope, artifact, journal, plan_seen }))
+            seen.extend(mine::beats_seen(site)?);
+            Request::Heartbeat(Box::new(Submission { envelope, artifact, journal, plan_seen: size(&seen) }))
         }
         Step::Registry(from) => Request::Registry { from: *from },
         Step::Reports(plan, from) => {
-            let seen = plan_seen(site, plan)?.map_or(0, |seen| seen.size);
-            Request::Reports { plan: *plan, from: *from, seen }
+            seen.extend(plan_seen(site, plan)?);
+            Request::Reports { plan: *plan, from: *from, seen: size(&seen) }
         }
         Step::Submit => {
             let listed = listed(site)?;
             let Some(first) = leaving(&listed).first().copied() else { return Ok(None) };
             let Some(next) = site.outbox.of(&first.envelope)? else { return Ok(None) };
-            let submission = submission(site, shipper, &next)?;
+            seen.extend(plan_seen(site, &next.plan)?);
+            let submission = submission(site, shipper, &next, size(&seen))?;
             release = Some(next);
             Request::Submit(Box::new(submission))
         }
@@ -119,13 +136,12 @@ pub fn ask(site: &mut Site, shipper: &Shipper, step: Step) -> Result<Option<Ask>
         }),
     };
     let frame = codec::encode(&request).map_err(|e| Fault::new(Blame::Site, e.to_string(), "report this"))?;
-    Ok(Some(Ask { step, frame, release, beat }))
+    Ok(Some(Ask { step, frame, release, beat, seen }))
 }
 
-fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing) -> Result<Submission, Fault> {
+fn submission(site: &mut Site, shipper: &Shipper, next: &Outgoing, plan_seen: u64) -> Result<Submission, Fault> {
     let named = named_checkpoints(site, next)?;
     let journal = proofs(site, shipper, named)?;
-    let plan_seen = plan_seen(site, &next.plan)?.map_or(0, |seen| seen.size);
     Ok(Submission { envelope: next.envelope.clone(), artifact: next.artifact.clone(), journal, plan_seen })
 }
 
@@ -168,7 +184,8 @@ pub(crate) fn seen_of(site: &Site, origin: &str) -> Result<Option<Checkpoint>, F
     opened.map(Some).map_err(|e| Fault::new(Blame::Site, format!("outbox.sqlite: {e}"), hint))
 }
 
-/// Judges the answer to `ask` and keeps what was verified. The error is for people; the link has gone on by itself.
+/// Judges the answer to `ask` and keeps what was verified. The error is for people; the link has gone on by itself: what
+/// could not be kept, or not be done, is asked for anew after a while.
 ///
 /// # Errors
 /// An answer that cannot be used, or a disk that fails.
@@ -180,11 +197,24 @@ pub fn hear(
     now: Time,
     jitter: f64,
 ) -> Result<(), Fault> {
+    let heard = judge(site, shipper, ask, response, (now, jitter));
+    if heard.is_err() && shipper.is_up() {
+        shipper.down(now, jitter);
+    }
+    heard
+}
+
+fn judge(
+    site: &mut Site,
+    shipper: &mut Shipper,
+    ask: &Ask,
+    response: Response,
+    (now, jitter): (Time, f64),
+) -> Result<(), Fault> {
     let keep = match (&ask.step, &ask.release) {
         (Step::Submit, Some(release)) => {
             let origin = plan_origin(&site.enrolment.federation, &release.plan);
-            let seen = plan_seen(site, &release.plan)?;
-            let asked = Asked::Submit { envelope: &release.envelope, origin: &origin, seen };
+            let asked = Asked::Submit { envelope: &release.envelope, origin: &origin, seen: ask.seen_of(&origin) };
             shipper.heard(response, asked, &site.mirror, now, jitter)?
         }
         (Step::Heartbeat, _) => return hear_beat(site, shipper, ask, response, (now, jitter)),
@@ -192,8 +222,8 @@ pub fn hear(
         (Step::Registry(_), _) => shipper.heard(response, Asked::Registry, &site.mirror, now, jitter)?,
         (Step::Reports(plan, from), _) => {
             let origin = plan_origin(&site.enrolment.federation, plan);
-            let seen = plan_seen(site, plan)?;
-            shipper.heard(response, Asked::Reports { origin: &origin, from: *from, seen }, &site.mirror, now, jitter)?
+            let asked = Asked::Reports { origin: &origin, from: *from, seen: ask.seen_of(&origin) };
+            shipper.heard(response, asked, &site.mirror, now, jitter)?
         }
         _ => {
             let base = journal_origin(&site.enrolment.federation, &site.enrolment.site, site.enrolment.epoch, "");
@@ -209,39 +239,28 @@ pub fn hear(
             heard.map_err(|fault| if shipper.is_pending() { pending(&site.enrolment.site) } else { fault })?
         }
     };
-    keep_what(site, shipper, ask, keep, (now, jitter))?;
-    go_on(site, shipper, ask, now, jitter)
+    keep_what(site, shipper, ask, keep, now)?;
+    go_on(site, shipper, ask)
 }
 
 /// Keeps what was verified.
-fn keep_what(
-    site: &mut Site,
-    shipper: &mut Shipper,
-    ask: &Ask,
-    keep: Keep,
-    (now, jitter): (Time, f64),
-) -> Result<(), Fault> {
+fn keep_what(site: &mut Site, shipper: &mut Shipper, ask: &Ask, keep: Keep, now: Time) -> Result<(), Fault> {
     match (keep, &ask.release) {
         (Keep::Registry { from, entries, note, mirror }, _) => {
             let origin = registry_origin(&site.enrolment.federation);
             site.outbox.keep_registry(from, &entries, &origin, &note)?;
             site.mirror = *mirror;
         }
-        (Keep::Mine(logged), _) => {
-            mine::take(site, shipper, &logged).inspect_err(|_| shipper.down(now, jitter))?;
-        }
+        (Keep::Mine(logged), _) => mine::take(site, shipper, ask, &logged)?,
         (Keep::Receipt { proof, origin, note }, Some(release)) => {
             let checkpoints = named_checkpoints(site, release)?;
             site.outbox.mark_received(&Digest::of(&release.envelope), &proof, &origin, &note)?;
             shipper.journal_seen(checkpoints);
         }
-        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "epoch" && earlier(site, release) => {
-            tracing::warn!(window = %release.window, "signed in an earlier epoch and never received: answered anew");
-            epoch::give_up(site, release)?;
-        }
-        (Keep::Refused(refused), Some(release)) if refused.refusal.check == "key" && replaced(site, release) => {
-            tracing::warn!(window = %release.window, "signed by a key that has ended and never received: answered anew");
-            epoch::give_up(site, release)?;
+        (Keep::Refused(refused), Some(release)) if is_void(site, release, &refused.refusal.check) => {
+            epoch::give_up(site, release, now)?;
+            // A dispute that was given up is found again in its report.
+            shipper.ask_reports(compare::wanted(site)?);
         }
         (Keep::Refused(refused), Some(release)) => {
             site.outbox.mark_refused(&Digest::of(&release.envelope), &refused)?;
@@ -262,14 +281,14 @@ fn keep_what(
 }
 
 /// What the registry, and the aggregator's word that it has no more of this site, lead to.
-fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f64) -> Result<(), Fault> {
+fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask) -> Result<(), Fault> {
     if let Step::Registry(_) = &ask.step {
         site.take_keys()?;
     }
     match &ask.step {
         // The aggregator may have named what a key signed that was not known then.
         Step::Registry(_) if shipper.learn(note_keys(site)) => shipper.again(),
-        Step::Registry(_) if epoch::begin(site).inspect_err(|_| shipper.down(now, jitter))? => shipper.again(),
+        Step::Registry(_) if epoch::begin(site)? => shipper.again(),
         Step::Registry(_) => {
             if let Some(fault) = shipper.doubted() {
                 return Err(shipper.halt(fault));
@@ -284,17 +303,24 @@ fn go_on(site: &mut Site, shipper: &mut Shipper, ask: &Ask, now: Time, jitter: f
     Ok(())
 }
 
-/// Whether a release was signed in an epoch of the journal that is over.
-fn earlier(site: &Site, release: &Outgoing) -> bool {
-    let verified = verify::release(&release.envelope, &release.artifact, site.mirror.registry());
-    verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
-}
-
-/// Whether a document was signed by another attest key than the one that holds.
-fn replaced(site: &Site, document: &Outgoing) -> bool {
-    let Ok(held) = site.key(KeyUse::Attest) else { return false };
-    let claimed = Claimed::parse(&document.envelope);
-    claimed.is_ok_and(|claimed| claimed.signers().all(|id| id != PublicKey::of(&held).id()))
+/// Whether the registry bears out that a document which was refused by this check will never be taken: its epoch is over, or its
+/// key has ended and not for its number. By the aggregator's word alone, which it does not sign, a number would be signed twice.
+pub(crate) fn is_void(site: &Site, document: &Outgoing, check: &str) -> bool {
+    let registry = site.mirror.registry();
+    match check {
+        "epoch" => {
+            let verified = verify::release(&document.envelope, &document.artifact, registry);
+            verified.is_ok_and(|verified| verified.claim().epoch < site.enrolment.epoch)
+        }
+        "key" => {
+            let origin = plan_origin(&site.enrolment.federation, &document.plan);
+            let number = Some((document.plan, document.sequence));
+            let at = Position { origin: &origin, index: u64::MAX, number };
+            let claimed = Claimed::parse(&document.envelope);
+            claimed.is_ok_and(|claimed| claimed.signers().all(|id| registry.holds(&id, at).is_err()))
+        }
+        _ => false,
+    }
 }
 
 fn hear_beat(
@@ -306,7 +332,7 @@ fn hear_beat(
 ) -> Result<(), Fault> {
     let Some(beat) = &ask.beat else { return Ok(()) };
     let origin = heartbeats_origin(&site.enrolment.federation);
-    let asked = Asked::Submit { envelope: &beat.envelope, origin: &origin, seen: mine::beats_seen(site)? };
+    let asked = Asked::Submit { envelope: &beat.envelope, origin: &origin, seen: ask.seen_of(&origin) };
     match shipper.heard(response, asked, &site.mirror, now, jitter)? {
         Keep::Receipt { proof, note, .. } => {
             let named = heartbeat::named(beat)?;
@@ -319,10 +345,8 @@ fn hear_beat(
             if ["sequence", "previous", "journal"].contains(&refused.refusal.check.as_str()) {
                 return Err(shipper.halt(fault));
             }
-            // It will never be taken: a key or an epoch ended meanwhile. The next one says as much.
-            fence::forget_beats(site)?;
-            site.outbox.forget_beats()?;
-            shipper.down(now, jitter);
+            // On the next connection the aggregator is asked first whether it has one of this number.
+            heartbeat::forget_void(site, beat)?;
             return Err(fault);
         }
         _ => {}

@@ -5,12 +5,15 @@
 //! done when the document is next looked at, and the ledger names the epoch once. The fence is of the epoch before, and so
 //! counts as absent: nothing is signed until the aggregator has shown what it has of this site.
 
+use crate::abstain::renew;
 use crate::fence::{self, standing};
-use crate::outbox::Outgoing;
+use crate::outbox::{Kind, Outgoing, State};
 use crate::site::Site;
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::roster::PublishedEpoch;
+use fedaudit_core::time::Time;
 use fedaudit_link::home::Lock;
 
 /// Begins the last epoch that this home's copy of the registry holds, if its enrolment does not; whether there was one.
@@ -33,23 +36,55 @@ pub fn begin(site: &mut Site) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// Gives up a release that an earlier epoch left without a receipt, and what was numbered after it: its window is answered
-/// anew. The aggregator said that it takes it no more; nobody signs that, so it counts only for what is of an earlier epoch.
+/// Refuses to sign in an epoch that is over: another process of this home read of the next one meanwhile.
 ///
-/// Crash order: (1) the fence goes back, (2) the ledger says so, (3) the outbox forgets. Until (3) it is sent, and refused, again.
+/// # Errors
+/// There is a next one.
+pub(crate) fn check(site: &Site) -> Result<(), Fault> {
+    let (read, here) = (site.mirror.registry().epoch(&site.enrolment.site), site.enrolment.epoch);
+    if read == here {
+        return Ok(());
+    }
+    let what =
+        format!("epoch {read} of this site's journal began, and this command is in epoch {here}: nothing was signed");
+    let hint = "run it again; if it says the same, fedaudit-agent run --once says why the epoch cannot begin here";
+    Err(Fault::new(Blame::Operator, what, hint))
+}
+
+/// Gives up a document that was never received and never will be, for its epoch is over or its key has ended, and what was
+/// numbered after it. Windows that were released are answered anew, abstentions signed anew, and reports compared anew; amendments
+/// are for people to make again. The aggregator said that it takes it no more; nobody signs that, so it counts only for what the
+/// registry bears out.
+///
+/// Crash order: (1) the fence goes back, (2) the ledger says so, (3) the outbox forgets, (4) abstentions are signed. Until (3) it is
+/// sent, and refused, again. After a crash before (4) the windows stay here until the steward abstains again, or withdraws.
 ///
 /// # Errors
 /// A home that cannot be written.
-pub fn give_up(site: &mut Site, release: &Outgoing) -> Result<(), Fault> {
+pub fn give_up(site: &mut Site, first: &Outgoing, now: Time) -> Result<(), Fault> {
     let _import = Lock::acquire(&site.home.import_lock())?;
-    let listed = site.outbox.list()?;
-    let of_plan = || listed.iter().filter(|of| of.plan == release.plan);
-    let last = of_plan().rfind(|of| of.sequence < release.sequence).map(|of| (of.sequence, of.envelope));
-    fence::go_back(site, release.plan, last)?;
-    let lost = of_plan().filter(|of| of.sequence >= release.sequence);
-    let entries: Vec<_> = lost.map(|of| LedgerEntry::Lost { envelope: of.envelope }).collect();
+    // Another process of this home may have given it up, and signed its number anew.
+    if site.outbox.of(&Digest::of(&first.envelope))?.is_none_or(|of| of.state == State::Received) {
+        return Ok(());
+    }
+    let mut lost: Vec<Outgoing> = site.outbox.releases()?.into_iter().filter(|of| of.plan == first.plan).collect();
+    let last = lost.iter().rfind(|of| of.sequence < first.sequence).map(|of| (of.sequence, Digest::of(&of.envelope)));
+    lost.retain(|of| of.sequence >= first.sequence);
+    for of in &lost {
+        let anew = match (of.kind, of.amends) {
+            (Kind::Release, Some(_)) => "amend the window again: release amend",
+            (Kind::Release, None) => "the window is answered anew",
+            (Kind::Abstention, _) => "it is signed anew if it still holds",
+            (Kind::Dispute, _) => "its report is compared anew",
+        };
+        tracing::warn!(window = %of.window, "a {} in an ended epoch, or by an ended key, never arrived: {anew}", of.kind.word());
+    }
+    fence::go_back(site, first.plan, last)?;
+    let entries: Vec<_> = lost.iter().map(|of| LedgerEntry::Lost { envelope: Digest::of(&of.envelope) }).collect();
     site.journal.append(&entries, &mut site.rng)?;
-    site.outbox.forget(&release.plan, release.sequence)
+    let disputed = lost.iter().any(|of| of.kind == Kind::Dispute);
+    site.outbox.forget(&first.plan, first.sequence, disputed)?;
+    renew(site, &lost, now)
 }
 
 fn begin_one(site: &mut Site, published: &PublishedEpoch) -> Result<(), Fault> {

@@ -5,6 +5,7 @@
 //! again, until the receipt is verified; only then is the next one signed.
 
 use crate::close::head;
+use crate::epoch;
 use crate::fence;
 use crate::outbox::Beat;
 use crate::rotate;
@@ -15,8 +16,9 @@ use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::limits::BLOCK_RECORDS;
 use fedaudit_core::note::Checkpoint;
-use fedaudit_core::roster::journal_origin;
+use fedaudit_core::roster::{Position, heartbeats_origin, journal_origin};
 use fedaudit_core::time::{HOUR_NS, Time};
+use fedaudit_core::verify;
 use fedaudit_link::home::Lock;
 
 /// Signs a heartbeat if one is due and none waits for its receipt; whether it did.
@@ -37,7 +39,7 @@ pub fn beat_if_due(site: &mut Site, now: Time) -> Result<bool, Fault> {
     }
     let Ok(_import) = Lock::try_acquire(&site.home.import_lock()) else { return Ok(false) };
     site.reload_mirror()?;
-    if rotate::waits(&site.home)? {
+    if rotate::waits(&site.home)? || epoch::check(site).is_err() {
         return Ok(false);
     }
     let last = site.outbox.last_beat()?;
@@ -76,6 +78,30 @@ fn checkpoints(site: &mut Site) -> Result<Vec<Checkpoint>, Fault> {
         checkpoints.push(site.journal.checkpoint(&log, size - size % step, &format!("{base}{log}"))?);
     }
     Ok(checkpoints)
+}
+
+/// Forgets a heartbeat that was refused, if the registry bears out that it will never be taken: its epoch is over, or a key that
+/// signed it has ended. By the aggregator's word alone, which it does not sign, its number would be signed twice. Whether it did.
+///
+/// # Errors
+/// A disk that fails.
+pub fn forget_void(site: &Site, beat: &Beat) -> Result<bool, Fault> {
+    let registry = site.mirror.registry();
+    let origin = heartbeats_origin(&site.enrolment.federation);
+    let at = Position { origin: &origin, index: u64::MAX, number: None };
+    let void = verify::heartbeat(&beat.envelope, &beat.artifact, registry).is_ok_and(|of| {
+        of.claim.epoch < site.enrolment.epoch || of.signers.iter().any(|id| registry.holds(id, at).is_err())
+    });
+    if !void {
+        return Ok(false);
+    }
+    let _import = Lock::acquire(&site.home.import_lock())?;
+    // Another process of this home may have forgotten it, and signed its number anew.
+    if site.outbox.pending_beat()?.is_some_and(|of| of.envelope == beat.envelope) {
+        fence::forget_beats(site)?;
+        site.outbox.forget_beats()?;
+    }
+    Ok(true)
 }
 
 /// The checkpoints that a heartbeat of this home names.

@@ -272,7 +272,12 @@ impl Outbox {
         })
     }
 
+    /// Keeps a checkpoint, unless another process of this home has seen a larger one.
     fn keep_seen(&self, origin: &str, note: &str) -> Result<(), Fault> {
+        let size = |note: &str| note.lines().nth(1).and_then(|size| size.parse::<u64>().ok());
+        if self.seen_of(origin)?.is_some_and(|seen| size(&seen) > size(note)) {
+            return Ok(());
+        }
         self.db.run("keep a checkpoint in", |c| {
             c.execute("INSERT INTO seen VALUES (?1, ?2) ON CONFLICT (origin) DO UPDATE SET note = ?2", [origin, note])
                 .map(|_| ())

@@ -24,6 +24,7 @@ use fedaudit_core::aggregate::Aggregate;
 use fedaudit_core::disclosure::{Release, ReleaseText, disclose_noisy, noisy_numbers};
 use fedaudit_core::event::LedgerEntry;
 use fedaudit_core::fault::{Blame, Fault};
+use fedaudit_core::ids::Digest;
 use fedaudit_core::plan::PlanText;
 use fedaudit_core::privacy::{Noise, Stream, cost, seed};
 use fedaudit_core::time::Window;
@@ -110,6 +111,21 @@ pub(crate) fn charge(site: &mut Site, question: &Question, aggregate: &Aggregate
     site.journal.append(&[entry], &mut site.rng)
 }
 
+/// What the ledger is to say of a release that was taken back from the log, unless it says so already; none without noise. Which
+/// noise it was is lost.
+///
+/// # Errors
+/// A registry that lacks the plan; a journal that is damaged.
+pub(crate) fn owed(site: &mut Site, plan: Digest, window: Window) -> Result<Option<LedgerEntry>, Fault> {
+    let text = site.mirror.registry().plan(&plan).map_err(refused)?.plan.clone();
+    let Some(cost) = cost(&text) else { return Ok(None) };
+    let model = site.mirror.registry().contract_of(&text).map_err(refused)?.model.clone();
+    if Spending::read(site)?.entry(&plan, &window).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(LedgerEntry::Spent { plan, window, model, cost, left_out: 0, noise: Vec::new() }))
+}
+
 /// Why what leaves with noise and what leaves without must not stand beside each other, for the site's own log: subtracted from
 /// exact counts of the same events, noise is no secret. None if there is nothing of the other kind.
 ///
@@ -131,7 +147,7 @@ pub(crate) fn mixed(site: &Site, plan: &PlanText, others: &Others) -> Result<Opt
 ///
 /// # Errors
 /// As [`mixed`].
-pub(crate) fn is_apart(site: &Site, plan: &PlanText, other: &fedaudit_core::ids::Digest) -> Result<bool, Fault> {
+pub(crate) fn is_apart(site: &Site, plan: &PlanText, other: &Digest) -> Result<bool, Fault> {
     let other = &site.mirror.registry().plan(other).map_err(refused)?.plan;
     Ok(is_private(plan) || is_private(other))
 }

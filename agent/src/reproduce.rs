@@ -97,7 +97,7 @@ fn one(site: &mut Site, release: &Outgoing, thaw: &mut Thaw) -> Result<Reproduce
 /// that it was computed from. What it needs must be in the journal ([`Thaw`]).
 ///
 /// # Errors
-/// The journal gives something else now.
+/// The journal gives something else now; the release was taken back from the log, without its salt.
 pub(crate) fn raw(
     site: &mut Site,
     plan: &Plan,
@@ -105,6 +105,12 @@ pub(crate) fn raw(
     release: &Outgoing,
     verified: &VerifiedRelease,
 ) -> Result<(fedaudit_core::aggregate::Aggregate, [u64; 2]), Fault> {
+    if release.is_unsalted() {
+        let what =
+            format!("release {} of {} was taken back from the log: its salt is lost", release.sequence, release.window);
+        let hint = "what it was computed from cannot be shown again, so it cannot be amended either; its numbers stand";
+        return Err(Fault::new(Blame::Operator, what, hint));
+    }
     let mut sizes = [0; 2];
     for (size, checkpoint) in sizes.iter_mut().zip(verified.journal()) {
         *size = checkpoint.size;

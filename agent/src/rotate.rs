@@ -36,6 +36,15 @@ pub fn waits(home: &Home) -> Result<bool, Fault> {
     Ok(next_key(&keys, SIGNING[0])?.is_some() || next_key(&keys, SIGNING[1])?.is_some())
 }
 
+/// Whether a next key of any use waits.
+///
+/// # Errors
+/// A file that is no key.
+fn waits_for_any(home: &Home) -> Result<bool, Fault> {
+    let keys = home.keys();
+    KEYS.iter().try_fold(false, |any, usage| Ok(any || next_key(&keys, *usage)?.is_some()))
+}
+
 /// Whether next keys wait for all uses: the present ones may be lost.
 ///
 /// # Errors

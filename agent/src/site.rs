@@ -115,14 +115,17 @@ impl Site {
         Ok(key)
     }
 
-    /// The transport keys that the aggregator may show: those of the roster, and before there is one that of the token. It may
-    /// go on with one that was rotated until it is started again.
+    /// The transport keys that the aggregator may show: that of the roster, and before there is one that of the token. It may
+    /// go on with the one directly before it, if that was rotated, until it is started again.
     pub fn server_keys(&self) -> Vec<Digest> {
         let registry = self.mirror.registry();
-        let known = registry.keys_of(&Party::Aggregator, KeyUse::Transport).into_iter().map(|key| key.id());
+        let all = registry.keys_of(&Party::Aggregator, KeyUse::Transport);
+        let member = |id: &Digest| registry.member(id);
+        let since = all.iter().filter_map(|key| member(&key.id()).map(|member| member.since)).max();
+        let known = all.iter().map(|key| key.id());
         let held = |id: &Digest| {
-            let ended = registry.member(id).and_then(|member| member.ended.as_ref());
-            ended.is_none_or(|(_, ended)| ended.why == Ending::Rotated)
+            let ended = member(id).and_then(|member| member.ended.as_ref());
+            ended.is_none_or(|(entry, ended)| ended.why == Ending::Rotated && Some(*entry) == since)
         };
         let (held, ended): (Vec<Digest>, Vec<Digest>) = known.partition(held);
         // A token may be newer than this home's copy of the registry.

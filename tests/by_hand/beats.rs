@@ -1,7 +1,12 @@
 //! Heartbeats by file: they pin the journal of a site that never connects.
 
 use crate::refused::{data, file, parcel, world};
+use fedaudit_agent::carry;
+use fedaudit_agent::home::Home;
+use fedaudit_agent::site::Site;
 use fedaudit_core::parcel::{Content, Outbox};
+use fedaudit_core::time::HOUR_NS;
+use fedaudit_link::home::now;
 use fedaudit_tests::world::World;
 use serde_json::{Value, json};
 
@@ -56,5 +61,47 @@ fn a_heartbeat_goes_with_the_releases_and_its_receipt_comes_back() {
     std::fs::write(&config, never).expect("writes");
     let said = world.agent("dept-a", &["outbox", "export", &file(&world, "none")]).good().out;
     assert!(said.contains("nothing is ready"), "{said}");
+    assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "", "nothing is held against it");
+}
+
+#[test]
+fn a_heartbeat_that_comes_too_late_holds_up_none_that_follows() {
+    let world = world();
+    world.agent("dept-a", &["import", &data(&world, "dept-a")]).good();
+    let take = |name: &str| world.agent("dept-a", &["outbox", "import", &file(&world, name)]);
+    let early = export(&world);
+    let keys = |args: &[&str]| world.aggregator(args).good();
+    world.agent("dept-a", &["key", "rotate", "--to", &file(&world, "request")]).good();
+    keys(&["import", &file(&world, "request")]);
+    keys(&["site", "rotate", "dept-a"]);
+    let said = take_in(&world);
+    assert!(said.contains("6 of 6 releases received, no heartbeat: key"), "{said}");
+    // A refusal counts for nothing until the registry bears it out.
+    take("receipts").fault("site", &["6 receipts verified", "heartbeat 0 was refused: key", "still offers it"]);
+    assert_eq!(beat(&world)["sequence"], json!(0));
+    keys(&["registry", "export", &file(&world, "registry")]);
+    take("registry").good();
+    let said = take("receipts").good().out;
+    assert!(said.contains("6 known before, 1 refused for a key or an epoch that has ended"), "{said}");
+    let next = export(&world);
+    assert!(next.heartbeat.is_some() && next.heartbeat != early.heartbeat && next.releases.is_empty());
+    let said = take("receipts").good().out;
+    assert!(said.contains("7 known before"), "{said}");
+    assert!(take_in(&world).contains("and a heartbeat"));
+    take("receipts").good();
+    assert_eq!((beat(&world)["sequence"].clone(), beat(&world)["received"].clone()), (json!(0), json!(true)));
+
+    // Receipts of an earlier heartbeat, again.
+    std::fs::rename(world.scratch("receipts"), world.scratch("receipts-0")).expect("renames");
+    let mut site = Site::open(Home::open(&world.site("dept-a")).expect("a home")).expect("opens");
+    carry::export(&mut site, &world.scratch("outbox"), now().plus_ns(HOUR_NS)).expect("exports");
+    drop(site);
+    take_in(&world);
+    take("receipts").good();
+    assert_eq!(beat(&world)["sequence"], json!(1));
+    for name in ["receipts-0", "receipts"] {
+        let said = take(name).good().out;
+        assert!(said.contains("0 receipts verified and kept, 1 known before"), "{said}");
+    }
     assert_eq!(world.aggregator(&["conflict", "list"]).good().out, "", "nothing is held against it");
 }

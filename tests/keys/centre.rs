@@ -209,6 +209,16 @@ fn sites_learn_the_next_transport_key_before_it_is_shown() {
     world.start();
     world.agent(SITE, &["run", "--once"]).good();
     assert_eq!(received(&world, SITE), 6);
+    // The one before is taken for a while, and none before that one.
+    let taken = || {
+        let home = fedaudit_agent::home::Home::open(&world.site(SITE)).expect("a home");
+        fedaudit_agent::site::Site::open(home).expect("opens").server_keys()
+    };
+    let [first, second] = [before, own(&world, "transport")].map(|key| PublicKey::of(&key).id());
+    assert_eq!(taken(), [second, first]);
+    rotate(&world, &["transport"]);
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!(taken(), [PublicKey::of(&own(&world, "transport")).id(), second]);
     // Who missed it takes the registry by file.
     let said = world.agent(OTHER, &["plan", "list"]).good().err;
     assert!(said.contains("holds a different key") && said.contains("registry in by file"), "{said}");

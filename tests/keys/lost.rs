@@ -2,6 +2,7 @@
 
 use super::rotated::{keys, received};
 use super::*;
+use fedaudit_agent::outbox::{Kind, Outbox, State};
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::roster::RosterKey;
 use fedaudit_link::protocol::{JoinRequest, Token};
@@ -56,6 +57,26 @@ fn a_site_that_lost_its_keys_gets_others() {
     world.ship(OTHER);
     let evidence = Evidence::of(&world);
     assert_eq!(judge(&evidence.bytes, &evidence.trust).code, 0);
+}
+
+#[test]
+fn what_a_site_abstained_from_stays_with_it_when_its_keys_are_lost() {
+    let world = world();
+    let plan = world.plan().to_string();
+    let abstain = ["plan", "abstain", &plan, "--window", "all", "--reason", "a strike", "--by", "steward"];
+    assert!(world.agent(SITE, &abstain).good().out.contains("for 6 windows"));
+    for usage in ["attest", "note", "transport"] {
+        std::fs::remove_file(world.site(SITE).join(format!("keys/{usage}.key"))).expect("removes");
+    }
+    world.agent(SITE, &["join", &token(&world), "--new-keys"]).good();
+    world.aggregator(&["site", "approve", SITE]).good();
+    let said = world.agent(SITE, &["run", "--once"]).good();
+    assert!(said.err.contains("it is signed anew if it still holds"), "{said:?}");
+    world.agent(SITE, &["run", "--once"]).good();
+    let all = Outbox::open(&world.site(SITE)).expect("opens").releases().expect("reads");
+    assert!(all.len() == 6 && all.iter().all(|of| of.kind == Kind::Abstention && of.state == State::Received));
+    assert!(all.iter().all(|of| String::from_utf8_lossy(&of.artifact).contains("a strike")));
+    assert_eq!(world.aggregator(&["conflict", "list"]).good().out.lines().count(), 0, "it contradicts nothing");
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! Keys that a site asks governance for.
 
 use super::*;
+use fedaudit_agent::drive;
+use fedaudit_agent::home::Home;
+use fedaudit_agent::outbox::Outbox;
+use fedaudit_agent::ship::Step;
+use fedaudit_agent::site::Site;
+use fedaudit_core::fault::Refusal;
 use fedaudit_core::key::KeyUse;
 use fedaudit_core::roster::{LastNumber, RosterKey};
-use fedaudit_link::protocol::RotateRequest;
+use fedaudit_link::home::now;
+use fedaudit_link::protocol::{Refused, RotateRequest};
 use fedaudit_tests::python;
 use std::path::{Path, PathBuf};
 
@@ -114,6 +121,54 @@ fn releases_that_were_signed_before_arrive_after_a_rotation() {
     // A copy of the home from before finds nobody who listens.
     restore(&older, &world.site(SITE));
     world.agent(SITE, &["run", "--once"]).fault("operator", &["which has ended"]);
+}
+
+/// Has the site's agent ask with what waits for this step, and hear that it is refused by `check`.
+fn falsely_refused(world: &World, step: Step, check: &str) {
+    let home = Home::open(&world.site(SITE)).expect("a home");
+    let mut site = Site::open(home).expect("opens");
+    let mut shipper = drive::shipper(&site).expect("a shipper");
+    let ask = drive::ask(&mut site, &shipper, step).expect("asks").expect("something waits");
+    let refusal = Refusal::new(check, "what holds", "what has ended");
+    let refused = Response::Refused(Refused { blame: Blame::Site, refusal, hint: "sign it again".to_owned() });
+    drive::hear(&mut site, &mut shipper, &ask, refused, now(), 0.0).expect_err("it is refused");
+}
+
+#[test]
+fn by_the_aggregators_word_alone_no_number_is_signed_twice() {
+    let world = world();
+    world.agent(SITE, &["outbox", "export", &path(&world, "early")]).good();
+    let outbox = || Outbox::open(&world.site(SITE)).expect("opens");
+    let beat = outbox().pending_beat().expect("reads").expect("a heartbeat waits");
+    for check in ["key", "epoch", "federation"] {
+        falsely_refused(&world, Step::Heartbeat, check);
+    }
+    assert_eq!(outbox().pending_beat().expect("reads"), Some(beat));
+    // After a rotation the old key still holds for what it had signed.
+    rotate(&world, &[]);
+    world.aggregator(&["registry", "export", &path(&world, "registry")]).good();
+    world.agent(SITE, &["outbox", "import", &path(&world, "registry")]).good();
+    assert!(!next(&world, SITE, "attest").exists());
+    let signed = || outbox().list().expect("reads").iter().map(|of| of.envelope).collect::<Vec<_>>();
+    let before = signed();
+    falsely_refused(&world, Step::Submit, "key");
+    assert_eq!((before.len(), signed()), (6, before));
+    // Of the heartbeat that is not so, and the registry says it.
+    falsely_refused(&world, Step::Heartbeat, "key");
+    assert_eq!(outbox().pending_beat().expect("reads"), None);
+}
+
+#[test]
+fn a_transport_key_that_was_asked_for_by_file_is_taken_back() {
+    let world = world();
+    let before = keys(&world, SITE);
+    world.agent(SITE, &["key", "rotate", "--use", "transport", "--to", &path(&world, "request")]).good();
+    assert!(next(&world, SITE, "transport").exists());
+    assert!(world.agent(SITE, &["key", "rotate", "--cancel"]).good().out.contains("present keys go on"));
+    assert!(!next(&world, SITE, "transport").exists());
+    world.agent(SITE, &["key", "rotate", "--cancel"]).fault("operator", &["no new keys wait"]);
+    world.agent(SITE, &["run", "--once"]).good();
+    assert_eq!((received(&world, SITE), keys(&world, SITE)), (6, before));
 }
 
 #[test]

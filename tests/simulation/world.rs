@@ -68,11 +68,11 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 
 /// Everything there is, and the plain count of it.
 pub struct World {
-    dir: TempDir,
+    pub dir: TempDir,
     pub now: Time,
     rng: StdRng,
-    centre: Option<Centre>,
-    sites: Vec<(Option<Site>, Shipper)>,
+    pub centre: Option<Centre>,
+    pub sites: Vec<(Option<Site>, Shipper)>,
     contract: Contract,
     events: u64,
     /// (site, window, sex, decision) -> events, of windows that were open when the event was observed.

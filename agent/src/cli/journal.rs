@@ -159,6 +159,11 @@ fn reproduce_named(site: &mut Site, wanted: &str, archive: Option<&Path>) -> Res
         let what = format!("{} releases of this site begin with `{wanted}`", chosen.len());
         return Err(Fault::new(Blame::Operator, what, "`release list --json` shows their digests, `envelope`"));
     }
+    let (unsalted, chosen): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|release| wanted == "all" && release.is_unsalted());
+    for release in unsalted {
+        say!("release {} of {}: taken back from the log; its salt is lost", release.sequence, release.window);
+    }
     reproduce(site, &chosen, archive, |release, done| {
         say!("release {} of {}: reproduced", release.sequence, release.window);
         say!("  {} predictions, {} outcomes, padding included", done.sizes[0], done.sizes[1]);

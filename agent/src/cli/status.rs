@@ -48,7 +48,9 @@ pub(super) fn status(mut site: Site, json: bool) -> Result<(), Fault> {
         return Ok(());
     }
     say!("{} of {}, aggregator at {}", site.enrolment.site, site.enrolment.federation, site.enrolment.address);
-    if !enrolled {
+    if site.revoked() {
+        say!("governance revoked this site, as far as this home's copy of the registry goes");
+    } else if !enrolled {
         say!("approval by governance is pending, as far as this home's copy of the registry goes");
     }
     say!("registry: {} entries, {accepted} plans accepted", site.mirror.registry().size());

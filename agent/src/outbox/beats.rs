@@ -107,17 +107,19 @@ impl Outbox {
             .run("forget heartbeats in", |c| c.execute("DELETE FROM heartbeat WHERE receipt IS NULL", []).map(|_| ()))
     }
 
-    /// Forgets the documents of a plan from a number on that have no receipt.
+    /// Forgets the documents of a plan from a number on that have no receipt, and, with `reports`, that its reports were compared.
     ///
     /// # Errors
-    /// A disk that fails.
-    pub fn forget(&self, plan: &Digest, from: u64) -> Result<(), Fault> {
-        self.db.run("forget releases in", |c| {
-            c.execute(
-                "DELETE FROM release WHERE plan = ?1 AND sequence >= ?2 AND state <> 'received'",
-                params![plan.0, int(from)],
-            )
-            .map(|_| ())
+    /// A disk that fails: nothing was forgotten.
+    pub fn forget(&self, plan: &Digest, from: u64, reports: bool) -> Result<(), Fault> {
+        let sql = "DELETE FROM release WHERE plan = ?1 AND sequence >= ?2 AND state <> 'received'";
+        self.together(|| {
+            self.db.run("forget releases in", |c| c.execute(sql, params![plan.0, int(from)]).map(|_| ()))?;
+            if reports {
+                let sql = "DELETE FROM report WHERE plan = ?1";
+                self.db.run("forget reports in", |c| c.execute(sql, params![plan.0]).map(|_| ()))?;
+            }
+            Ok(())
         })
     }
 

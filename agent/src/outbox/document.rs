@@ -41,12 +41,19 @@ pub struct Outgoing {
     pub artifact: Vec<u8>,
     /// The release that this one replaces; of a dispute, SHA-256 over report and release, so that there is one for both.
     pub amends: Option<Digest>,
-    /// Salt of the raw aggregate's digest, zeros for others; the ledger keeps it too, and it never leaves.
+    /// Salt of the raw aggregate's digest, zeros for others, and where it is lost; the ledger keeps it too, and it never leaves.
     pub salt: [u8; 16],
     /// How far it is.
     pub state: State,
     /// The receipt, once received; the refusal, once refused.
     pub answer: Option<String>,
+}
+
+impl Outgoing {
+    /// Whether this is a release that was taken back from the log, in a home that had lost its salt.
+    pub fn is_unsalted(&self) -> bool {
+        self.kind == Kind::Release && self.salt == [0; 16]
+    }
 }
 
 /// A release, or an abstention, without its bytes.

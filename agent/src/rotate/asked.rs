@@ -4,7 +4,7 @@
 //! made again, it is the same, (3) governance signs, (4) the registry is read and kept, (5) the next keys take the place of those
 //! before, one by one. After a crash before (2) the command is run again; after (4) whatever opens this home goes on with (5).
 
-use super::{named, send, waits};
+use super::{named, send, waits, waits_for_any};
 use crate::close::recover;
 use crate::home::KEYS;
 use crate::run::{Until, run};
@@ -114,7 +114,7 @@ fn request(site: &mut Site, uses: &[KeyUse]) -> Result<(RotateRequest, String), 
 /// No request; an aggregator that is away. Then the next keys wait on.
 pub async fn cancel(site: Site) -> Result<String, Fault> {
     let mut site = site;
-    if !waits(&site.home)? {
+    if !waits_for_any(&site.home)? {
         return Err(Fault::new(Blame::Operator, "no new keys wait for governance", "nothing has to be done"));
     }
     if !site.home.config.offline {
@@ -124,7 +124,7 @@ pub async fn cancel(site: Site) -> Result<String, Fault> {
     }
     let _import = Lock::acquire(&site.home.import_lock())?;
     site.reload_mirror()?;
-    if !waits(&site.home)? || named_already(&site)? {
+    if !waits_for_any(&site.home)? || named_already(&site)? {
         return Ok("too late: governance signed them, and they are this site's from now on".to_owned());
     }
     for usage in KEYS {

@@ -15,7 +15,7 @@ use fedaudit_core::fault::{Blame, Fault};
 use fedaudit_core::key::{KeyUse, PublicKey};
 use fedaudit_core::roster::Party;
 use fedaudit_core::time::Time;
-use fedaudit_link::home::{make_next_key, next_key, now};
+use fedaudit_link::home::{Lock, make_next_key, next_key, now};
 use fedaudit_link::protocol::Request;
 
 /// Replaces the transport key, under the attest key.
@@ -39,8 +39,13 @@ pub async fn rotate_transport(site: Site) -> Result<Site, Fault> {
     if before && next_key(&keys, KeyUse::Transport)?.is_none() {
         return Ok(site);
     }
-    let next = make_next_key(&keys, KeyUse::Transport)?;
-    let request = request(&site, &next, now())?;
+    let request = {
+        // Another process of this home may have asked for other keys meanwhile.
+        let _import = Lock::acquire(&site.home.import_lock())?;
+        site.reload_mirror()?;
+        check(&site.home)?;
+        request(&site, &make_next_key(&keys, KeyUse::Transport)?, now())?
+    };
     let sent = send(&mut site, &request).await;
     // The answer may be lost with the connection, which ends with its key: the registry says what became of it.
     let site = match run(site, Until::Synced, |_| {}).await {

@@ -57,7 +57,9 @@ pub(super) fn mine(centre: &Centre, have: &Have, site: &Name) -> Option<(Book, u
         let (log, of) = (centre.plan(digest)?, of(digest));
         let released = log.releases.iter().map(|(index, it)| (*index, &it.claim().site, it.claim().sequence));
         let abstained = log.abstentions.iter().map(|(index, it)| (*index, &it.claim().site, it.claim().sequence));
-        let (index, ..) = released.chain(abstained).find(|(_, by, number)| *by == site && *number == of.next)?;
+        let disputed = log.disputes.iter().map(|(index, it)| (*index, &it.claim().site, it.claim().sequence));
+        let (index, ..) =
+            released.chain(abstained).chain(disputed).find(|(_, by, number)| *by == site && *number == of.next)?;
         Some((Book::Plan(*digest), index, of.seen))
     });
     lacking.or_else(|| {
