@@ -24,7 +24,6 @@ use fedaudit_link::home::{Lock, now};
 use fedaudit_link::protocol::Token;
 use fedaudit_link::{say, trust};
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -161,7 +160,7 @@ async fn command(cli: Cli) -> Result<(), Fault> {
             join_with(&Home::open(&cli.home)?, &token, new_keys, to.as_deref()).await
         }
         Command::Run { once } => {
-            logging();
+            say::log();
             let site = Site::open(Home::open(&cli.home)?)?;
             let until = if once { Until::Shipped } else { Until::Stopped };
             let ready = format!("ready: {} of {}", site.enrolment.site, site.enrolment.federation);
@@ -251,17 +250,6 @@ fn how_far(outbox: &[Listed]) -> String {
         (waiting, 0) => format!("{waiting} of {all} waiting"),
         (waiting, refused) => format!("{waiting} of {all} waiting, {refused} refused"),
     }
-}
-
-/// Logs to standard error; `FEDAUDIT_LOG` chooses what, `warn` by default.
-fn logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FEDAUDIT_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let colour = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
-    // By default a line that cannot be written is a panic, and a disk may be full.
-    let log = log.log_internal_errors(false);
-    let _ = log.try_init();
 }
 
 #[cfg(test)]

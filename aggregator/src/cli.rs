@@ -3,7 +3,6 @@
 mod carried;
 mod continuity;
 mod keys;
-mod logging;
 mod report;
 mod trust;
 
@@ -221,7 +220,7 @@ fn run(cli: Cli) -> Result<(), Fault> {
             Ok(())
         }
         Command::Run => {
-            logging::start();
+            fedaudit_link::say::log();
             serve::run(open()?, |address| say!("ready: listening on {address}"))
         }
         Command::Site(command) => site(command, open, &cli.governance),

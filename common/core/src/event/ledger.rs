@@ -306,7 +306,7 @@ pub enum LedgerEntry {
         /// Names of the logs, and how many records each really has.
         sizes: Vec<(String, u64)>,
     },
-    /// A document that was signed in an earlier epoch and never received: it is void, and its number free again.
+    /// A document that was signed in an earlier epoch, or by a key that ended, and never received: it is void, and its number free again.
     Lost {
         /// SHA-256 of its envelope.
         envelope: Digest,
