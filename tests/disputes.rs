@@ -15,6 +15,7 @@ use fedaudit_core::envelope::{Attestation, Head, ReportClaim};
 use fedaudit_core::fault::Fault;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::key::KeyUse;
+use fedaudit_core::note::{Checkpoint, LogProof};
 use fedaudit_core::render;
 use fedaudit_core::report::{self, Input, METHOD, Report, Use};
 use fedaudit_core::time::Time;
@@ -320,6 +321,15 @@ fn a_dispute_without_ground_is_logged_and_said_to_be_one() {
     assert_eq!(refused(&disputed.submission(|text| *text = of(&other[0]))), "dispute");
     assert_eq!(refused(&disputed.submission(|text| text.receipt = of(&own[1]).receipt)), "dispute");
     assert_eq!(refused(&disputed.submission(|text| text.receipt = "none".to_owned())), "dispute");
+    // Signed by the log key, but of no log that there is yet; or with a line that another key may explain one day.
+    let mut proof = LogProof::parse(&own[0].answer.clone().expect("a receipt")).expect("a proof");
+    let mut receipt = Checkpoint::claimed(&proof.checkpoint).expect("a checkpoint");
+    let stranger = receipt.sign(&SigningKey::from_bytes(&[9; 32])).expect("signs");
+    proof.checkpoint += stranger.rsplit_once("\n\n").expect("a line").1;
+    assert_eq!(refused(&disputed.submission(|text| text.receipt = proof.to_text())), "dispute");
+    receipt.size = 1000;
+    proof.checkpoint = receipt.sign(&evidence.log).expect("signs");
+    assert_eq!(refused(&disputed.submission(|text| text.receipt = proof.to_text())), "dispute");
     let good = disputed.submission(|_| {});
     assert!(matches!(client.ask(&good), Ok(Response::Receipt(_))));
     let Request::Submit(sent) = &good else { panic!("a submission") };

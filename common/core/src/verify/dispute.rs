@@ -64,7 +64,9 @@ pub fn dispute(envelope: &[u8], artifact: &[u8], registry: &Registry) -> Result<
     let origin = plan_origin(&registry.trust().federation, &claim.plan);
     let bad = |found: String| Refusal::new("dispute", format!("a receipt of {origin}"), found);
     let proof = LogProof::parse(&text.receipt).map_err(|e| bad(e.to_string()))?;
-    let checkpoint = registry.open_checkpoint(proof.checkpoint.as_bytes(), &origin).map_err(|e| bad(e.to_string()))?;
+    let note = proof.checkpoint.as_bytes();
+    let sole = registry.log_keys().and_then(|keys| Checkpoint::open_sole(note, &origin, &keys));
+    let checkpoint = sole.and_then(|_| registry.open_checkpoint(note, &origin)).map_err(|e| bad(e.to_string()))?;
     Ok(VerifiedDispute {
         envelope: Digest::of(envelope),
         artifact: Digest::of(artifact),

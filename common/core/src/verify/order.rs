@@ -161,6 +161,12 @@ impl PlanState {
             let found = format!("{} at index {}", text.release, dispute.index());
             return conflict("dispute", expected, found, None);
         }
+        // The log key may end later, with this log's size as it is then: what it signed must lie below.
+        let (receipt, here) = (dispute.checkpoint().size, at.index);
+        if receipt > here {
+            let expected = format!("a receipt of a log of at most {here} entries");
+            return conflict("dispute", expected, format!("one of {receipt}"), None);
+        }
         let before = site.and_then(|site| site.disputes.get(&(text.report, text.release)));
         if let Some(before) = before {
             let expected = "one dispute about a report and a document".to_owned();
