@@ -60,7 +60,12 @@ fn forged(world: &World, keep: impl Fn(&VerifiedRelease) -> bool, edit: impl Fn(
     let registry_size = centre.registry().size();
     let method = METHOD.to_owned();
     let claim = ReportClaim { plan: digest, windows, log_size, registry_size, method, number, supersedes };
-    let head = Head { federation: report.federation.clone(), issued_at: Time(0), seen: centre.seen(), replaces: None };
+    let head = Head {
+        federation: report.federation.clone(),
+        issued_at: Time(0),
+        seen: centre.registry().seen(),
+        replaces: None,
+    };
     let (json, html) = (codec::to_json(&report).expect("encodes"), render::html(&report).into_bytes());
     let key = centre.home.key(KeyUse::Attest).expect("a key");
     let attestation = report::attest(json, html, claim, head, &key).expect("signs");

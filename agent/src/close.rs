@@ -327,5 +327,5 @@ pub(crate) fn next_number(site: &Site, plan: &Digest) -> Result<(u64, Option<Dig
 /// What this site adds to what it claims now.
 pub(crate) fn head(site: &Site, now: Time) -> Head {
     let federation = site.enrolment.federation.clone();
-    Head { federation, issued_at: now, seen: site.mirror.seen(), replaces: None }
+    Head { federation, issued_at: now, seen: site.mirror.registry().seen(), replaces: None }
 }

@@ -1,7 +1,6 @@
 //! The agent's verified copy of the registry. Pure: entries come in, a larger copy or a refusal comes out.
 
 use fedaudit_core::codec::Valid;
-use fedaudit_core::envelope::Seen;
 use fedaudit_core::fault::Refusal;
 use fedaudit_core::ids::Digest;
 use fedaudit_core::merkle::empty_root;
@@ -72,12 +71,6 @@ impl Mirror {
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
-    }
-
-    /// The checkpoint that documents signed here name as seen.
-    pub fn seen(&self) -> Option<Seen> {
-        let origin = registry_origin(&self.registry.trust().federation);
-        (self.registry.size() > 0).then(|| Seen { origin, size: self.registry.size(), root: self.root() })
     }
 
     fn root(&self) -> Digest {

@@ -46,7 +46,14 @@ impl Basis {
         let rotations = centre.home.rotations()?.into_iter();
         let rotations = rotations.map(|bytes| codec::decode(&bytes).map_err(|e| operator(format!("a request: {e}"))));
         let rotations = rotations.collect::<Result<_, _>>()?;
-        Ok(Basis { registry: centre.registry().clone(), seen: centre.seen(), address, sizes, joins, rotations })
+        Ok(Basis {
+            registry: centre.registry().clone(),
+            seen: centre.registry().seen(),
+            address,
+            sizes,
+            joins,
+            rotations,
+        })
     }
 
     /// What parcels say: one registry, whose every entry is checked; documents that governance signed and that are not

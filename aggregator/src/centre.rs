@@ -12,7 +12,7 @@ use crate::intake::Book;
 use crate::keys;
 use crate::store::{Files, Head, LogDir};
 use ed25519_dalek::SigningKey;
-use fedaudit_core::envelope::{Attestation, Seen};
+use fedaudit_core::envelope::Attestation;
 use fedaudit_core::fault::{Fault, Refusal};
 use fedaudit_core::ids::{Digest, Name};
 use fedaudit_core::note::Checkpoint;
@@ -276,12 +276,6 @@ impl Centre {
     /// A file that cannot be read, or was altered.
     pub fn artifact(&self, digest: &Digest) -> Result<Vec<u8>, Fault> {
         self.home.artifact(digest)
-    }
-
-    /// The registry checkpoint that documents signed here name as seen.
-    pub fn seen(&self) -> Option<Seen> {
-        let log = &self.registry_log;
-        Some(Seen { origin: log.origin().to_owned(), size: log.size(), root: log.root() })
     }
 
     /// Takes the lock under which logs grow, and reads what others appended.

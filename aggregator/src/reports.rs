@@ -81,8 +81,12 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         number,
         supersedes,
     };
-    let head =
-        Head { federation: centre.home.trust.federation.clone(), issued_at: now, seen: centre.seen(), replaces: None };
+    let head = Head {
+        federation: centre.home.trust.federation.clone(),
+        issued_at: now,
+        seen: centre.registry().seen(),
+        replaces: None,
+    };
     let key = centre.home.key(KeyUse::Attest)?;
     let attestation = report::attest(json.clone(), html.clone(), claim, head, &key).map_err(refused)?;
     let checked = Checked::report(&attestation.envelope, centre.registry()).map_err(refused)?;
