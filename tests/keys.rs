@@ -246,6 +246,30 @@ fn a_transport_key_is_the_sites_own_word() {
     assert!(matches!(renewed.ask(&hello(SITE)), Ok(Response::Hello(_))));
 }
 
+#[test]
+fn no_site_fills_the_registry_with_transport_keys() {
+    let world = world();
+    let (mut registry, _) = exported(&world);
+    let (party, attest) = (Party::Site(name(SITE)), key(&world, SITE, "attest"));
+    let next = |registry: &mut Registry, nth: u32| {
+        let key =
+            SigningKey::from_bytes(&[(nth / 200) as u8, (nth % 200) as u8].repeat(16).try_into().expect("32 bytes"));
+        let text = TransportText { format: FORMAT, site: name(SITE), key: PublicKey::of(&key) };
+        let replaces = registry.party_digest(&party);
+        let head = Head { federation: name("admissions"), issued_at: Time(0), seen: None, replaces };
+        let version = registry.party(&party).expect("is enrolled").version + 1;
+        let text = TransportKey::new(text).expect("valid");
+        let signed = attest_transport(&text, version, head, &attest).expect("signs");
+        registry.apply(&signed.envelope, &signed.artifacts[0]).map_err(|refusal| (refusal.check, refusal.expected))
+    };
+    // As documents.md says, in a row.
+    for nth in 1..=100 {
+        assert_eq!(next(&mut registry, nth), Ok(()), "{nth}");
+    }
+    let refused = ("roster".to_owned(), "at most 100 transport keys by a site's own word".to_owned());
+    assert_eq!(next(&mut registry, 101), Err(refused));
+}
+
 /// The registry as the aggregator exports it.
 fn exported(world: &World) -> (Registry, RegistryText) {
     let mut registry = Registry::new(trust(world));
