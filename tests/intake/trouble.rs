@@ -50,6 +50,7 @@ fn a_disk_that_becomes_read_only_is_said_and_intake_goes_on_when_it_can_be_writt
                 let (status, said) = readiness(desk);
                 status == 503 && said.contains("journal.lock")
             });
+            load.all_refused();
             let known = load.answers().len();
             let answer = desk.post(PREDICTIONS, JSON, &event("x").to_string());
             assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");

@@ -3,6 +3,7 @@
 use crate::http::Http;
 use crate::intake::{Desk, event, lines, post};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,8 +20,8 @@ pub struct Load {
     next: AtomicU64,
     /// When, by the clock of the test; the path; the first of the batch.
     answered: Mutex<Vec<(u64, &'static str, u64)>>,
-    /// Why batches were refused for now.
-    refused: Mutex<Vec<String>>,
+    /// Which sender's batches were refused for now, and why.
+    refused: Mutex<Vec<(u64, String)>>,
     stop: AtomicBool,
 }
 
@@ -33,8 +34,9 @@ impl Load {
         self.stop.store(false, Ordering::Relaxed);
         let (address, token) = (desk.address.clone(), desk.token.clone());
         std::thread::scope(|scope| {
-            for _ in 0..SENDERS {
-                scope.spawn(|| self.send(&address, &token, &clock));
+            let (address, token, clock) = (&address, &token, &clock);
+            for sender in 0..SENDERS {
+                scope.spawn(move || self.send(sender, address, token, clock));
             }
             // Whatever becomes of `end`, the senders stop.
             let _stop = Stop(&self.stop);
@@ -43,7 +45,7 @@ impl Load {
     }
 
     /// Sends batches of new events, and their outcomes, until there is no answer.
-    fn send(&self, address: &str, token: &str, clock: impl Fn() -> u64) {
+    fn send(&self, sender: u64, address: &str, token: &str, clock: impl Fn() -> u64) {
         let Ok(mut http) = Http::connect(address) else { return };
         while !self.stop.load(Ordering::Relaxed) {
             let first = self.next.fetch_add(BATCH, Ordering::Relaxed);
@@ -58,7 +60,7 @@ impl Load {
                 }
                 assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
                 let why = answer.json()["error"].as_str().expect("a reason").to_owned();
-                self.refused.lock().expect("no sender panics").push(why);
+                self.refused.lock().expect("no sender panics").push((sender, why));
                 std::thread::sleep(Duration::from_millis(5));
                 // No label before its event.
                 break;
@@ -84,7 +86,21 @@ impl Load {
     /// # Panics
     /// A sender panicked.
     pub fn refused(&self) -> Vec<String> {
-        std::mem::take(&mut self.refused.lock().expect("no sender panics"))
+        let refused = std::mem::take(&mut *self.refused.lock().expect("no sender panics"));
+        refused.into_iter().map(|(_, why)| why).collect()
+    }
+
+    /// Waits until every sender is refused once more: what it was answered before is known by then.
+    ///
+    /// # Panics
+    /// One never is.
+    pub fn all_refused(&self) {
+        let refused = || self.refused.lock().expect("no sender panics");
+        let (from, until) = (refused().len(), Instant::now() + Duration::from_secs(60));
+        while refused().iter().skip(from).map(|(sender, _)| sender).collect::<BTreeSet<_>>().len() < SENDERS as usize {
+            assert!(Instant::now() < until, "a sender is not refused");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Waits until `more` further batches are acknowledged.
