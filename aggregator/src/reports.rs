@@ -104,7 +104,6 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         not_evidence: conveniences(centre, &report)?,
     })
     .map_err(refused)?;
-    std::fs::create_dir_all(out).map_err(|e| operator(format!("{}: {e}", out.display())))?;
     let trust = codec::to_json(&centre.home.trust).map_err(|e| operator(e.to_string()))?;
     let files: [(&str, &[u8]); 5] = [
         ("report.json", &json),
@@ -113,10 +112,13 @@ pub fn build(centre: &mut Centre, plan: &Name, out: &Path, now: Time) -> Result<
         ("trust.json", &trust),
         ("bundle.zip", &bundle),
     ];
-    for (name, bytes) in files {
-        write_atomic(&out.join(name), bytes, 0o644)?;
-    }
+    write(out, &files)?;
     Ok(Built { report, index, bundle_bytes: bundle.len() })
+}
+
+fn write(out: &Path, files: &[(&str, &[u8])]) -> Result<(), Fault> {
+    std::fs::create_dir_all(out).map_err(|e| operator(format!("{}: {e}", out.display())))?;
+    files.iter().try_for_each(|(name, bytes)| write_atomic(&out.join(name), bytes, 0o644))
 }
 
 fn registry_part(centre: &Centre) -> Result<LogPart, Fault> {
