@@ -5,7 +5,7 @@ use crate::{Said, forge, run};
 use ed25519_dalek::SigningKey;
 use fedaudit_core::bundle::{Bundle, LogPart, pack, unpack};
 use fedaudit_core::codec::{self, Valid};
-use fedaudit_core::envelope::{Head, ReportClaim};
+use fedaudit_core::envelope::{Head, ReportClaim, Seen};
 use fedaudit_core::ids::Digest;
 use fedaudit_core::merkle::{Frontier, leaf_hash};
 use fedaudit_core::note::Checkpoint;
@@ -219,7 +219,12 @@ impl Evidence {
     /// # Panics
     /// A report without an encoding.
     pub fn sign_report(&self, bundle: &mut Bundle, claim: ReportClaim, key: &SigningKey) {
-        let head = self.head();
+        let mut head = self.head();
+        // A forger who cut the registry says that he had seen no more than is left.
+        if let Some(seen) = head.seen.as_mut().filter(|seen| seen.size > bundle.registry.entries.len() as u64) {
+            let left = checkpoint(&bundle.registry, &seen.origin);
+            *seen = Seen { origin: left.origin, size: left.size, root: left.root };
+        }
         let (json, html) = (bundle.report_json.clone(), bundle.report_html.clone());
         bundle.report_envelope = report::attest(json, html, claim, head, key).expect("signs").envelope;
     }
@@ -318,10 +323,13 @@ impl Evidence {
 /// # Panics
 /// An origin that is none.
 pub fn sign_log(part: &mut LogPart, origin: &str, key: &SigningKey) {
+    part.checkpoint = checkpoint(part, origin).sign(key).expect("signs").into_bytes();
+}
+
+fn checkpoint(part: &LogPart, origin: &str) -> Checkpoint {
     let mut tree = Frontier::new();
     part.entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
-    let checkpoint = Checkpoint { origin: origin.to_owned(), size: tree.size(), root: tree.root() };
-    part.checkpoint = checkpoint.sign(key).expect("signs").into_bytes();
+    Checkpoint { origin: origin.to_owned(), size: tree.size(), root: tree.root() }
 }
 
 /// Every file of a bundle that is evidence, by its path.
