@@ -95,7 +95,13 @@ async fn stay_online(
     let mut link = Link { shipper: shipper(site)?, connection: None, terminate, up: now() };
     let mut rounds = Rounds::new();
     loop {
-        let step = drive::next(site, &link.shipper, now())?;
+        let step = drive::next(site, &link.shipper, now()).map(Some);
+        let Some(step) = unless_mended(step, until, "nothing is sent")? else {
+            if link.sleep(Time(i64::MAX)).await {
+                break;
+            }
+            continue;
+        };
         // The registry is read by now. What waits is not sent by the way: the steward may be about to refuse it.
         if step == Step::Submit && until == Until::Synced {
             break;
@@ -105,17 +111,8 @@ async fn stay_online(
             continue;
         };
         if until != Until::Synced {
-            reload(site, intake)?;
-            if link.shipper.is_settled() {
-                site.standing.clear()?;
-            }
-            if close(site, until)? > 0 {
-                continue;
-            }
-            if until == Until::Stopped
-                && link.shipper.is_settled()
-                && unless_mended(beat_if_due(site, now()), until, "no heartbeat is signed")?
-            {
+            let more = at_home(site, until, intake, link.shipper.is_settled());
+            if unless_mended(more, until, "nothing is done at home")? {
                 continue;
             }
         }
@@ -133,6 +130,19 @@ async fn stay_online(
     Ok(())
 }
 
+/// What a round does beside the link, whose questions are answered if it is `settled`; whether there is more to do at once.
+fn at_home(site: &mut Site, until: Until, intake: &mut Option<Intake>, settled: bool) -> Result<bool, Fault> {
+    reload(site, intake)?;
+    if settled {
+        site.standing.clear()?;
+    }
+    if close(site, until)? > 0 {
+        return Ok(true);
+    }
+    let beats = until == Until::Stopped && settled;
+    Ok(beats && unless_mended(beat_if_due(site, now()), until, "no heartbeat is signed")?)
+}
+
 /// Closes what is due; opens no connection. What was closed leaves by file.
 async fn stay_offline(
     site: &mut Site,
@@ -145,9 +155,10 @@ async fn stay_offline(
     }
     let mut rounds = Rounds::new();
     loop {
-        reload(site, intake)?;
-        site.standing.clear()?;
-        while close(site, until)? > 0 {}
+        let closed = reload(site, intake).and_then(|()| site.standing.clear()).and_then(|()| close(site, until));
+        if unless_mended(closed, until, "nothing is done at home")? > 0 {
+            continue;
+        }
         if until == Until::Stopped {
             rounds.go(site, now());
         }
@@ -215,8 +226,19 @@ struct Link {
 }
 
 impl Link {
-    /// Does one step. Faults of the link are logged and lead to another attempt; faults of this home end the run.
+    /// Does one step. Faults of the link, and what the operator of a daemon can mend, are logged and lead to another
+    /// attempt; other faults of this home end the run.
     async fn step(&mut self, site: &mut Site, step: Step, until: Until) -> Result<(), Fault> {
+        let halts = matches!(step, Step::Halt(_));
+        match self.try_step(site, step, until).await {
+            Err(fault) if !halts && until == Until::Stopped && fault.blame == Blame::Operator => {
+                self.lost(site, fault, until)
+            }
+            done => done,
+        }
+    }
+
+    async fn try_step(&mut self, site: &mut Site, step: Step, until: Until) -> Result<(), Fault> {
         match step {
             Step::Halt(fault) => return Err(fault),
             Step::Connect => {
@@ -231,14 +253,7 @@ impl Link {
                 }
             }
             step => {
-                let ask = match ask(site, &self.shipper, step) {
-                    Ok(Some(ask)) => ask,
-                    Ok(None) => return Ok(()),
-                    Err(fault) if until == Until::Stopped && fault.blame == Blame::Operator => {
-                        return self.lost(site, fault, until);
-                    }
-                    Err(fault) => return Err(fault),
-                };
+                let Some(ask) = ask(site, &self.shipper, step)? else { return Ok(()) };
                 match self.request(&ask.frame).await {
                     Ok(response) => {
                         let (jitter, other) = (jitter(site), self.shipper.is_other());
