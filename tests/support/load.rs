@@ -22,6 +22,8 @@ pub struct Load {
     answered: Mutex<Vec<(u64, &'static str, u64)>>,
     /// Which sender's batches were refused for now, and why.
     refused: Mutex<Vec<(u64, String)>>,
+    /// Which senders got no answer any more, and what they got.
+    cut: Mutex<Vec<(u64, String)>>,
     stop: AtomicBool,
 }
 
@@ -50,8 +52,9 @@ impl Load {
         while !self.stop.load(Ordering::Relaxed) {
             let first = self.next.fetch_add(BATCH, Ordering::Relaxed);
             for (path, _) in LOGS {
-                let Ok(answer) = post(&mut http, token, path, NDJSON, &body(path, first..first + BATCH)) else {
-                    return;
+                let answer = match post(&mut http, token, path, NDJSON, &body(path, first..first + BATCH)) {
+                    Ok(answer) => answer,
+                    Err(error) => return self.cut.lock().expect("no sender panics").push((sender, error.to_string())),
                 };
                 if answer.status == 200 {
                     assert_eq!(answer.json()["taken"], BATCH, "{answer:?}");
@@ -98,7 +101,7 @@ impl Load {
         let refused = || self.refused.lock().expect("no sender panics");
         let (from, until) = (refused().len(), Instant::now() + Duration::from_secs(60));
         while refused().iter().skip(from).map(|(sender, _)| sender).collect::<BTreeSet<_>>().len() < SENDERS as usize {
-            assert!(Instant::now() < until, "a sender is not refused");
+            assert!(Instant::now() < until, "a sender is not refused; without an answer: {:?}", self.cut);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
