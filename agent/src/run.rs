@@ -46,7 +46,8 @@ pub enum Until {
 /// a daemon that runs for ever serves.
 ///
 /// # Errors
-/// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails; a contradiction between what was signed; with
+/// Another daemon of this home; keys that are not those that the site was enrolled with; a journal or outbox that fails,
+/// unless the operator can mend it while the daemon runs; a contradiction between what was signed; with
 /// [`Until::Synced`], an aggregator that cannot be reached; with [`Until::Shipped`], one that is away for a quarter of an
 /// hour, a site that is not approved yet, or a release that was refused.
 pub async fn run(mut site: Site, until: Until, ready: impl FnOnce(Option<&str>)) -> Result<Site, Fault> {
@@ -95,8 +96,8 @@ async fn stay_online(
     let mut link = Link { shipper: shipper(site)?, connection: None, terminate, up: now() };
     let mut rounds = Rounds::new();
     loop {
-        let step = drive::next(site, &link.shipper, now()).map(Some);
-        let Some(step) = unless_mended(step, until, "nothing is sent")? else {
+        let step = look(site, &link.shipper, until, intake).map(Some);
+        let Some(step) = unless_mended(step, until, "nothing is done")? else {
             if link.sleep(Time(i64::MAX)).await {
                 break;
             }
@@ -111,8 +112,16 @@ async fn stay_online(
             continue;
         };
         if until != Until::Synced {
-            let more = at_home(site, until, intake, link.shipper.is_settled());
-            if unless_mended(more, until, "nothing is done at home")? {
+            if link.shipper.is_settled() {
+                site.standing.clear()?;
+            }
+            if close(site, until)? > 0 {
+                continue;
+            }
+            if until == Until::Stopped
+                && link.shipper.is_settled()
+                && unless_mended(beat_if_due(site, now()), until, "no heartbeat is signed")?
+            {
                 continue;
             }
         }
@@ -130,17 +139,13 @@ async fn stay_online(
     Ok(())
 }
 
-/// What a round does beside the link, whose questions are answered if it is `settled`; whether there is more to do at once.
-fn at_home(site: &mut Site, until: Until, intake: &mut Option<Intake>, settled: bool) -> Result<bool, Fault> {
-    reload(site, intake)?;
-    if settled {
-        site.standing.clear()?;
+/// What to do next; before a rest, what others added to the registry is read.
+fn look(site: &mut Site, shipper: &Shipper, until: Until, intake: &mut Option<Intake>) -> Result<Step, Fault> {
+    let step = drive::next(site, shipper, now())?;
+    if until != Until::Synced && matches!(step, Step::Wait(_)) {
+        reload(site, intake)?;
     }
-    if close(site, until)? > 0 {
-        return Ok(true);
-    }
-    let beats = until == Until::Stopped && settled;
-    Ok(beats && unless_mended(beat_if_due(site, now()), until, "no heartbeat is signed")?)
+    Ok(step)
 }
 
 /// Closes what is due; opens no connection. What was closed leaves by file.
@@ -155,9 +160,9 @@ async fn stay_offline(
     }
     let mut rounds = Rounds::new();
     loop {
-        let closed = reload(site, intake).and_then(|()| site.standing.clear()).and_then(|()| close(site, until));
-        if unless_mended(closed, until, "nothing is done at home")? > 0 {
-            continue;
+        if unless_mended(reload(site, intake).map(|()| true), until, "nothing is done")? {
+            site.standing.clear()?;
+            while close(site, until)? > 0 {}
         }
         if until == Until::Stopped {
             rounds.go(site, now());
